@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mersey.yaml: read strictly, checked as a whole, turned into plain structs.
+ * The only user of libyaml. Modules never include this file; main fills each
+ * module's opts from it.
+ *
+ * One table of keys per section (config/keys.c) carries name, type, unit,
+ * default and help: the reader, `mersey config schema`, `config show` and
+ * the key list of mersey.yaml(5) all come from it.
+ */
+#ifndef MERSEY_CONFIG_CONFIG_H
+#define MERSEY_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/guard.h"
+#include "price/price.h"
+#include "store/opts.h"
+
+#define CONFIG_DEFAULT_PATH "/etc/mersey/mersey.yaml"
+
+/* One finding; `errors[]` of `mersey config check`. */
+struct config_problem {
+	char *file;
+	unsigned line, column; /* from 1; 0 = the whole file */
+	char *key;	       /* "trusts.rem.settle" */
+	char *message;
+	char *suggestion; /* NULL = none */
+};
+
+struct config_problems {
+	struct config_problem *p;
+	size_t n;
+};
+void config_problems_done(struct config_problems *ps);
+/* "file:line:col: message" and the suggestion; appends to out. */
+int config_problem_format(const struct config_problem *p, struct buf *out);
+
+struct config_names { /* of users or groups, or numbers as text */
+	char **name;
+	size_t n;
+};
+
+struct config_role {
+	struct config_names users, groups;
+};
+
+struct config_store {
+	char *name;
+	enum store_kind kind;
+	char *endpoint; /* dir: the directory (key `path`) */
+	char *region;
+	bool virtual_style;
+	char *ca_file;	    /* NULL */
+	char *prices;	    /* name of the price table, NULL */
+	unsigned in_flight; /* 16 */
+};
+
+struct config_tier {
+	char *name, *bucket, *prefix; /* prefix ends with '/' */
+	const struct config_store *store;
+};
+
+struct config_credential {
+	const struct config_store *store;
+	char *file;
+};
+
+struct config_trust {
+	char *name;	 /* short: the map key */
+	char *long_name; /* for reports; default = name */
+	char *user;
+	char *mount;
+	char *root_owner, *root_group; /* names or numbers */
+	unsigned root_mode;
+	char *key_file; /* absolute, or NULL when `credential` is used */
+	char *key_credential;
+	struct config_credential *credentials;
+	size_t n_credentials;
+	struct config_tier *tiers; /* part 1: exactly one */
+	size_t n_tiers;
+
+	/* from defaults, unless the trust says otherwise */
+	int64_t settle_ns, read_wait_ns, delete_after_ns;
+	uint64_t cache_size;
+	unsigned cache_high, cache_low; /* per cent */
+	bool cache_encrypt;
+	uint64_t limit_memory;
+	unsigned limit_threads, limit_descriptors;
+	int64_t alarm_unprotected_ns;
+
+	unsigned line; /* where it stands */
+};
+
+struct config {
+	char *path; /* of the file */
+	char *gateway_name, *state_dir, *mount_dir, *runtime_dir;
+	struct config_role ops, finance;
+	char *currency;
+	struct price_exchange exchange;
+	struct price_table *prices; /* tables read from the listed files */
+	size_t n_prices;
+	struct config_store *stores;
+	size_t n_stores;
+	struct config_trust *trusts; /* in the order of the file */
+	size_t n_trusts;
+};
+
+/*
+ * Reads and checks a file and the price tables it names. All errors of
+ * content are collected into *problems (errors of one run, in file order);
+ * then -EINVAL and *out stays NULL. -errno with err when the file cannot be
+ * read at all. Secrets files are not opened here (config_check_secrets).
+ */
+int config_load(const char *path, struct config **out,
+		struct config_problems *problems, struct err *err);
+/* For text that is in memory already (fuzz, tests); `path` names it. */
+int config_parse(const char *path, const char *text, size_t len,
+		 struct config **out, struct config_problems *problems,
+		 struct err *err);
+void config_free(struct config *c);
+DEFINE_GUARD(struct config *, config_free);
+
+/*
+ * Secret files exist and only their owner can read them; users exist;
+ * accounts differ. Needs root for files of root. Adds to *problems;
+ * -EINVAL when it added any.
+ */
+int config_check_secrets(const struct config *c,
+			 struct config_problems *problems);
+
+const struct config_trust *config_trust_find(const struct config *c,
+					     const char *name);
+const struct price_table *config_prices_find(const struct config *c,
+					     const char *name);
+const char *config_credential_file(const struct config_trust *t,
+				   const struct config_store *s);
+/* <state_dir>/<trust>; newly allocated. */
+char *config_state_dir(const struct config *c, const struct config_trust *t);
+/* <runtime_dir>/<trust>.sock; newly allocated. */
+char *config_socket(const struct config *c, const struct config_trust *t);
+
+/* The config in force, defaults filled in, as YAML; one trust or (NULL)
+ * all. Appends. */
+int config_show_yaml(const struct config *c, const char *trust,
+		     struct buf *out);
+/* The same as JSON text (one object), for --json. Appends. */
+int config_show_json(const struct config *c, const char *trust,
+		     struct buf *out);
+/* All keys as JSON Schema (draft 2020-12) with title, default, unit and
+ * help. Appends. */
+int config_schema(struct buf *out);
+/* The key list of mersey.yaml(5), as mdoc. Appends. */
+int config_schema_mdoc(struct buf *out);
+
+/* A user or group name or number. 0, or -ENOENT. */
+int config_uid(const char *name, uid_t *uid);
+int config_gid(const char *name, gid_t *gid);
+
+#endif

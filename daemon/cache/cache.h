@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The local copies of file data: one sparse file per inode, its presence, its
+ * space. No network: what is missing is somebody else's (daemon/move) to
+ * bring.
+ *
+ * States (meta_state) and who may move them; cache_move() is the only place:
+ *
+ *            change                  sealed, stored, unchanged (protect)
+ *   any ────────────► DIRTY ─────────────────────────────────► LOCAL
+ *   LOCAL, PARTIAL ── evict ──► REMOTE    (after the barrier: unlink)
+ *   REMOTE ── first fetch made durable ──► PARTIAL ── last one ──► LOCAL
+ *
+ * Invariants (cache_check()): never partial and dirty (S12): a change waits
+ * until the file is complete. DIRTY and LOCAL files are complete. A file of
+ * size 0 is complete without a cache file. Presence in the database is never
+ * ahead of what is durable on disk; what was fetched and not recorded counts
+ * as absent after a restart.
+ *
+ * An evicted or unlinked file's bytes go only when the row that says so is
+ * durable (S1). Cache files carry {volume, inode} in the xattr
+ * user.mersey.id; one without a row goes to lost+found (S3).
+ *
+ * Locks: cache table lock > cache_file lock > meta's commit mutex. File I/O
+ * happens under the cache_file lock only where it says so below; reads and
+ * writes of data happen outside it.
+ */
+#ifndef MERSEY_CACHE_CACHE_H
+#define MERSEY_CACHE_CACHE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/guard.h"
+#include "cache/opts.h"
+#include "meta/meta.h"
+
+struct cache;
+struct cache_file;
+
+/*
+ * Opens <dir>/cache and <dir>/lost+found (made when missing), checks that
+ * the filesystem takes user xattrs, takes up what a crash left: attributes
+ * of opened_for_write inodes from their cache files (then the flag is
+ * cleared), dirty inodes whose cache file is missing or foreign become
+ * damaged, with a log line. `volume` is the id in the xattrs.
+ */
+int cache_open(const struct cache_opts *o, struct meta *m,
+	       const uint8_t volume[16], struct cache **out, struct err *err);
+/* Makes pending presence durable and closes. No cache_file may be held. */
+void cache_close(struct cache *c);
+DEFINE_GUARD(struct cache *, cache_close);
+
+/*
+ * The in-memory face of a regular file; one per inode while anybody holds
+ * it. Loads the row. -ENOENT, or another error of meta.
+ */
+int cache_get(struct cache *c, uint64_t ino, struct cache_file **out);
+/* Drops a reference; the last one records presence. NULL is fine. */
+void cache_put(struct cache_file *f);
+DEFINE_GUARD(struct cache_file *, cache_put);
+
+uint64_t cache_ino(const struct cache_file *f);
+
+/*
+ * Opens the local file for a handle. Writable: also cancels a protect that
+ * is reading the file. Each successful call is matched by cache_release().
+ */
+int cache_acquire(struct cache_file *f, bool writable);
+/*
+ * Ends a handle. The last writable one writes the file's final attributes
+ * (size, times) to its row, clears opened_for_write and starts the settle
+ * time; the descriptor that saw the writes is kept for protect (S4). The
+ * last one of an incomplete file records presence.
+ */
+int cache_release(struct cache_file *f, bool writable);
+
+/* Handles now: is anybody using it? */
+bool cache_in_use(struct cache_file *f);
+
+/*
+ * Attributes of a file as they are now: `in` is the row; for a file with
+ * opened_for_write size, blocks and times come from the cache file (S11).
+ * *volatile_attr says that the kernel must not keep them.
+ */
+int cache_attr(struct cache *c, struct meta_inode *in, blkcnt_t *blocks,
+	       bool *volatile_attr);
+
+/* Bytes the file has now (an open one may have grown). */
+uint64_t cache_size(struct cache_file *f);
+
+/* ---- reading and filling -------------------------------------------- */
+
+/*
+ * The first run of absent bytes in [off, off+len), in whole frames, cut at
+ * the end of the file. 1 and the run, or 0 when all is present.
+ */
+int cache_missing(struct cache_file *f, uint64_t off, uint64_t len,
+		  uint64_t *moff, uint64_t *mlen);
+
+/* Reads present bytes; a short count at the end of the file. -EIO for a
+ * damaged file. */
+ssize_t cache_pread(struct cache_file *f, void *dst, size_t len, uint64_t off);
+
+/*
+ * Puts fetched bytes (whole frames, or up to the end of the file) into the
+ * cache file and marks them present; what is present already is left alone.
+ * `version`: the content version that was fetched; -ESTALE when the file has
+ * another one by now. NULL data means a hole.
+ */
+int cache_fill(struct cache_file *f, uint64_t version, uint64_t off,
+	       const void *data, uint64_t len);
+
+/* The content version that a fetch is for, and the size it had. */
+void cache_version(struct cache_file *f, uint64_t *version, uint64_t *size);
+
+/* Makes what was fetched durable and records it: PARTIAL, or LOCAL. */
+int cache_settle_presence(struct cache_file *f);
+
+/* ---- changing (the file must be complete; -EAGAIN when it is not) ---- */
+
+/* The space rule (P9): slows, then refuses (-ENOSPC) writers. */
+ssize_t cache_pwrite(struct cache_file *f, const void *src, size_t len,
+		     uint64_t off);
+/* truncate(0) is always possible, and completes the file. */
+int cache_truncate(struct cache_file *f, uint64_t size);
+/* Sets times on a file with opened_for_write; NULL = leave that one. */
+int cache_utimens(struct cache_file *f, const int64_t *atime_ns,
+		  const int64_t *mtime_ns);
+/* fdatasync or fsync, the directory entry of a new cache file included. */
+int cache_fsync(struct cache_file *f, bool data_only);
+
+/* ---- protect (S4, S9) ----------------------------------------------- */
+
+/* A file held still while it is sealed. */
+struct cache_seal {
+	struct cache_file *f;
+	int fd; /* O_RDONLY, borrowed */
+	uint64_t version;
+	uint64_t size;
+};
+
+/*
+ * fdatasync through the descriptor that saw the writes, then a read lease.
+ * -EBUSY: open for writing or mapped writable, or changed meanwhile; try
+ * later. -EIO: the disk lost writes: the file is marked damaged and an
+ * error logged.
+ */
+int cache_seal_begin(struct cache *c, uint64_t ino, struct cache_seal *out);
+/* Still unchanged? Cheap; ask before the index is sealed and again inside
+ * the transaction that commits. */
+bool cache_seal_valid(struct cache_seal *s);
+/*
+ * Inside the caller's write transaction `t`: the row goes to LOCAL with
+ * protected_ns = now_ns, if the seal is still valid (-EBUSY otherwise). The
+ * in-memory state follows in cache_seal_end(s, true) after the commit.
+ */
+int cache_seal_commit(struct cache_seal *s, struct meta_txn *t, int64_t now_ns);
+/* Gives the lease back. `committed`: the transaction went through. */
+void cache_seal_end(struct cache_seal *s, bool committed);
+
+/* ---- evicting and dropping ------------------------------------------ */
+
+/*
+ * LOCAL or PARTIAL -> REMOTE: row, barrier, unlink. -EBUSY: open or being
+ * sealed; -ENOTRECOVERABLE: dirty (P4); 0 with *freed = 0 when there was
+ * nothing local.
+ */
+int cache_evict(struct cache *c, uint64_t ino, uint64_t *freed);
+
+/* Unlinks the cache file of an inode whose nlink is 0, which nobody uses,
+ * after the barrier; then the caller deletes the row. -EBUSY when in use. */
+int cache_drop(struct cache *c, uint64_t ino);
+
+struct cache_usage {
+	uint64_t used;	    /* bytes of cache files on disk */
+	uint64_t size;	    /* the trust's share */
+	uint64_t high, low; /* bytes */
+	uint64_t disk_free; /* of the filesystem */
+	bool over_high;	    /* eviction should run: by share or by free disk */
+};
+void cache_usage(struct cache *c, struct cache_usage *out);
+
+/* Called (outside locks) when usage crosses the high mark or a writer waits
+ * for room. Set once, before use. */
+void cache_on_pressure(struct cache *c, void (*fn)(void *arg), void *arg);
+/* Called when a dirty file was closed: protect has something to wait for. */
+void cache_on_dirty(struct cache *c, void (*fn)(void *arg), void *arg);
+
+/* Moves cache files without a row to lost+found (S3); a slow scan for a
+ * background job. Count or -errno. */
+int cache_scan_lost(struct cache *c, bool (*stop)(void *arg), void *arg);
+
+/* Asserts the invariants for one file; for tests and debug builds. */
+void cache_check(struct cache_file *f);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The control socket of a worker: newline-delimited JSON, one request a line
+ * ({"id", "verb", "args"}), any number of {"id", "progress"}, then one
+ * {"id", "result"} or {"id", "error": {code, errno, message, hint}}.
+ */
+#ifndef MERSEY_CTL_CTL_H
+#define MERSEY_CTL_CTL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/guard.h"
+#include "cache/cache.h"
+#include "cost/cost.h"
+#include "meta/meta.h"
+#include "move/move.h"
+#include "store/drivers.h"
+#include "vfs/vfs.h"
+
+#define CTL_LINE_MAX 1048576 /* bytes of one request */
+
+/* A set of users and groups that may call; numbers, resolved by main. */
+struct ctl_role {
+	const uid_t *uids;
+	size_t n_uids;
+	const gid_t *gids;
+	size_t n_gids;
+};
+
+/* Everything a verb may look at. Borrowed; outlives the server. */
+struct ctl_worker {
+	const char *trust, *long_name, *gateway, *version;
+	const char *tier, *store_name, *bucket; /* of the first tier */
+	const char *storage_class;		/* "" */
+	const char *mountpoint;
+	const char *state_dir;
+	int64_t started_ns;	      /* wall */
+	int64_t alarm_unprotected_ns; /* 0 = off */
+	unsigned restarts;	      /* of the worker, from the supervisor */
+	struct meta *meta;
+	struct cache *cache;
+	struct move *move;
+	struct vfs *vfs;     /* NULL: no mount */
+	struct store *store; /* cause BACKUP: for doctor */
+	const struct store_health *health;
+	struct cost_ledger *ledger;
+	const struct cost_opts *cost;
+	struct ctl_role ops, finance;
+	uid_t worker_uid;
+};
+
+struct ctl_server;
+
+/* Makes the listening socket (before privileges are dropped). An old socket
+ * file is replaced. fd or -errno. */
+int ctl_listen(const char *path, struct err *err);
+
+/* Serves on `fd` (taken) until stopped; at most 16 clients at once. */
+int ctl_server_start(int fd, const struct ctl_worker *w,
+		     struct ctl_server **out, struct err *err);
+void ctl_server_stop(struct ctl_server *s);
+DEFINE_GUARD(struct ctl_server *, ctl_server_stop);
+
+/*
+ * Parses one request line and answers into *reply (text with newline):
+ * the piece the fuzz target drives. `w` may be NULL there: then only the
+ * parsing is done. 0 or -errno.
+ */
+struct ctl_peer {
+	uid_t uid;
+	gid_t gid;
+	const gid_t *groups;
+	size_t n_groups;
+	/* Called with progress lines; NULL = none wanted. */
+	int (*send)(void *arg, const char *line, size_t len);
+	void *arg;
+	volatile bool gone; /* the client hung up: stop waiting */
+};
+int ctl_handle_line(const struct ctl_worker *w, struct ctl_peer *peer,
+		    const char *line, size_t len, struct buf *reply);
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The database seam: connection, statement, transaction; nothing of the
+ * filesystem. SQLite now, PostgreSQL later: callers use portable SQL,
+ * prepared statements with ?1 ?2 parameters, and these types only.
+ *
+ * A connection and its statements belong to one caller at a time (daemon/meta
+ * serialises). Errors: -ENOENT no row, -EEXIST constraint, -ENOSPC, -EIO,
+ * -EUCLEAN damaged database, -EBUSY locked, -ENOMEM.
+ */
+#ifndef MERSEY_DB_DB_H
+#define MERSEY_DB_DB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/guard.h"
+
+struct db;
+struct db_stmt;
+
+enum db_mode {
+	DB_CREATE, /* must not exist */
+	DB_OPEN,   /* must exist */
+};
+
+/*
+ * Opens `path` as its only process (SQLite: unix-excl, WAL,
+ * synchronous=NORMAL, no automatic checkpoint, S5-S7).
+ */
+int db_open(const char *path, enum db_mode mode, struct db **out,
+	    struct err *err);
+void db_close(struct db *db);
+DEFINE_GUARD(struct db *, db_close);
+
+/* Another connection of the same process to the same database. */
+int db_open_again(struct db *db, struct db **out);
+
+/* Runs SQL text without parameters or rows (schema, pragma). */
+int db_exec(struct db *db, const char *sql);
+
+int db_begin(struct db *db);
+int db_commit(struct db *db);
+/* Undoes an open transaction; fine without one. */
+void db_rollback(struct db *db);
+
+/* Prepares once; the statement belongs to the connection's closer. */
+int db_prepare(struct db *db, const char *sql, struct db_stmt **out);
+void db_finish(struct db_stmt *st);
+
+/* Parameters count from 1. Blobs and text are copied by the next step. */
+void db_bind_int(struct db_stmt *st, int i, int64_t v);
+void db_bind_blob(struct db_stmt *st, int i, const void *p, size_t n);
+void db_bind_text(struct db_stmt *st, int i, const char *s);
+void db_bind_null(struct db_stmt *st, int i);
+
+/* 1 = a row is there, 0 = no more, -errno. After 0 or -errno it is reset. */
+int db_step(struct db_stmt *st);
+/* Runs to the end; for statements without rows. Rows changed or -errno. */
+int db_run(struct db_stmt *st);
+void db_reset(struct db_stmt *st);
+
+/* Columns count from 0; pointers live until the next step or reset. */
+int64_t db_int(struct db_stmt *st, int i);
+const void *db_blob(struct db_stmt *st, int i, size_t *n);
+const char *db_text(struct db_stmt *st, int i);
+bool db_is_null(struct db_stmt *st, int i);
+
+/* ---- durability (S1, S5) -------------------------------------------- */
+
+/*
+ * Makes all that was committed before the call survive a power cut: fsync of
+ * the log. Any thread, beside other calls.
+ */
+int db_sync(struct db *db);
+
+/*
+ * Moves the log into the database and empties it by the rule of S5. `lock`
+ * is the commit mutex: taken only for the short last step. For one
+ * background thread.
+ */
+int db_checkpoint(struct db *db, pthread_mutex_t *lock);
+
+/* Bytes in the log. */
+int64_t db_log_bytes(struct db *db);
+
+/* "ok" -> 0, else -EUCLEAN with what is wrong in err. */
+int db_check(struct db *db, struct err *err);
+
+#endif

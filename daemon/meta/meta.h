@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The namespace and all other state of one trust, as rows. The only SQL.
+ *
+ * All calls happen inside a transaction (struct meta_txn), which holds the
+ * one commit mutex: keep it short, do no I/O but the database's under it.
+ * Values go in and come out as plain structs; nothing points into the
+ * database. A change is seen by everybody after meta_commit(), survives
+ * kill -9 then (P2), and a power cut after meta_durable() (S1).
+ *
+ * Errors: -ENOENT no such row, -EEXIST, -ENOSPC, -EIO, -EUCLEAN, -ENOMEM.
+ * After any other error than -ENOENT and -EEXIST the caller aborts.
+ */
+#ifndef MERSEY_META_META_H
+#define MERSEY_META_META_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/guard.h"
+
+#define META_ROOT_INO	1ULL
+#define META_NAME_MAX	255
+#define META_INO_BITS	48
+#define META_FRAME_SIZE 65536ULL /* unit of presence; = PACK_FRAME_MAX */
+
+struct meta;
+
+struct meta_opts {
+	const char *path; /* the database file; its directory must exist */
+	/* Written when the database is made: */
+	uint8_t volume[16];
+	uint32_t root_mode, root_uid, root_gid;
+};
+
+/* Makes a new database with a root directory. -EEXIST when there is one. */
+int meta_create(const struct meta_opts *o, struct err *err);
+
+/*
+ * Opens the database, migrates an older schema, refuses a newer one, and
+ * starts the checkpoint thread. `volume` receives the volume id.
+ */
+int meta_open(const char *path, struct meta **out, uint8_t volume[16],
+	      struct err *err);
+void meta_close(struct meta *m);
+DEFINE_GUARD(struct meta *, meta_close);
+
+/* ---- transactions --------------------------------------------------- */
+
+struct meta_txn {
+	struct meta *m; /* NULL when ended */
+	bool write;
+};
+
+/* Starts a transaction that may change rows; waits for the commit mutex. */
+int meta_begin(struct meta *m, struct meta_txn *t);
+/* Starts one that only reads. */
+int meta_read(struct meta *m, struct meta_txn *t);
+/*
+ * Commits and ends. *seq (may be NULL) is what meta_durable() takes. On
+ * failure everything is undone.
+ */
+int meta_commit(struct meta_txn *t, uint64_t *seq);
+/* Undoes and ends; fine on one that has ended. For CLEANUP(meta_abort). */
+void meta_abort(struct meta_txn *t);
+
+#define META_TXN(t)         \
+	CLEANUP(meta_abort) \
+	struct meta_txn t = { 0 }
+
+/*
+ * Returns when all transactions up to `seq` survive a power cut; calls that
+ * come together share one fsync. 0 = everything committed so far. Not inside
+ * a transaction.
+ */
+int meta_durable(struct meta *m, uint64_t seq);
+
+/* For the power-cut control test only: meta_durable() returns at once. */
+void meta_set_barrier(struct meta *m, bool on);
+
+int64_t meta_log_bytes(struct meta *m);
+/* integrity_check. Not inside a transaction. */
+int meta_check(struct meta *m, struct err *err);
+
+/* ---- ids (S3): never come back, also after a power cut --------------- */
+
+/*
+ * Room for the ids that the next transaction needs (made durable outside
+ * the commit mutex). meta_begin() calls it; it blocks for an fsync once in
+ * some thousand ids.
+ */
+int meta_new_ino(struct meta_txn *t, uint64_t *ino);
+/* Content versions: greater for later changes, over all inodes. */
+int meta_new_version(struct meta_txn *t, uint64_t *version);
+
+/* ---- inodes --------------------------------------------------------- */
+
+/* Where the bytes of a regular file are; other types are always LOCAL. */
+enum meta_state {
+	META_DIRTY,	/* newer than the cloud; complete in the cache */
+	META_LOCAL,	/* protected, and complete in the cache */
+	META_PARTIAL,	/* protected, some frames in the cache */
+	META_REMOTE,	/* protected, nothing in the cache */
+	META_ARCHIVED,	/* protected, in a class that must be recalled */
+	META_RECALLING, /* as ARCHIVED, recall ordered */
+	META_STATES,
+};
+
+const char *meta_state_name(enum meta_state s);
+
+struct meta_inode {
+	uint64_t ino;
+	uint64_t born;	     /* snapshot number that saw this row first; 0 */
+	uint32_t generation; /* for NFS; fixed at creation */
+	uint32_t mode, uid, gid, nlink;
+	uint64_t rdev;
+	uint64_t size;
+	int64_t atime_ns, mtime_ns, ctime_ns, btime_ns;
+	enum meta_state state;
+	bool damaged;	       /* local or stored bytes are known to be bad */
+	bool opened_for_write; /* attributes: the cache file's are newer (S10)
+				*/
+	uint64_t content_version; /* of the newest change of the bytes */
+	uint64_t meta_version;	  /* of the newest change of attributes */
+	int64_t dirty_ns;	  /* wall time of the oldest unprotected change,
+				     0 = none */
+	int64_t settle_ns;	  /* wall time of the last close for writing */
+	int64_t protected_ns;	  /* wall time of the last protect, 0 = never */
+	int64_t access_ns;	  /* last open, to the minute; for eviction */
+	uint64_t cached_bytes;	  /* on the cache disk, when last looked */
+};
+
+int meta_inode_get(struct meta_txn *t, uint64_t ino, struct meta_inode *out);
+int meta_inode_insert(struct meta_txn *t, const struct meta_inode *in);
+/* Writes all columns; the row must exist. */
+int meta_inode_update(struct meta_txn *t, const struct meta_inode *in);
+/* Removes row, xattrs, presence, symlink target and extents. */
+int meta_inode_delete(struct meta_txn *t, uint64_t ino);
+
+int meta_symlink_set(struct meta_txn *t, uint64_t ino, const char *target);
+/* Appends the target to `out`. */
+int meta_symlink_get(struct meta_txn *t, uint64_t ino, struct buf *out);
+
+/* Inodes with nlink 0, ascending, after `after`. Count or -errno. */
+int meta_orphans(struct meta_txn *t, uint64_t after, uint64_t *ino, size_t max);
+
+/* Inodes with opened_for_write, ascending (start after a crash). */
+int meta_opened(struct meta_txn *t, uint64_t after, uint64_t *ino, size_t max);
+
+/*
+ * Which dirty regular files may be protected: settled before `before_ns`
+ * (wall), not opened_for_write, not damaged, nlink > 0. The oldest first
+ * (dirty_ns, ino); with parent != 0 only those in that directory. `skip` is
+ * how many of the oldest to pass over.
+ */
+struct meta_todo {
+	uint64_t ino, parent; /* one of its directories */
+	uint64_t size;
+	int64_t dirty_ns, settle_ns;
+};
+int meta_protectable(struct meta_txn *t, uint64_t parent, int64_t before_ns,
+		     size_t skip, struct meta_todo *out, size_t max);
+/* Wall time when the next dirty file will have settled for `settle_ns`:
+ * its settle_ns column, or -ENOENT when nothing waits. */
+int meta_next_settle(struct meta_txn *t, int64_t *settle_ns);
+
+/*
+ * LOCAL and PARTIAL regular files with cached bytes, least recently accessed
+ * first, after (access_ns, ino). Count or -errno.
+ */
+struct meta_victim {
+	uint64_t ino;
+	int64_t access_ns;
+	uint64_t cached_bytes;
+};
+int meta_evictable(struct meta_txn *t, int64_t after_ns, uint64_t after_ino,
+		   struct meta_victim *out, size_t max);
+
+/* Totals over regular files, kept exact with every change. */
+struct meta_totals {
+	struct {
+		uint64_t files, bytes;
+	} by_state[META_STATES];
+	uint64_t files;		/* all inodes with nlink > 0 */
+	uint64_t logical_bytes; /* regular files */
+	uint64_t cached_bytes;
+	uint64_t damaged;
+	uint64_t dirty_files, dirty_bytes;
+	int64_t oldest_dirty_ns; /* 0 = none */
+};
+int meta_totals(struct meta_txn *t, struct meta_totals *out);
+
+/* ---- names ---------------------------------------------------------- */
+
+struct meta_dirent {
+	uint64_t id; /* cookie for readdir: stable, ascending, never reused */
+	uint64_t ino;
+	uint32_t mode; /* type and mode of the inode */
+	uint16_t len;
+	char name[META_NAME_MAX + 1]; /* raw bytes, NUL behind */
+};
+
+int meta_dirent_get(struct meta_txn *t, uint64_t parent, const char *name,
+		    size_t len, uint64_t *ino);
+/* -EEXIST when the name is taken. */
+int meta_dirent_insert(struct meta_txn *t, uint64_t parent, const char *name,
+		       size_t len, uint64_t ino);
+int meta_dirent_remove(struct meta_txn *t, uint64_t parent, const char *name,
+		       size_t len);
+/* Entries with id > after, ascending by id. Count or -errno. */
+int meta_dirent_list(struct meta_txn *t, uint64_t parent, uint64_t after,
+		     struct meta_dirent *out, size_t max);
+/* 1 when the directory has an entry, 0 when not, -errno. */
+int meta_dirent_any(struct meta_txn *t, uint64_t parent);
+/* One of the directories an inode lies in; root for the root. */
+int meta_dirent_parent(struct meta_txn *t, uint64_t ino, uint64_t *parent);
+/*
+ * Appends one path of the inode, raw bytes below the mount, no leading '/'
+ * (the root is ""). -ENOENT when it has none (unlinked).
+ */
+int meta_path(struct meta_txn *t, uint64_t ino, struct buf *out);
+/* The inode of such a path ("" = root; no "." or ".." are resolved). */
+int meta_resolve(struct meta_txn *t, const char *path, size_t len,
+		 uint64_t *ino);
+
+/* ---- extended attributes -------------------------------------------- */
+
+/* Appends the value. -ENODATA when there is none. */
+int meta_xattr_get(struct meta_txn *t, uint64_t ino, const char *name,
+		   struct buf *out);
+int meta_xattr_set(struct meta_txn *t, uint64_t ino, const char *name,
+		   const void *value, size_t len);
+/* -ENODATA when there is none. */
+int meta_xattr_remove(struct meta_txn *t, uint64_t ino, const char *name);
+/* Appends the names, each with its NUL. */
+int meta_xattr_list(struct meta_txn *t, uint64_t ino, struct buf *out);
+
+/* ---- packs and extents ---------------------------------------------- */
+
+enum meta_pack_state {
+	META_PACK_INTENT, /* row before the PUT (S23) */
+	META_PACK_STORED,
+	META_PACK_CONDEMNED, /* nobody names it; waits for its grace period */
+};
+
+struct meta_pack {
+	uint64_t row; /* never reused */
+	uint8_t id[16];
+	char object[128]; /* key in the store */
+	uint32_t generation;
+	uint8_t salt[32];
+	uint8_t digest[32];
+	uint64_t length;
+	char tier[64];
+	char storage_class[32];
+	enum meta_pack_state state;
+	int64_t created_ns, condemned_ns;
+	uint64_t extents; /* that name it */
+};
+
+/* Inserts as INTENT; sets in->row. */
+int meta_pack_intend(struct meta_txn *t, struct meta_pack *in);
+/* INTENT -> STORED; writes length and digest. */
+int meta_pack_stored(struct meta_txn *t, const struct meta_pack *in);
+int meta_pack_get(struct meta_txn *t, uint64_t row, struct meta_pack *out);
+/* The lowest rows > after in `state`, condemned (or created) before
+ * `before_ns`. Count or -errno. */
+int meta_pack_list(struct meta_txn *t, enum meta_pack_state state,
+		   uint64_t after, int64_t before_ns, struct meta_pack *out,
+		   size_t max);
+/* To CONDEMNED, from any state, when no extent names it; -EBUSY otherwise. */
+int meta_pack_condemn(struct meta_txn *t, uint64_t row, int64_t now_ns);
+int meta_pack_delete(struct meta_txn *t, uint64_t row);
+
+struct meta_pack_totals {
+	char tier[64], storage_class[32];
+	uint64_t objects, bytes; /* stored and condemned: what is billed */
+};
+/* One per tier and class. Count or -errno. */
+int meta_pack_totals(struct meta_txn *t, struct meta_pack_totals *out,
+		     size_t max);
+
+/*
+ * Bytes [off, off+len) of a file lie in consecutive frames of one pack;
+ * `off` is a multiple of META_FRAME_SIZE. Bytes of no extent are a hole.
+ */
+struct meta_extent {
+	uint64_t ino, off, len;
+	uint64_t pack;	      /* row */
+	uint64_t pack_off;    /* of the first frame's first byte */
+	uint32_t first_frame; /* its index in the pack */
+	uint32_t frames;
+	uint32_t *table; /* frame table (pack.h), `frames` entries in host
+			    order; malloc'ed */
+};
+void meta_extent_done(struct meta_extent *e);
+
+/*
+ * Extents that overlap [off, off+len), ascending. Fills at most max, the
+ * caller frees each. Count or -errno.
+ */
+int meta_extent_list(struct meta_txn *t, uint64_t ino, uint64_t off,
+		     uint64_t len, struct meta_extent *out, size_t max);
+/* The same without the tables (table = NULL): for `info`. */
+int meta_extent_brief(struct meta_txn *t, uint64_t ino, uint64_t off,
+		      struct meta_extent *out, size_t max);
+int meta_extent_insert(struct meta_txn *t, const struct meta_extent *in);
+/*
+ * Removes all extents of an inode but those of the `keep` packs; packs that
+ * nobody names any more become CONDEMNED at now_ns.
+ */
+int meta_extent_clear(struct meta_txn *t, uint64_t ino, const uint64_t *keep,
+		      size_t nkeep, int64_t now_ns);
+
+/* ---- presence: which frames of a PARTIAL file are in the cache ------- */
+
+#define META_PRESENCE_FRAMES 8192ULL /* frames per row: 512 MiB of file */
+
+/* The bitmap of chunk `chunk` (all zero when there is no row). */
+int meta_presence_get(struct meta_txn *t, uint64_t ino, uint64_t chunk,
+		      uint8_t bits[META_PRESENCE_FRAMES / 8]);
+int meta_presence_put(struct meta_txn *t, uint64_t ino, uint64_t chunk,
+		      const uint8_t bits[META_PRESENCE_FRAMES / 8]);
+int meta_presence_clear(struct meta_txn *t, uint64_t ino);
+
+/* ---- ledger --------------------------------------------------------- */
+
+/* Sums of one UTC day, tier, class and cause. Storage has cause "". */
+struct meta_ledger {
+	int32_t day; /* days since 1970-01-01 UTC */
+	char tier[64], storage_class[32], cause[16];
+	uint64_t puts, gets, heads, lists, deletes, errors, unknown;
+	uint64_t in_bytes, out_bytes;
+	uint64_t byte_hours;   /* whole ones */
+	uint64_t byte_seconds; /* the rest, below 3600 x the bytes; kept
+				  normalised: < 3600 */
+	uint64_t objects_peak;
+};
+
+/* Adds to the row of (day, tier, class, cause), normalising byte_seconds. */
+int meta_ledger_add(struct meta_txn *t, const struct meta_ledger *delta);
+/* Rows with from <= day < to, in order, from row number `skip` on. */
+int meta_ledger_list(struct meta_txn *t, int32_t from, int32_t to, size_t skip,
+		     struct meta_ledger *out, size_t max);
+
+/* ---- small values --------------------------------------------------- */
+
+/* Appends the value; -ENOENT when never set. */
+int meta_value_get(struct meta_txn *t, const char *name, struct buf *out);
+int meta_value_set(struct meta_txn *t, const char *name, const void *v,
+		   size_t len);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What moves bytes between the cache and the bucket: protect, recall, evict,
+ * gc. Order is everything: object first, then the transaction that names it
+ * (P3); the row is durable before anything irreversible (P12, S1).
+ */
+#ifndef MERSEY_MOVE_MOVE_H
+#define MERSEY_MOVE_MOVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/job.h"
+#include "cache/cache.h"
+#include "meta/meta.h"
+#include "move/opts.h"
+#include "pack/pack.h"
+#include "store/drivers.h"
+
+/* The store of the first tier as each cause sees it (same inner store, own
+ * meter and retry policy); borrowed. */
+struct move_stores {
+	struct store *cause[STORE_CAUSE_COUNT];
+};
+
+struct move;
+
+/* Starts the jobs protect, evict, reap, gc and lost (scan). */
+int move_start(const struct move_opts *o, struct meta *m, struct cache *c,
+	       struct pack_keyring *kr, const struct move_stores *stores,
+	       struct move **out, struct err *err);
+/* Stops the jobs; what was not finished goes on after the next start. */
+void move_stop(struct move *mv);
+DEFINE_GUARD(struct move *, move_stop);
+
+/*
+ * Makes bytes [off, off+len) of the file present; len 0 = to the end.
+ * Readers that want the same frames share a fetch. `cause` READ or RECALL.
+ * 0, or:
+ *   -ETIMEDOUT  the store did not answer within read_wait (P6)
+ *   -EIO        what came is damaged, foreign or missing: logged with the
+ *               object's name (P5)
+ *   -EINTR      *cancel became true (NULL: never)
+ */
+int move_recall(struct move *mv, struct cache_file *f, uint64_t off,
+		uint64_t len, enum store_cause cause,
+		const volatile bool *cancel);
+
+/* Protect without waiting for settle: all of it, or one inode (0 = all). */
+void move_protect_now(struct move *mv, uint64_t ino);
+/* An inode lost its last name or last handle: reap may look. */
+void move_reap_now(struct move *mv);
+void move_evict_now(struct move *mv);
+
+/* What protect waits on, in words, and how many jobs; for jobs and status.
+ * Fills at most max; returns how many there are. */
+size_t move_jobs(struct move *mv, struct job_info *out, size_t max);
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Money, price tables, and what a quantity costs. Pure: no I/O. Amounts are
+ * integers of 1e-10 of a currency unit; rounding happens only when shown.
+ */
+#ifndef MERSEY_PRICE_PRICE_H
+#define MERSEY_PRICE_PRICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* 1e-10 units, wide enough for petabyte-years. */
+typedef __int128 money_t;
+
+#define MONEY_UNIT 10000000000LL
+
+/* Exact decimal text, at most 10 places: "0.024", "-12.5". 0, -EINVAL,
+ * -ERANGE. */
+int money_parse(const char *s, money_t *out);
+
+#define MONEY_SIZE 48
+
+/* All ten places: "12.3400000000" (JSON); returns out. */
+const char *money_exact(money_t m, char out[MONEY_SIZE]);
+/*
+ * For people: "£212.07"; below a penny as many places as make two digits
+ * non-zero ("£0.00412"); "£0.00" only for exactly nothing. `currency` ISO
+ * 4217 (GBP, USD, EUR have signs, others "CHF 1.20").
+ */
+const char *money_show(money_t m, const char *currency, char out[MONEY_SIZE]);
+
+/* a * b / c without overflow for a up to 1e26, rounded half away from 0. */
+money_t money_muldiv(money_t a, uint64_t b, uint64_t c);
+
+#define PRICE_CURRENCY 4
+
+/* One number of a table. */
+struct price_figure {
+	bool known; /* false: the table does not say; counts as 0, flagged */
+	bool confirmed;
+	money_t amount;
+	char as_of[11]; /* "2026-09-28" */
+	char source[128];
+};
+
+/* Prices of one storage class. Storage units: per GB-month where GB = 2^30
+ * (AWS, GCS) and a month = 730 hours. */
+struct price_class {
+	char name[32]; /* "STANDARD" */
+	struct price_figure storage_gb_month;
+	struct price_figure put_1000; /* PUT, COPY, POST, LIST */
+	struct price_figure get_1000; /* GET, HEAD and all other */
+	struct price_figure retrieval_gb;
+	uint32_t minimum_days;
+	uint64_t minimum_bytes, overhead_bytes;
+};
+
+struct price_table {
+	char name[64];
+	char currency[PRICE_CURRENCY];
+	char as_of[11];
+	char source[256];
+	struct price_class *classes;
+	size_t n_classes;
+	struct price_figure egress_gb; /* out of the provider's network */
+};
+
+void price_table_done(struct price_table *t);
+
+/* NULL when the table lacks the class. */
+const struct price_class *price_table_class(const struct price_table *t,
+					    const char *name);
+
+/* What was used of one class. */
+struct price_usage {
+	uint64_t byte_hours, byte_seconds; /* byte_seconds < 3600 */
+	uint64_t puts, lists, gets, heads, deletes;
+	uint64_t out_bytes; /* uploaded: free at all known providers */
+	uint64_t in_bytes;  /* downloaded: retrieval and egress */
+};
+
+/* In the table's currency. */
+struct price_charges {
+	money_t storage, requests, retrieval, transfer, early_deletion,
+		minimum_size, total;
+};
+
+/*
+ * Prices a usage. `unconfirmed` (may be NULL) is called once for each figure
+ * that was used with a non-zero quantity and is not confirmed or not known:
+ * with "CLASS storage", "CLASS requests", …
+ */
+void price_charge(const struct price_table *t, const struct price_class *c,
+		  const struct price_usage *u, struct price_charges *out,
+		  void (*unconfirmed)(void *arg, const char *what), void *arg);
+
+/* One dated exchange rate: `per_unit` reporting-currency per 1 `from`. */
+struct price_rate {
+	char from[PRICE_CURRENCY];
+	money_t per_unit;
+};
+struct price_exchange {
+	char currency[PRICE_CURRENCY]; /* of reports */
+	char as_of[11];
+	char source[128];
+	struct price_rate *rates;
+	size_t n_rates;
+};
+
+/* 0, or -ENOENT when there is no rate. */
+int price_convert(const struct price_exchange *x, const char *from, money_t in,
+		  money_t *out);
+
+#endif

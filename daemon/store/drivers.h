@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Constructors of the drivers and decorators; see store.h for the contract. */
+#ifndef MERSEY_STORE_DRIVERS_H
+#define MERSEY_STORE_DRIVERS_H
+
+#include "base/buf.h"
+#include "store/opts.h"
+#include "store/store.h"
+
+/* Who asked for a request; ledger rows keep these apart. */
+enum store_cause {
+	STORE_CAUSE_PROTECT,
+	STORE_CAUSE_READ, /* a program read a file */
+	STORE_CAUSE_POLICY,
+	STORE_CAUSE_RECALL, /* a person or list ordered it */
+	STORE_CAUSE_BACKUP, /* volume marker, keys, metadata */
+	STORE_CAUSE_COUNT,
+};
+
+const char *store_cause_name(enum store_cause c);
+
+/*
+ * What was asked of a store, counted where the money is counted: each
+ * attempt that left this machine is one request, also a failed or retried
+ * one whose outcome is unknown. All fields are only added to, atomically.
+ */
+struct store_counts {
+	uint64_t puts, gets, heads, lists, deletes; /* requests */
+	uint64_t in_bytes;			    /* downloaded by gets */
+	uint64_t out_bytes;			    /* uploaded by puts */
+	uint64_t errors;  /* attempts that failed, in any way but ENOENT,
+			     EEXIST and ERANGE */
+	uint64_t unknown; /* puts and deletes with an unknown outcome */
+};
+
+/* Adds `more` to `sum`. */
+void store_counts_add(struct store_counts *sum,
+		      const struct store_counts *more);
+
+/* Whether a store answers, seen from the requests that were made. */
+struct store_health {
+	bool down;	  /* the last attempt could not reach it */
+	int64_t since_ns; /* wall time of the last change, 0 never used */
+	int last_error;	  /* -errno of the last transient failure, or 0 */
+	char detail[160]; /* in words; "" none */
+};
+
+/* Opens the driver that opts->kind names. `err` says what was wrong. */
+int store_open(const struct store_opts *opts, struct store **out,
+	       struct err *err);
+
+/* Memory, for tests. NULL without memory. */
+struct store *store_mem_new(void);
+
+/*
+ * A directory. Objects are files below <endpoint>/<bucket>/<prefix>; the
+ * directory `endpoint` must exist, the rest is made.
+ */
+int store_dir_open(const struct store_opts *opts, struct store **out,
+		   struct err *err);
+
+/* S3, Signature V4. */
+int store_s3_open(const struct store_opts *opts, struct store **out,
+		  struct err *err);
+
+/*
+ * Finds aws_access_key_id, aws_secret_access_key and aws_session_token in the
+ * text of an AWS shared-credentials file ([default] or the only profile).
+ * The results are newly allocated (token NULL when there is none).
+ */
+int store_credentials_parse(const char *text, size_t len, char **access_key,
+			    char **secret_key, char **session_token,
+			    struct err *err);
+
+/* A store that several decorators share: each handle frees one reference. */
+struct store *store_shared_new(struct store *inner);
+struct store *store_shared_ref(struct store *shared);
+
+/*
+ * Counts requests into *counts and keeps *health; either may be NULL. Both
+ * belong to the caller and outlive the store; store_meter_read() copies
+ * counts consistently enough for a ledger (each field atomically).
+ */
+struct store *store_meter_new(struct store *inner, struct store_counts *counts,
+			      struct store_health *health);
+void store_meter_read(const struct store_counts *counts,
+		      struct store_counts *out);
+void store_health_read(const struct store_health *health,
+		       struct store_health *out);
+
+struct store_retry_opts {
+	unsigned attempts;   /* at most, the first included; >= 1 */
+	int64_t deadline_ns; /* for the whole call; 0 = none */
+	int64_t base_ns;     /* first pause; doubles, jittered, <= 5 s */
+};
+
+/* Repeats what failed transiently (S17: with the same bytes). A create-only
+ * put that finds its key taken on a retry compares what is there (S25). */
+struct store *store_retry_new(struct store *inner,
+			      const struct store_retry_opts *opts);
+
+/* What the fault decorator does to one call. */
+struct store_fault_plan {
+	unsigned fail_percent;	   /* error before the inner call */
+	unsigned lose_percent;	   /* inner call done, answer lost */
+	unsigned truncate_percent; /* get: fewer bytes than there are */
+	unsigned flip_percent;	   /* get: one bit flipped */
+	int error;		   /* -errno of fail and lose; 0 = -EAGAIN */
+	uint64_t seed;
+	bool down; /* every call -> -ECONNREFUSED; may change any time */
+};
+
+/* Injects faults by `plan`, which is borrowed and may be changed. */
+struct store *store_fault_new(struct store *inner,
+			      struct store_fault_plan *plan);
+
+#endif

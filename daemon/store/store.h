@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An object store: what Mersey needs of a bucket, and nothing else.
+ *
+ * Calls block and may be made from any thread. Drivers (dir, mem, s3) sit at
+ * the bottom; decorators (meter, retry, fault) wrap one inner store, own it
+ * (free frees it, a failed x_new frees it too) and have the same contract.
+ *
+ * Keys are relative to the store's bucket and prefix, 1 to 512 bytes of
+ * [A-Za-z0-9._/-], without empty, "." or ".." parts; the inline callers
+ * check that, and return -EINVAL otherwise.
+ *
+ * Errors, the same for every driver (each maps its own in one table):
+ *   -ENOENT     no such object
+ *   -EEXIST     create-only put: the key is taken
+ *   -EACCES     refused: credentials, policy, signature
+ *   -ERANGE     get: the range starts at or behind the end of the object
+ *   -ENOTSUP    this store cannot do that (see store_caps)
+ *   -ENOSPC     full, or over the bucket's quota
+ *   -EPROTO     an answer that is not one: malformed, wrong length
+ *   -EIO        broken for good, as far as the store says
+ *   -EAGAIN     try again: throttled, 5xx
+ *   -ETIMEDOUT, -ECONNREFUSED, -ECONNRESET, -EHOSTUNREACH, -ENETUNREACH
+ *               the store cannot be reached now
+ * store_is_transient() tells those worth another try.
+ */
+#ifndef MERSEY_STORE_STORE_H
+#define MERSEY_STORE_STORE_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/guard.h"
+
+#define STORE_KEY_MAX	512
+#define STORE_CLASS_MAX 32
+
+struct store;
+
+struct store_caps {
+	bool create_only;   /* put with if_absent is atomic */
+	bool storage_class; /* put honours a storage class */
+};
+
+struct store_info {
+	uint64_t size;
+	int64_t modified_ns;		     /* wall time, 0 unknown */
+	char storage_class[STORE_CLASS_MAX]; /* "STANDARD" when not said */
+	char etag[80]; /* as the store gives it, without quotes; "" none */
+};
+
+struct store_put_opts {
+	const char *storage_class; /* NULL = the store's default */
+	bool if_absent;
+};
+
+struct store_entry {
+	char *key; /* relative to the prefix, as in put */
+	uint64_t size;
+	int64_t modified_ns;
+};
+
+/* One page of a listing, in byte order of the keys. */
+struct store_list {
+	struct store_entry *entry;
+	size_t n;
+	bool more; /* there are keys behind the last one */
+};
+
+/* Frees the entries; the list is empty and usable again. */
+void store_list_done(struct store_list *l);
+
+struct store_ops {
+	/*
+	 * Stores data[0..len) under `key` in one step: afterwards the object
+	 * is whole or absent (or, without if_absent, the old one), and 0 is
+	 * returned only when it is durable by the store's own promise.
+	 */
+	int (*put)(struct store *s, const char *key, const void *data,
+		   size_t len, const struct store_put_opts *opts);
+	/*
+	 * Reads up to len (> 0) bytes from `off` into dst. Returns how many
+	 * there were (fewer than len only at the end of the object).
+	 */
+	ssize_t (*get)(struct store *s, const char *key, uint64_t off,
+		       void *dst, size_t len);
+	int (*head)(struct store *s, const char *key, struct store_info *out);
+	/*
+	 * Deletes n keys; rc[i] is 0 (gone, or was not there) or -errno.
+	 * Returns 0 when every rc is 0, else the first error.
+	 */
+	int (*del)(struct store *s, const char *const *keys, size_t n, int *rc);
+	/*
+	 * At most `max` (1..1000) keys that start with `prefix` ("" = all)
+	 * and are greater than `after` ("" = from the start). `out` is empty
+	 * on entry, and owned by the caller also on failure.
+	 */
+	int (*list)(struct store *s, const char *prefix, const char *after,
+		    size_t max, struct store_list *out);
+	void (*caps)(struct store *s, struct store_caps *out);
+	/*
+	 * How far the store's clock is ahead of this machine's, by its latest
+	 * answer. 0, or -ENODATA when it has not said yet.
+	 */
+	int (*skew)(struct store *s, int64_t *ahead_ns);
+	void (*free)(struct store *s);
+};
+
+/* First member of each driver and decorator. */
+struct store {
+	const struct store_ops *ops;
+};
+
+bool store_key_ok(const char *key);
+
+/* Is this -errno one that may go away by itself? */
+bool store_is_transient(int rc);
+
+static inline int store_put(struct store *s, const char *key, const void *data,
+			    size_t len, const struct store_put_opts *opts)
+{
+	static const struct store_put_opts none;
+
+	if (!store_key_ok(key))
+		return -EINVAL;
+	return s->ops->put(s, key, data, len, opts ? opts : &none);
+}
+
+static inline ssize_t store_get(struct store *s, const char *key, uint64_t off,
+				void *dst, size_t len)
+{
+	if (!store_key_ok(key) || len == 0 || off > INT64_MAX)
+		return -EINVAL;
+	return s->ops->get(s, key, off, dst, len);
+}
+
+static inline int store_head(struct store *s, const char *key,
+			     struct store_info *out)
+{
+	if (!store_key_ok(key))
+		return -EINVAL;
+	return s->ops->head(s, key, out);
+}
+
+int store_del(struct store *s, const char *const *keys, size_t n, int *rc);
+/* Deletes one key. */
+int store_del1(struct store *s, const char *key);
+
+static inline int store_list(struct store *s, const char *prefix,
+			     const char *after, size_t max,
+			     struct store_list *out)
+{
+	if (max == 0 || max > 1000)
+		return -EINVAL;
+	return s->ops->list(s, prefix, after, max, out);
+}
+
+static inline void store_caps(struct store *s, struct store_caps *out)
+{
+	s->ops->caps(s, out);
+}
+
+static inline int store_skew(struct store *s, int64_t *ahead_ns)
+{
+	return s->ops->skew(s, ahead_ns);
+}
+
+/* NULL is fine. */
+static inline void store_free(struct store *s)
+{
+	if (s)
+		s->ops->free(s);
+}
+
+DEFINE_GUARD(struct store *, store_free);
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * POSIX behaviour of one trust's filesystem, without libfuse: names,
+ * attributes, handles, I/O. The kernel checks permissions
+ * (default_permissions); what it leaves to the filesystem is here.
+ *
+ * Every namespace call returns after its transaction committed (P2). All
+ * calls: 0 (or a count) or -errno as the standard says. Any thread.
+ */
+#ifndef MERSEY_VFS_VFS_H
+#define MERSEY_VFS_VFS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "cache/cache.h"
+#include "meta/meta.h"
+#include "move/move.h"
+
+struct vfs;
+
+/* Who calls. */
+struct vfs_cred {
+	uint32_t uid, gid;
+	uint32_t umask;
+	int32_t pid;
+};
+
+/* What a lookup or create tells the kernel. */
+struct vfs_entry {
+	uint64_t ino; /* node id: snapshot (0) << 48 | inode number */
+	uint64_t generation;
+	struct stat attr;
+	bool volatile_attr; /* open for writing: attributes must not be kept */
+};
+
+#define VFS_SNAPSHOT(node) ((uint32_t)((node) >> META_INO_BITS))
+#define VFS_INO(node)	   ((node) & ((1ULL << META_INO_BITS) - 1))
+
+struct vfs_opts {
+	unsigned handles_max; /* open files and directories at once */
+};
+
+/* All borrowed, must outlive the vfs. */
+int vfs_new(const struct vfs_opts *o, struct meta *m, struct cache *c,
+	    struct move *mv, struct vfs **out);
+/* Closes what is still open. */
+void vfs_free(struct vfs *v);
+DEFINE_GUARD(struct vfs *, vfs_free);
+
+int vfs_lookup(struct vfs *v, uint64_t parent, const char *name,
+	       struct vfs_entry *out);
+int vfs_getattr(struct vfs *v, uint64_t ino, struct vfs_entry *out);
+
+enum { /* which fields of the stat vfs_setattr() takes */
+       VFS_SET_MODE = 1 << 0,
+       VFS_SET_UID = 1 << 1,
+       VFS_SET_GID = 1 << 2,
+       VFS_SET_SIZE = 1 << 3,
+       VFS_SET_ATIME = 1 << 4,
+       VFS_SET_MTIME = 1 << 5,
+       VFS_SET_ATIME_NOW = 1 << 6,
+       VFS_SET_MTIME_NOW = 1 << 7,
+       VFS_SET_CTIME = 1 << 8,
+};
+/* `fh` 0 = no handle. */
+int vfs_setattr(struct vfs *v, const struct vfs_cred *who, uint64_t ino,
+		const struct stat *attr, unsigned set, uint64_t fh,
+		struct vfs_entry *out);
+
+int vfs_mknod(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
+	      const char *name, mode_t mode, dev_t rdev, struct vfs_entry *out);
+int vfs_mkdir(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
+	      const char *name, mode_t mode, struct vfs_entry *out);
+int vfs_symlink(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
+		const char *name, const char *target, struct vfs_entry *out);
+/* Appends the target to out. */
+int vfs_readlink(struct vfs *v, uint64_t ino, struct buf *out);
+int vfs_link(struct vfs *v, uint64_t ino, uint64_t newparent,
+	     const char *newname, struct vfs_entry *out);
+int vfs_unlink(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
+	       const char *name);
+int vfs_rmdir(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
+	      const char *name);
+/* flags: 0 or RENAME_NOREPLACE; -EINVAL for others. */
+int vfs_rename(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
+	       const char *name, uint64_t newparent, const char *newname,
+	       unsigned flags);
+
+/* open(2) flags; O_TRUNC is done here. *fh names the handle. */
+int vfs_open(struct vfs *v, uint64_t ino, int flags, uint64_t *fh);
+int vfs_create(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
+	       const char *name, mode_t mode, int flags, struct vfs_entry *out,
+	       uint64_t *fh);
+/*
+ * Reads into dst. Recalls what is missing: may wait up to read_wait, then
+ * -ETIMEDOUT; damaged -EIO. Count, short only at the end of the file.
+ */
+ssize_t vfs_read(struct vfs *v, uint64_t fh, void *dst, size_t len,
+		 uint64_t off);
+/* Writes all, or fails. The first change of an incomplete file completes it
+ * first (S12). */
+ssize_t vfs_write(struct vfs *v, uint64_t fh, const void *src, size_t len,
+		  uint64_t off);
+int vfs_flush(struct vfs *v, uint64_t fh);
+int vfs_fsync(struct vfs *v, uint64_t fh, bool data_only);
+int vfs_release(struct vfs *v, uint64_t fh);
+
+int vfs_opendir(struct vfs *v, uint64_t ino, uint64_t *fh);
+int vfs_fsyncdir(struct vfs *v, uint64_t fh);
+int vfs_releasedir(struct vfs *v, uint64_t fh);
+
+/* One name of a directory; `e` is filled only when plus was asked for. */
+struct vfs_dirent {
+	const char *name;
+	uint64_t next; /* offset to go on from */
+	uint64_t ino;
+	mode_t type;
+	const struct vfs_entry *e;
+};
+/*
+ * Calls emit for the entries from `off` on ("." and ".." first) until it
+ * returns false. Cookies are stable; entries that existed throughout come
+ * exactly once. `emit` runs outside locks and transactions.
+ */
+int vfs_readdir(struct vfs *v, uint64_t fh, uint64_t off, bool plus,
+		bool (*emit)(void *arg, const struct vfs_dirent *d), void *arg);
+
+int vfs_statfs(struct vfs *v, struct statvfs *out);
+
+/* Appends. user.mersey.state|protected_at|tier are virtual, read-only. */
+int vfs_getxattr(struct vfs *v, uint64_t ino, const char *name,
+		 struct buf *out);
+int vfs_setxattr(struct vfs *v, uint64_t ino, const char *name,
+		 const void *value, size_t len, int flags);
+int vfs_removexattr(struct vfs *v, uint64_t ino, const char *name);
+int vfs_listxattr(struct vfs *v, uint64_t ino, struct buf *out);
+
+/*
+ * What the kernel must forget, after changes made from outside the mount
+ * (evict): called with the node id. Set once, by the FUSE layer.
+ */
+void vfs_on_invalidate(struct vfs *v, void (*fn)(void *arg, uint64_t ino),
+		       void *arg);
+void vfs_invalidate(struct vfs *v, uint64_t ino);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The FUSE side: requests from the kernel, answered by vfs calls. Own
+ * receive loop with own, pre-faulted buffers; no splice, no clone_fd; the
+ * request's `unique` is kept (a later worker must be able to take over).
+ */
+#ifndef MERSEY_FUSE_SESSION_H
+#define MERSEY_FUSE_SESSION_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "vfs/vfs.h"
+
+struct fuse_server;
+
+struct fuse_server_opts {
+	unsigned threads; /* receive loop */
+	int fuse_fd;	  /* an open, mounted /dev/fuse (kept open by us), or
+			     -1: mount `mountpoint` ourselves */
+	const char *mountpoint; /* absolute */
+	const char *fsname;	/* shown in /proc/mounts: "mersey:rem" */
+	bool allow_other;
+};
+
+int fuse_server_start(const struct fuse_server_opts *o, struct vfs *v,
+		      struct fuse_server **out, struct err *err);
+
+/*
+ * Waits until the kernel ended the connection (unmount): 0; or until
+ * fuse_server_stop() was called from another thread or a signal handler.
+ */
+int fuse_server_wait(struct fuse_server *s);
+
+/* Tells the threads to stop after their current request. Async-signal-safe
+ * part: sets a flag and writes to an eventfd. */
+void fuse_server_stop(struct fuse_server *s);
+
+/* Unmounts what we mounted ourselves and frees. NULL is fine. */
+void fuse_server_free(struct fuse_server *s);
+
+#endif

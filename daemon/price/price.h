@@ -17,23 +17,27 @@ typedef __int128 money_t;
 
 #define MONEY_UNIT 10000000000LL
 
-/* Exact decimal text, at most 10 places: "0.024", "-12.5". 0, -EINVAL,
- * -ERANGE. */
+/* Exact decimal text, at most 10 places and 1e26 units: "0.024", "-12.5".
+ * 0, -EINVAL (not that shape), -ERANGE. */
 int money_parse(const char *s, money_t *out);
 
-#define MONEY_SIZE 48
+#define MONEY_SIZE 80
 
 /* All ten places: "12.3400000000" (JSON); returns out. */
 const char *money_exact(money_t m, char out[MONEY_SIZE]);
 /*
- * For people: "£212.07"; below a penny as many places as make two digits
- * non-zero ("£0.00412"); "£0.00" only for exactly nothing. `currency` ISO
- * 4217 (GBP, USD, EUR have signs, others "CHF 1.20").
+ * For people: "£212.07", "£1,234.50", "−£6.90" (U+2212), rounded half away
+ * from 0; below a penny up to three digits behind the zeros ("£0.00412",
+ * "£0.0051"); "£0.00" only for exactly nothing. `currency` ISO 4217 (GBP,
+ * USD, EUR have signs, others "CHF 1.20").
  */
 const char *money_show(money_t m, const char *currency, char out[MONEY_SIZE]);
 
-/* a * b / c without overflow for a up to 1e26, rounded half away from 0. */
+/* a * b / c without overflow for a up to 1e26, rounded half away from 0.
+ * c is not 0. A result that does not fit is the largest that does. */
 money_t money_muldiv(money_t a, uint64_t b, uint64_t c);
+/* The same for a wide b (byte-seconds). */
+money_t money_scale(money_t a, unsigned __int128 b, uint64_t c);
 
 #define PRICE_CURRENCY 4
 
@@ -52,7 +56,7 @@ struct price_class {
 	char name[32]; /* "STANDARD" */
 	struct price_figure storage_gb_month;
 	struct price_figure put_1000; /* PUT, COPY, POST, LIST */
-	struct price_figure get_1000; /* GET, HEAD and all other */
+	struct price_figure get_1000; /* GET, HEAD; DELETE is free */
 	struct price_figure retrieval_gb;
 	uint32_t minimum_days;
 	uint64_t minimum_bytes, overhead_bytes;
@@ -70,7 +74,7 @@ struct price_table {
 
 void price_table_done(struct price_table *t);
 
-/* NULL when the table lacks the class. */
+/* NULL when the table lacks the class. "" and NULL mean STANDARD. */
 const struct price_class *price_table_class(const struct price_table *t,
 					    const char *name);
 
@@ -82,16 +86,21 @@ struct price_usage {
 	uint64_t in_bytes;  /* downloaded: retrieval and egress */
 };
 
-/* In the table's currency. */
+/*
+ * In the table's currency. early_deletion and minimum_size are 0 for now:
+ * they need the age and the sizes of single objects, which price_usage does
+ * not carry; they come with tiers that have such terms.
+ */
 struct price_charges {
 	money_t storage, requests, retrieval, transfer, early_deletion,
 		minimum_size, total;
 };
 
 /*
- * Prices a usage. `unconfirmed` (may be NULL) is called once for each figure
- * that was used with a non-zero quantity and is not confirmed or not known:
- * with "CLASS storage", "CLASS requests", …
+ * Prices a usage; total is exactly the sum of the other charges.
+ * `unconfirmed` (may be NULL) is called once for each charge whose figure was
+ * used with a non-zero quantity and is not confirmed or not known: with
+ * "CLASS storage", "CLASS requests", "CLASS retrieval", "egress".
  */
 void price_charge(const struct price_table *t, const struct price_class *c,
 		  const struct price_usage *u, struct price_charges *out,

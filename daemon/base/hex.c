@@ -2,6 +2,7 @@
 #include "base/hex.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,4 +71,60 @@ char *base64_encode(const void *p, size_t n)
 	}
 	*o = '\0';
 	return out;
+}
+
+static int base64_digit(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* One group of four digits, `pad` of them '='; bytes it holds or -EINVAL. */
+static int base64_group(const char *s, int pad, uint8_t out[3])
+{
+	uint32_t v = 0;
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		int d = i < 4 - pad ? base64_digit(s[i]) : 0;
+
+		if (d < 0)
+			return -EINVAL;
+		v = v << 6 | (uint32_t)d;
+	}
+	out[0] = (uint8_t)(v >> 16);
+	out[1] = (uint8_t)(v >> 8);
+	out[2] = (uint8_t)v;
+	for (i = 3 - pad; i < 3; i++)
+		if (out[i]) /* bits that no encoder sets */
+			return -EINVAL;
+	return 3 - pad;
+}
+
+int base64_decode(const char *s, size_t len, void *out, size_t *n)
+{
+	uint8_t *o = out;
+	size_t i;
+
+	if (len % 4)
+		return -EINVAL;
+	for (i = 0; i < len; i += 4) {
+		bool end = i + 4 == len;
+		uint8_t b[3];
+		int pad, got;
+
+		pad = !end || s[i + 3] != '=' ? 0 : s[i + 2] == '=' ? 2 : 1;
+		got = base64_group(s + i, pad, b);
+		if (got < 0)
+			return got;
+		memcpy(o, b, (size_t)got);
+		o += got;
+	}
+	*n = (size_t)(o - (uint8_t *)out);
+	return 0;
 }

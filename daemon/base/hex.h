@@ -18,4 +18,10 @@ int hex_decode(const char *s, void *out, size_t n);
 /* Newly allocated base64 text with padding; NULL without memory. */
 char *base64_encode(const void *p, size_t n);
 
+/*
+ * Reads padded base64 text into out, which has room for 3 * (len / 4) bytes;
+ * *n is how many there were.  0 or -EINVAL.
+ */
+int base64_decode(const char *s, size_t len, void *out, size_t *n);
+
 #endif

@@ -63,6 +63,28 @@ static void test_hex(void **state)
 	free(b64);
 }
 
+static void test_base64(void **state)
+{
+	static const char *const bad[] = {
+		"A",	"AAA",	"A===",	    "AA=A",
+		"AB==", "AAB=", "AA==AAAA", "A\xff=="
+	};
+	uint8_t in[5] = { 0xff, 0, 0x80, 0xc3, 0x28 }, out[6];
+	size_t n, len;
+
+	for (len = 0; len <= sizeof(in); len++) {
+		CLEANUP_FREE char *s = base64_encode(in, len);
+
+		assert_int_equal(base64_decode(s, strlen(s), out, &n), 0);
+		assert_int_equal(n, len);
+		assert_memory_equal(in, out, n);
+	}
+	for (len = 0; len < ARRAY_SIZE(bad); len++)
+		assert_int_equal(
+			base64_decode(bad[len], strlen(bad[len]), out, &n),
+			-EINVAL);
+}
+
 static void test_err(void **state)
 {
 	struct err e = ERR_INIT;
@@ -87,6 +109,7 @@ int main(void)
 		cmocka_unit_test(test_reader_stops),
 		cmocka_unit_test(test_buf),
 		cmocka_unit_test(test_hex),
+		cmocka_unit_test(test_base64),
 		cmocka_unit_test(test_err),
 	};
 

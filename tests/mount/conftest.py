@@ -1,0 +1,470 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole gateway for a test: config, trusts, supervisor, mounts, clients.
+
+Everything lies in one temporary directory and is taken down by pid. The
+programs come from the build in $MERSEY_BUILD. Clients run as numeric uids
+that are not the service accounts.
+"""
+import base64
+import contextlib
+import hashlib
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+# The mount suite runs on the sanitizer build; what measures memory or plays
+# with the disk uses the plain one.
+BUILD = pathlib.Path(os.environ.get("MERSEY_BUILD", "build")).resolve()
+PLAIN = pathlib.Path(os.environ.get("MERSEY_PLAIN", BUILD)).resolve()
+WORK = os.environ.get("MERSEY_WORK", "/tmp")
+FULL = bool(os.environ.get("MERSEY_FULL"))
+
+# Service accounts and clients of the two trusts; numbers without passwd rows.
+SERVICE = {"rem": 60901, "rbq": 60902}
+CLIENT = {"rem": 61001, "rbq": 62001}
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "full: only with scripts/test --full")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Long runs are not part of the default run: they are not collected."""
+    if not FULL:
+        keep = [i for i in items if not i.get_closest_marker("full")]
+        config.hook.pytest_deselected([i for i in items if i not in keep])
+        items[:] = keep
+
+
+def wait_for(what, condition, seconds=30.0, every=0.05):
+    """Polls until the condition is true and returns it; else fails."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            pytest.fail(f"not within {seconds} s: {what}")
+        time.sleep(every)
+
+
+def is_mounted(path):
+    want = str(path).encode().replace(b" ", b"\\040")
+    with open("/proc/self/mountinfo", "rb") as f:
+        return any(line.split()[4] == want for line in f)
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+class CliError(Exception):
+    def __init__(self, rc, out, err):
+        super().__init__(f"exit {rc}: {out}{err}")
+        self.rc, self.out, self.err = rc, out, err
+
+
+class Gateway:
+    """One installation with the trusts rem and rbq."""
+
+    def __init__(
+        self, work, store="dir", s3=None, trusts=("rem", "rbq"), build=BUILD, **keys
+    ):
+        self.work = pathlib.Path(work)
+        self.build = build
+        self.store, self.s3 = store, s3
+        self.trusts = trusts
+        self.keys = {
+            "settle": "1s",
+            "read_wait": "4s",
+            "cache_size": "1GiB",
+            "buckets": {},
+            "endpoint": None,
+            "ca_file": None,
+            "prices": None,
+        }
+        self.keys.update(keys)
+        self.proc = None
+        self.log_path = self.work / "merseyd.log"
+        os.chmod(self.work, 0o755)
+        for d in ("state", "mnt", "run", "secrets", "bucket"):
+            (self.work / d).mkdir(exist_ok=True)
+        (self.work / "secrets").chmod(0o700)
+        self.config = self.work / "mersey.yaml"
+        self.write_config()
+
+    # ---- config
+
+    def bucket(self, trust):
+        return self.keys["buckets"].get(trust, f"{trust}-mersey")
+
+    def write_config(self):
+        k = self.keys
+        lines = [
+            "version: 1",
+            "gateway:",
+            "  name: gw1.test",
+            f"  state_dir: {self.work}/state",
+            f"  mount_dir: {self.work}/mnt",
+            f"  runtime_dir: {self.work}/run",
+            "cost:",
+            f"  prices: [{pathlib.Path(__file__).resolve().parents[2]}/config/prices/onprem.yaml]",
+            "  currency: GBP",
+            "stores:",
+            "  near-store:",
+        ]
+        if self.store == "dir":
+            # two stores, so that each trust's objects belong to its own uid
+            lines.pop()
+            for t in self.trusts:
+                lines += [
+                    f"  near-{t}:",
+                    "    kind: dir",
+                    f"    path: {self.work}/bucket/{t}",
+                    "    prices: onprem",
+                ]
+                d = self.work / "bucket" / t
+                d.mkdir(exist_ok=True)
+                os.chown(d, SERVICE[t], SERVICE[t])
+                d.chmod(0o700)
+        else:
+            lines += [
+                "    kind: s3",
+                f"    endpoint: {k['endpoint'] or self.s3['endpoint']}",
+                f"    region: {self.s3['region']}",
+                "    address_style: path",
+                "    prices: onprem",
+            ]
+            if k["ca_file"]:
+                lines.append(f"    ca_file: {k['ca_file']}")
+        lines += [
+            "defaults:",
+            f"  settle: {k['settle']}",
+            f"  read_wait: {k['read_wait']}",
+            f"  cache: {{size: {k['cache_size']}, high: 90%, low: 70%}}",
+            "trusts:",
+        ]
+        for t in self.trusts:
+            store = f"near-{t}" if self.store == "dir" else "near-store"
+            lines += [
+                f"  {t}:",
+                f"    name: Trust {t}",
+                f"    user: '{SERVICE[t]}'",
+                f"    root: {{owner: '{CLIENT[t]}', group: '{CLIENT[t]}', mode: '0770'}}",
+                f"    key: {{file: secrets/{t}.key}}",
+            ]
+            if self.store != "dir":
+                cred = self.work / "secrets" / f"{t}.cred"
+                access, secret = self.s3["users"][t]
+                cred.write_text(
+                    "[default]\n"
+                    f"aws_access_key_id = {access}\n"
+                    f"aws_secret_access_key = {secret}\n"
+                )
+                cred.chmod(0o600)
+                lines.append(f"    credentials: {{{store}: secrets/{t}.cred}}")
+            lines.append(
+                f"    tiers: [{{name: near, store: {store}, bucket: {self.bucket(t)}}}]"
+            )
+        self.config.write_text("\n".join(lines) + "\n")
+
+    # ---- running
+
+    def env(self):
+        e = dict(os.environ)
+        e["MERSEYD"] = str(self.build / "daemon/main/merseyd")
+        e["MERSEY_CONFIG"] = str(self.config)
+        return e
+
+    def setup(self):
+        for t in self.trusts:
+            self.cli("trust", "add", t, "--yes")
+        return self
+
+    def start(self, wait=True):
+        with open(self.log_path, "ab") as log:
+            self.proc = subprocess.Popen(
+                [self.build / "daemon/main/merseyd", "--foreground", "--config", self.config],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env=self.env(),
+            )
+        if wait:
+            for t in self.trusts:
+                wait_for(f"trust {t} is served", lambda t=t: self.serves(t), 60)
+        return self
+
+    def serves(self, trust):
+        if self.proc.poll() is not None:
+            pytest.fail(f"merseyd ended:\n{self.log()}")
+        try:
+            return self.status(trust)["state"] in ("online", "degraded")
+        except CliError:
+            return False
+
+    def stop(self, sig=signal.SIGTERM):
+        if self.proc is None:
+            return 0
+        if self.proc.poll() is None:
+            self.proc.send_signal(sig)
+        try:
+            rc = self.proc.wait(40)
+        except subprocess.TimeoutExpired:
+            self.proc.kill()
+            self.proc.wait(10)
+            raise
+        self.proc = None
+        return rc
+
+    def destroy(self):
+        """Leaves nothing behind, whatever state a test ended in."""
+        if self.proc is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.stop()
+        for t in self.trusts:
+            for _ in range(3):
+                if is_mounted(self.mount(t)):
+                    subprocess.run(["umount", "-f", "-l", self.mount(t)], check=False)
+
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def sanitizer_reports(self):
+        bad = ("ERROR: AddressSanitizer", "runtime error:", "LeakSanitizer", "WARNING: ThreadSanitizer")
+        return [l for l in self.log().splitlines() if any(b in l for b in bad)]
+
+    def mount(self, trust="rem"):
+        return self.work / "mnt" / trust
+
+    def worker_pid(self, trust="rem"):
+        return self.status(trust)["worker"]["pid"]
+
+    def cli(self, *args, rc=0, as_uid=None):
+        """Runs a verb with --json; returns its result, or raises CliError."""
+        r = subprocess.run(
+            [self.build / "daemon/cli/mersey", "--config", self.config, "--json", *map(str, args)],
+            capture_output=True,
+            env=self.env(),
+            user=as_uid,
+            group=as_uid,
+            extra_groups=[] if as_uid is not None else None,
+            timeout=180,
+        )
+        out, err = r.stdout.decode(errors="replace"), r.stderr.decode(errors="replace")
+        if r.returncode != rc and not (rc == 0 and r.returncode == 3):
+            raise CliError(r.returncode, out, err)
+        doc = json.loads(out)
+        assert doc["mersey"] == 1
+        return doc["result"] if "result" in doc else doc["error"]
+
+    def screen(self, *args):
+        """Runs a verb as a person would see it; (exit code, stdout, stderr)."""
+        r = subprocess.run(
+            [self.build / "daemon/cli/mersey", "--config", self.config, *map(str, args)],
+            capture_output=True,
+            env=self.env(),
+            timeout=180,
+        )
+        return r.returncode, r.stdout.decode(), r.stderr.decode()
+
+    def status(self, trust="rem"):
+        return self.cli("status", trust)["trusts"][0]
+
+    def protect(self, *paths, trust="rem"):
+        if paths:
+            return self.cli("wait", *paths)
+        return self.cli("wait", "--all", "--trust", trust)
+
+    def evict(self, *paths):
+        return self.cli("evict", *paths)
+
+    def info(self, path):
+        return self.cli("info", path)["files"][0]
+
+    # ---- what a trust's users do
+
+    def as_client(self, code, trust="rem", uid=None, **names):
+        """Runs python code as a client uid; `names` are its variables."""
+        uid = CLIENT[trust] if uid is None else uid
+        text = f"import os, sys, json\nargs = json.loads({json.dumps(json.dumps(names))})\nglobals().update(args)\n{code}"
+        r = subprocess.run(
+            ["/usr/bin/python3", "-I", "-c", text],
+            capture_output=True,
+            user=uid,
+            group=uid,
+            extra_groups=[],
+            cwd="/",
+            timeout=120,
+        )
+        if r.returncode:
+            raise AssertionError(r.stderr.decode(errors="replace"))
+        return r.stdout.decode()
+
+    # ---- what the bucket holds
+
+    def objects(self, trust="rem"):
+        """Keys and bytes of all objects of a trust, past Mersey."""
+        if self.store == "dir":
+            root = self.work / "bucket" / trust / self.bucket(trust)
+            return {
+                str(p.relative_to(root)): p.read_bytes()
+                for p in root.rglob("*")
+                if p.is_file()
+            }
+        c = self.s3["client"](trust)
+        got, token = {}, {}
+        while True:
+            page = c.list_objects_v2(Bucket=self.bucket(trust), **token)
+            for o in page.get("Contents", []):
+                got[o["Key"]] = c.get_object(Bucket=self.bucket(trust), Key=o["Key"])["Body"].read()
+            if not page.get("IsTruncated"):
+                return got
+            token = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def packs(self, trust="rem"):
+        return {k: v for k, v in self.objects(trust).items() if "/packs/" in k}
+
+    def put_object(self, key, data, trust="rem"):
+        if self.store == "dir":
+            p = self.work / "bucket" / trust / self.bucket(trust) / key
+            p.write_bytes(data)
+        else:
+            self.s3["client"](trust).put_object(Bucket=self.bucket(trust), Key=key, Body=data)
+
+    def delete_object(self, key, trust="rem"):
+        if self.store == "dir":
+            (self.work / "bucket" / trust / self.bucket(trust) / key).unlink()
+        else:
+            self.s3["client"](trust).delete_object(Bucket=self.bucket(trust), Key=key)
+
+
+def digest(path):
+    h = hashlib.sha256()
+    with open(path, "rb") as f:
+        while block := f.read(1 << 20):
+            h.update(block)
+    return h.hexdigest()
+
+
+def drop_caches():
+    """The page cache of the machine: so that reads reach the daemon."""
+    os.sync()
+    with open("/proc/sys/vm/drop_caches", "w") as f:
+        f.write("3")
+
+
+def random_bytes(n, seed):
+    return random.Random(seed).randbytes(n)
+
+
+def path_base64(path):
+    return base64.b64encode(os.fsencode(path)).decode()
+
+
+@pytest.fixture(scope="session")
+def s3():
+    """The real Ceph RGW that scripts/test started; without it tests fail."""
+    import boto3
+    import botocore.config
+
+    env = os.environ
+    if "MERSEY_S3_ENDPOINT" not in env:
+        pytest.fail("no S3 server: run through scripts/test, or start scripts/dev-s3")
+    users = {
+        "rem": (env["MERSEY_S3_ALICE_ACCESS_KEY"], env["MERSEY_S3_ALICE_SECRET_KEY"]),
+        "rbq": (env["MERSEY_S3_BOB_ACCESS_KEY"], env["MERSEY_S3_BOB_SECRET_KEY"]),
+    }
+
+    def client(trust):
+        access, secret = users[trust]
+        return boto3.client(
+            "s3",
+            endpoint_url=env["MERSEY_S3_ENDPOINT"],
+            region_name=env["MERSEY_S3_REGION"],
+            aws_access_key_id=access,
+            aws_secret_access_key=secret,
+            config=botocore.config.Config(s3={"addressing_style": "path"}, proxies={}),
+        )
+
+    return {
+        "endpoint": env["MERSEY_S3_ENDPOINT"],
+        "tls_endpoint": env["MERSEY_S3_TLS_ENDPOINT"],
+        "ca": env["MERSEY_S3_CA"],
+        "region": env["MERSEY_S3_REGION"],
+        "log": env["MERSEY_S3_LOG"],
+        "users": users,
+        "client": client,
+    }
+
+
+@contextlib.contextmanager
+def workdir():
+    """A directory that clients with other uids can pass through."""
+    d = pathlib.Path(tempfile.mkdtemp(prefix="mersey-", dir=WORK))
+    d.chmod(0o755)
+    try:
+        yield d
+    finally:
+        shutil.rmtree(d, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def running(**keys):
+    """A gateway that is up, and is gone afterwards."""
+    with workdir() as work:
+        g = Gateway(work, **keys)
+        try:
+            yield g.setup().start()
+            g.stop()
+            reports = g.sanitizer_reports()
+            assert not reports, reports
+        finally:
+            g.destroy()
+            print(g.log()[-8000:])
+
+
+def new_buckets(s3):
+    """One new bucket for each trust, owned by its own user."""
+    tag = f"{os.getpid()}-{random.randrange(1 << 30)}"
+    buckets = {t: f"{t}-{tag}" for t in SERVICE}
+    for t, b in buckets.items():
+        s3["client"](t).create_bucket(Bucket=b)
+    return buckets
+
+
+@pytest.fixture(scope="module")
+def gateway():
+    """Two trusts on directory stores, shared by the tests of one file."""
+    with running() as g:
+        yield g
+
+
+@pytest.fixture(scope="module")
+def rgw_gateway(s3):
+    """Two trusts on the real RGW over TLS, each with its own user and bucket."""
+    with running(
+        store="s3",
+        s3=s3,
+        buckets=new_buckets(s3),
+        endpoint=s3["tls_endpoint"],
+        ca_file=s3["ca"],
+    ) as g:
+        yield g
+
+
+@pytest.fixture(params=["dir", "rgw"])
+def any_gateway(request):
+    return request.getfixturevalue("gateway" if request.param == "dir" else "rgw_gateway")

@@ -135,9 +135,7 @@ def test_outage(behind_proxy, how):
         assert st["unprotected"]["files"] >= 20
         assert st["stores"][0]["state"] == "down" and st["stores"][0]["error"]
         assert g.screen("status")[0] == 3
-        (job,) = [j for j in g.cli("jobs") if j["job"] == "protect"] if isinstance(g.cli("jobs"), list) else [
-            j for j in g.cli("jobs")["jobs"] if j["job"] == "protect"
-        ]
+        (job,) = [j for j in g.cli("jobs")["jobs"] if j["job"] == "protect"]
         assert job["waiting_for"] or job["last_error"]
     finally:
         proxy.up()

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kill -9 of a worker at random moments under load (P1, P2).
+
+What was acknowledged (a namespace change) or fsynced must be there after the
+fresh mount; nothing is half there; clients get an error, none hangs. A kill
+with nothing in flight proves nothing and does not count.
+"""
+import errno
+import os
+import pathlib
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "mount"))
+from conftest import FULL, alive, running, wait_for  # noqa: E402
+
+KILLS = 50 if FULL else 10
+GONE = (errno.ENOTCONN, errno.ECONNABORTED, errno.EIO, errno.ENXIO, errno.ESHUTDOWN)
+
+
+class Writer(threading.Thread):
+    """Makes files, renames, removes; remembers what was acknowledged."""
+
+    def __init__(self, root, number):
+        super().__init__(daemon=True)
+        self.dir = root / f"w{number}"
+        self.rng = random.Random(number)
+        self.present = {}  # name -> content that must be there
+        self.absent = set()  # names that must not
+        self.unsure = set()  # an operation on it was cut off
+        self.in_flight = 0
+        self.acked = 0
+        self.error = None
+        self.go = True
+
+    def run(self):
+        n = 0
+        while self.go:
+            n += 1
+            name = f"{n}-{self.rng.randrange(1 << 30)}"
+            self.in_flight = 1
+            try:
+                self.one(name)
+                self.acked += 1
+            except OSError as e:
+                if e.errno not in GONE:
+                    self.error = e
+                    return
+                self.in_flight = 0
+                return  # the worker died under it
+            self.in_flight = 0
+
+    def one(self, name):
+        p = self.dir / name
+        data = self.rng.randbytes(self.rng.choice((0, 10, 5000, 70000, 300000)))
+        self.unsure.add(name)
+        with open(p, "wb") as f:
+            f.write(data)
+            f.flush()
+            os.fsync(f.fileno())
+        self.unsure.discard(name)
+        self.present[name] = data
+        what = self.rng.randrange(4)
+        if what == 0:
+            new = name + ".renamed"
+            self.unsure |= {name, new}
+            os.rename(p, self.dir / new)
+            self.present[new] = self.present.pop(name)
+            self.absent.add(name)
+            self.unsure -= {name, new}
+        elif what == 1 and len(self.present) > 5:
+            old = self.rng.choice(list(self.present))
+            self.unsure.add(old)
+            os.unlink(self.dir / old)
+            del self.present[old]
+            self.absent.add(old)
+            self.unsure.discard(old)
+        elif what == 2:
+            d = name + ".dir"
+            os.mkdir(self.dir / d)
+            self.present[d] = None
+
+    def check(self):
+        for name, data in self.present.items():
+            if name in self.unsure:
+                continue
+            p = self.dir / name
+            if data is None:
+                assert p.is_dir(), f"{p}: an acknowledged directory is gone"
+            else:
+                assert p.read_bytes() == data, f"{p}: acknowledged bytes differ"
+        listed = set(os.listdir(self.dir))
+        for name in self.absent - self.unsure:
+            assert name not in listed, f"{name}: removed, but it is back"
+        for name in listed - set(self.present) - self.unsure:
+            raise AssertionError(f"{name}: nobody made it")
+        for name in listed:  # nothing half there: all can be read
+            p = self.dir / name
+            if p.is_file():
+                assert len(p.read_bytes()) == p.stat().st_size
+
+
+def test_kill_9_under_load(capsys):
+    counted = acked = 0
+    with running(trusts=("rem",), settle="1s") as g:
+        root = g.mount()
+        rng = random.Random(4711)
+        serial = 0
+        writers = []
+        for _ in range(KILLS * 4):
+            if counted == KILLS:
+                break
+            batch = []
+            for _ in range(4):
+                serial += 1
+                w = Writer(root, serial)
+                w.dir.mkdir()
+                batch.append(w)
+            for w in batch:
+                w.start()
+            time.sleep(rng.uniform(0.2, 2.0))
+            pid = g.worker_pid()
+            busy = sum(w.in_flight for w in batch)
+            os.kill(pid, signal.SIGKILL)
+            for w in batch:
+                w.join(20)
+                assert not w.is_alive(), "a client hangs on a dead worker"
+                assert w.error is None, w.error
+            wait_for("the old worker is gone", lambda: not alive(pid), 10)
+            wait_for("a fresh worker serves", lambda: g.serves("rem") and g.worker_pid() != pid, 60)
+            if busy and sum(w.acked for w in batch):
+                counted += 1
+                acked += sum(w.acked for w in batch)
+            writers += batch
+            for w in batch:
+                w.check()
+        assert counted == KILLS, "too few kills hit anything in flight"
+        for w in writers:
+            w.check()
+        # dirty files are protected later, and all can come back
+        wait_for("all is protected", lambda: g.status()["unprotected"]["files"] == 0, 180, 0.5)
+        g.evict(root)
+        for w in writers:
+            w.check()
+        assert g.status()["worker"]["restarts"] >= KILLS
+        g.stop()
+        db = sqlite3.connect(f"file:{next((g.work / 'state/rem').glob('*.db'))}?mode=ro", uri=True)
+        assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        db.close()
+    with capsys.disabled():
+        print(f"\n   {counted} kills under load, {acked} acknowledged rounds of operations, none lost")
+
+
+def test_unlinked_open_files_are_cleaned_up():
+    with running(trusts=("rem",), settle="1s") as g:
+        p = g.mount() / "orphan"
+        f = open(p, "wb")
+        f.write(b"x" * 100000)
+        os.unlink(p)
+        used = lambda: sum(len(files) for _, _, files in os.walk(g.work / "state/rem/cache"))
+        assert used() == 1
+        pid = g.worker_pid()
+        os.kill(pid, signal.SIGKILL)
+        wait_for("a fresh worker", lambda: g.serves("rem") and g.worker_pid() != pid, 60)
+        wait_for("the cache file is gone", lambda: used() == 0, 20)
+        assert g.status()["files"] <= 1
+        try:
+            f.close()
+        except OSError as e:
+            assert e.errno in GONE
+
+
+def test_killed_supervisor_leaves_nothing_hanging():
+    with running(trusts=("rem",)) as g:
+        pid = g.worker_pid()
+        g.proc.kill()
+        g.proc.wait()
+        wait_for("the worker dies with it", lambda: not alive(pid), 10)
+        r = subprocess.run(["timeout", "10", "stat", g.mount() / "x"], capture_output=True)
+        assert r.returncode == 1  # an error, not a hang
+        g.start()  # cleans the stale mount
+        (g.mount() / "x").write_bytes(b"again")

@@ -90,10 +90,10 @@ class Gateway:
             "settle": "1s",
             "read_wait": "4s",
             "cache_size": "1GiB",
+            "delete_after": "35d",
             "buckets": {},
             "endpoint": None,
             "ca_file": None,
-            "prices": None,
         }
         self.keys.update(keys)
         self.proc = None
@@ -153,6 +153,7 @@ class Gateway:
             "defaults:",
             f"  settle: {k['settle']}",
             f"  read_wait: {k['read_wait']}",
+            f"  delete_after: {k['delete_after']}",
             f"  cache: {{size: {k['cache_size']}, high: 90%, low: 70%}}",
             "trusts:",
         ]

@@ -27,21 +27,24 @@ const char *store_cause_name(enum store_cause c);
 struct store_counts {
 	uint64_t puts, gets, heads, lists, deletes; /* requests */
 	uint64_t in_bytes;			    /* downloaded by gets */
-	uint64_t out_bytes;			    /* uploaded by puts */
-	uint64_t errors;  /* attempts that failed, in any way but ENOENT,
-			     EEXIST and ERANGE */
-	uint64_t unknown; /* puts and deletes with an unknown outcome */
+	uint64_t out_bytes; /* uploaded by puts, unknown ones included */
+	uint64_t errors;    /* attempts that failed, in any way but ENOENT,
+			       EEXIST and ERANGE */
+	uint64_t unknown;   /* puts and deletes with an unknown outcome */
 };
 
 /* Adds `more` to `sum`. */
 void store_counts_add(struct store_counts *sum,
 		      const struct store_counts *more);
 
-/* Whether a store answers, seen from the requests that were made. */
+/*
+ * Whether a store answers, seen from the requests that were made. A store
+ * that refuses (-EACCES) or answers nonsense is not down, but has an error.
+ */
 struct store_health {
-	bool down;	  /* the last attempt could not reach it */
+	bool down;	  /* the last attempt failed transiently */
 	int64_t since_ns; /* wall time of the last change, 0 never used */
-	int last_error;	  /* -errno of the last transient failure, or 0 */
+	int last_error;	  /* -errno, when the last attempt failed; else 0 */
 	char detail[160]; /* in words; "" none */
 };
 
@@ -77,6 +80,17 @@ struct store *store_shared_new(struct store *inner);
 struct store *store_shared_ref(struct store *shared);
 
 /*
+ * How the decorators are stacked, outermost first:
+ *
+ *   one per cause     retry(meter(shared))
+ *   one in common                 shared(driver)
+ *
+ * The meter sits inside retry, so that it counts each attempt, also those
+ * whose answer was lost and the HEAD and GETs with which retry looks at an
+ * object that was there already. Faults go around the driver.
+ */
+
+/*
  * Counts requests into *counts and keeps *health; either may be NULL. Both
  * belong to the caller and outlive the store; store_meter_read() copies
  * counts consistently enough for a ledger (each field atomically).
@@ -94,8 +108,14 @@ struct store_retry_opts {
 	int64_t base_ns;     /* first pause; doubles, jittered, <= 5 s */
 };
 
-/* Repeats what failed transiently (S17: with the same bytes). A create-only
- * put that finds its key taken on a retry compares what is there (S25). */
+/*
+ * Repeats what failed transiently (S17: with the same bytes). When the
+ * deadline has passed that gives -ETIMEDOUT, when the attempts are used up
+ * the last error. A create-only put that finds its key taken, after an
+ * attempt that may have reached the store, reads what is there: the same
+ * bytes count as stored (S25). So what claims a key must be unique to the
+ * claimant, for instance by a random id.
+ */
 struct store *store_retry_new(struct store *inner,
 			      const struct store_retry_opts *opts);
 

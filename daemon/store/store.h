@@ -13,7 +13,8 @@
  * Errors, the same for every driver (each maps its own in one table):
  *   -ENOENT     no such object
  *   -EEXIST     create-only put: the key is taken
- *   -EACCES     refused: credentials, policy, signature
+ *   -EACCES     refused: by the store (credentials, policy, signature), or
+ *               by us (its certificate); says nothing about the object
  *   -ERANGE     get: the range starts at or behind the end of the object
  *   -ENOTSUP    this store cannot do that (see store_caps)
  *   -ENOSPC     full, or over the bucket's quota
@@ -22,7 +23,12 @@
  *   -EAGAIN     try again: throttled, 5xx
  *   -ETIMEDOUT, -ECONNREFUSED, -ECONNRESET, -EHOSTUNREACH, -ENETUNREACH
  *               the store cannot be reached now
- * store_is_transient() tells those worth another try.
+ *   -ENOMEM     no memory here
+ * store_is_transient() tells those worth another try. store_detail() says
+ * more about the latest failure in words.
+ *
+ * A key cannot also be a directory of another key ("a" and "a/b"): a store
+ * that keeps objects as files cannot hold both and says -ENOTSUP.
  */
 #ifndef MERSEY_STORE_STORE_H
 #define MERSEY_STORE_STORE_H
@@ -43,7 +49,8 @@ struct store;
 
 struct store_caps {
 	bool create_only;   /* put with if_absent is atomic */
-	bool storage_class; /* put honours a storage class */
+	bool storage_class; /* put honours a storage class; else one that is
+			       not "STANDARD" gives -ENOTSUP */
 };
 
 struct store_info {
@@ -90,7 +97,7 @@ struct store_ops {
 		       void *dst, size_t len);
 	int (*head)(struct store *s, const char *key, struct store_info *out);
 	/*
-	 * Deletes n keys; rc[i] is 0 (gone, or was not there) or -errno.
+	 * Deletes n (> 0) keys; rc[i] is 0 (gone, or was not there) or -errno.
 	 * Returns 0 when every rc is 0, else the first error.
 	 */
 	int (*del)(struct store *s, const char *const *keys, size_t n, int *rc);
@@ -117,14 +124,26 @@ struct store {
 
 bool store_key_ok(const char *key);
 
+/* Can keys start like this? As store_key_ok(), the last part open; "" is. */
+bool store_prefix_ok(const char *prefix);
+
 /* Is this -errno one that may go away by itself? */
 bool store_is_transient(int rc);
+
+/*
+ * What the calling thread's latest call on any store said when it failed:
+ * "InvalidAccessKeyId: ..." or so, "" when there is nothing to add to the
+ * error. Valid until the thread's next call.
+ */
+const char *store_detail(void);
+void store_detail_clear(void);
 
 static inline int store_put(struct store *s, const char *key, const void *data,
 			    size_t len, const struct store_put_opts *opts)
 {
 	static const struct store_put_opts none;
 
+	store_detail_clear();
 	if (!store_key_ok(key))
 		return -EINVAL;
 	return s->ops->put(s, key, data, len, opts ? opts : &none);
@@ -133,6 +152,7 @@ static inline int store_put(struct store *s, const char *key, const void *data,
 static inline ssize_t store_get(struct store *s, const char *key, uint64_t off,
 				void *dst, size_t len)
 {
+	store_detail_clear();
 	if (!store_key_ok(key) || len == 0 || off > INT64_MAX)
 		return -EINVAL;
 	return s->ops->get(s, key, off, dst, len);
@@ -141,6 +161,7 @@ static inline ssize_t store_get(struct store *s, const char *key, uint64_t off,
 static inline int store_head(struct store *s, const char *key,
 			     struct store_info *out)
 {
+	store_detail_clear();
 	if (!store_key_ok(key))
 		return -EINVAL;
 	return s->ops->head(s, key, out);
@@ -154,7 +175,9 @@ static inline int store_list(struct store *s, const char *prefix,
 			     const char *after, size_t max,
 			     struct store_list *out)
 {
-	if (max == 0 || max > 1000)
+	store_detail_clear();
+	if (max == 0 || max > 1000 || !store_prefix_ok(prefix) ||
+	    !store_prefix_ok(after))
 		return -EINVAL;
 	return s->ops->list(s, prefix, after, max, out);
 }

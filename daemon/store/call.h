@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The call that a thread is making, beside its arguments: until when it may
+ * take (set by retry, honoured by drivers that wait for a network) and what
+ * it said when it failed (set by drivers, read through store_detail()).
+ * Calls block in their thread, so a thread makes one at a time.
+ *
+ * Also helpers for drivers and decorators; nobody else includes this.
+ */
+#ifndef MERSEY_STORE_CALL_H
+#define MERSEY_STORE_CALL_H
+
+#include <stdarg.h>
+#include <stdint.h>
+
+#include "store/store.h"
+
+struct store_call {
+	int64_t deadline_ns; /* of clock_boot_ns(); 0 = none */
+	char detail[160];
+};
+
+extern _Thread_local struct store_call store_call;
+
+/* Says why this call fails; %m is the text of rc. Returns rc. */
+int store_explain(int rc, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Does this -errno mean that no request left this machine? Then the store
+ * did nothing, and nobody bills it. */
+bool store_never_left(int rc);
+
+/* Appends to a listing. 0 or -ENOMEM. */
+int store_list_add(struct store_list *l, const char *key, uint64_t size,
+		   int64_t modified_ns);
+
+#endif

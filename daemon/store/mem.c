@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A store in memory, for tests: one sorted array under one lock. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "store/call.h"
+#include "store/drivers.h"
+
+struct mem_object {
+	char *key;
+	uint8_t *data;
+	size_t len;
+	int64_t modified_ns;
+	char storage_class[STORE_CLASS_MAX];
+};
+
+struct mem_store {
+	struct store base;
+	pthread_mutex_t lock;	   /* guards what follows */
+	struct mem_object *object; /* in byte order of the keys */
+	size_t n, cap;
+};
+
+static struct mem_store *mem(struct store *s)
+{
+	return container_of(s, struct mem_store, base);
+}
+
+/* Where the first key >= `key` is. */
+static size_t mem_find_locked(const struct mem_store *m, const char *key)
+{
+	size_t lo = 0, hi = m->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (strcmp(m->object[mid].key, key) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static struct mem_object *mem_get_locked(struct mem_store *m, const char *key)
+{
+	size_t i = mem_find_locked(m, key);
+
+	if (i < m->n && strcmp(m->object[i].key, key) == 0)
+		return &m->object[i];
+	return NULL;
+}
+
+static void mem_object_done(struct mem_object *o)
+{
+	free(o->key);
+	free(o->data);
+}
+
+static int mem_object_init(struct mem_object *o, const char *key,
+			   const void *data, size_t len,
+			   const char *storage_class)
+{
+	if (!storage_class)
+		storage_class = "STANDARD";
+	if (strlen(storage_class) >= sizeof(o->storage_class))
+		return -ENOTSUP;
+	*o = (struct mem_object){ .key = strdup(key),
+				  .data = malloc(len ? len : 1),
+				  .len = len,
+				  .modified_ns = clock_wall_ns() };
+	if (!o->key || !o->data)
+		return -ENOMEM;
+	strcpy(o->storage_class, storage_class);
+	if (len)
+		memcpy(o->data, data, len);
+	return 0;
+}
+
+/* Takes over what is in *o, leaves what is to be freed. */
+static int mem_store_locked(struct mem_store *m, struct mem_object *o,
+			    bool if_absent)
+{
+	size_t i = mem_find_locked(m, o->key);
+
+	if (i < m->n && strcmp(m->object[i].key, o->key) == 0) {
+		struct mem_object old = m->object[i];
+
+		if (if_absent)
+			return -EEXIST;
+		m->object[i] = *o;
+		*o = old;
+		return 0;
+	}
+	if (m->n == m->cap) {
+		size_t cap = m->cap ? 2 * m->cap : 16;
+		void *p = reallocarray(m->object, cap, sizeof(*m->object));
+
+		if (!p)
+			return -ENOMEM;
+		m->object = p;
+		m->cap = cap;
+	}
+	memmove(&m->object[i + 1], &m->object[i],
+		(m->n - i) * sizeof(*m->object));
+	m->object[i] = *o;
+	*o = (struct mem_object){ 0 };
+	m->n++;
+	return 0;
+}
+
+static int mem_put(struct store *s, const char *key, const void *data,
+		   size_t len, const struct store_put_opts *opts)
+{
+	struct mem_store *m = mem(s);
+	struct mem_object o = { 0 };
+	int rc = mem_object_init(&o, key, data, len, opts->storage_class);
+
+	if (rc == 0) {
+		LOCK_SCOPE(&m->lock);
+		rc = mem_store_locked(m, &o, opts->if_absent);
+	}
+	mem_object_done(&o);
+	return rc;
+}
+
+static ssize_t mem_get(struct store *s, const char *key, uint64_t off,
+		       void *dst, size_t len)
+{
+	struct mem_store *m = mem(s);
+	const struct mem_object *o;
+
+	LOCK_SCOPE(&m->lock);
+	o = mem_get_locked(m, key);
+	if (!o)
+		return -ENOENT;
+	if (off >= o->len)
+		return -ERANGE;
+	len = MIN(len, o->len - (size_t)off);
+	memcpy(dst, o->data + off, len);
+	return (ssize_t)len;
+}
+
+static int mem_head(struct store *s, const char *key, struct store_info *out)
+{
+	struct mem_store *m = mem(s);
+	const struct mem_object *o;
+
+	LOCK_SCOPE(&m->lock);
+	o = mem_get_locked(m, key);
+	if (!o)
+		return -ENOENT;
+	*out = (struct store_info){ .size = o->len,
+				    .modified_ns = o->modified_ns };
+	strcpy(out->storage_class, o->storage_class);
+	return 0;
+}
+
+static int mem_del(struct store *s, const char *const *keys, size_t n, int *rc)
+{
+	struct mem_store *m = mem(s);
+	size_t i;
+
+	LOCK_SCOPE(&m->lock);
+	for (i = 0; i < n; i++) {
+		struct mem_object *o = mem_get_locked(m, keys[i]);
+
+		rc[i] = 0;
+		if (!o)
+			continue;
+		mem_object_done(o);
+		m->n--;
+		memmove(o, o + 1, (size_t)(m->object + m->n - o) * sizeof(*o));
+	}
+	return 0;
+}
+
+static int mem_list(struct store *s, const char *prefix, const char *after,
+		    size_t max, struct store_list *out)
+{
+	struct mem_store *m = mem(s);
+	size_t i, plen = strlen(prefix);
+	int rc;
+
+	LOCK_SCOPE(&m->lock);
+	i = mem_find_locked(m, strcmp(after, prefix) > 0 ? after : prefix);
+	for (; i < m->n; i++) {
+		const struct mem_object *o = &m->object[i];
+
+		if (strncmp(o->key, prefix, plen) != 0)
+			break;
+		if (strcmp(o->key, after) <= 0)
+			continue;
+		if (out->n == max) {
+			out->more = true;
+			break;
+		}
+		rc = store_list_add(out, o->key, o->len, o->modified_ns);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static void mem_caps(struct store *s, struct store_caps *out)
+{
+	*out = (struct store_caps){ .create_only = true,
+				    .storage_class = true };
+}
+
+static int mem_skew(struct store *s, int64_t *ahead_ns)
+{
+	*ahead_ns = 0;
+	return 0;
+}
+
+static void mem_free(struct store *s)
+{
+	struct mem_store *m = mem(s);
+	size_t i;
+
+	for (i = 0; i < m->n; i++)
+		mem_object_done(&m->object[i]);
+	free(m->object);
+	pthread_mutex_destroy(&m->lock);
+	free(m);
+}
+
+static const struct store_ops mem_ops = {
+	.put = mem_put,
+	.get = mem_get,
+	.head = mem_head,
+	.del = mem_del,
+	.list = mem_list,
+	.caps = mem_caps,
+	.skew = mem_skew,
+	.free = mem_free,
+};
+
+struct store *store_mem_new(void)
+{
+	struct mem_store *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return NULL;
+	m->base.ops = &mem_ops;
+	pthread_mutex_init(&m->lock, NULL);
+	return &m->base;
+}

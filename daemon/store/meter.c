@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Counts what is paid for, and keeps whether the store answers.
+ *
+ * The meter sits inside retry: retry(meter(driver)). So it sees every
+ * attempt, also those whose answer was lost and the look that retry takes
+ * at an object that was there already (S25).
+ */
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "store/call.h"
+#include "store/drivers.h"
+
+struct meter_store {
+	struct store base;
+	struct store *inner;
+	struct store_counts *counts; /* never NULL */
+	struct store_counts own_counts;
+	struct store_health *health; /* may be NULL */
+};
+
+/* Guards each store_health. Taken when something changes, or to read it. */
+static pthread_mutex_t health_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static struct meter_store *meter(struct store *s)
+{
+	return container_of(s, struct meter_store, base);
+}
+
+static void count(uint64_t *field, uint64_t n)
+{
+	if (n)
+		__atomic_fetch_add(field, n, __ATOMIC_RELAXED);
+}
+
+static bool is_answer(int rc)
+{
+	return rc == 0 || rc == -ENOENT || rc == -EEXIST || rc == -ERANGE;
+}
+
+/* Did a change happen, or not? A store that answers 5xx does not say. */
+static bool is_unknown(int rc)
+{
+	return !store_never_left(rc) &&
+	       (store_is_transient(rc) || rc == -EPROTO);
+}
+
+static void health_set_locked(struct store_health *h, int rc)
+{
+	bool down = store_is_transient(rc);
+
+	if (h->since_ns == 0 || down != h->down)
+		__atomic_store_n(&h->since_ns, clock_wall_ns(),
+				 __ATOMIC_RELAXED);
+	__atomic_store_n(&h->down, down, __ATOMIC_RELAXED);
+	__atomic_store_n(&h->last_error, rc, __ATOMIC_RELAXED);
+	snprintf(h->detail, sizeof(h->detail), "%s", rc ? store_detail() : "");
+	if (rc && !h->detail[0])
+		snprintf(h->detail, sizeof(h->detail), "%s",
+			 strerrordesc_np(-rc));
+}
+
+/* Of an attempt that ended with rc. Costs a healthy store three loads. */
+static void health_note(struct store_health *h, int rc)
+{
+	if (!h)
+		return;
+	if (is_answer(rc)) {
+		if (__atomic_load_n(&h->since_ns, __ATOMIC_RELAXED) != 0 &&
+		    !__atomic_load_n(&h->down, __ATOMIC_RELAXED) &&
+		    __atomic_load_n(&h->last_error, __ATOMIC_RELAXED) == 0)
+			return;
+		rc = 0;
+	}
+	LOCK_SCOPE(&health_lock);
+	health_set_locked(h, rc);
+}
+
+/* Counts one attempt with outcome `rc` in `field`. */
+static void note(struct meter_store *m, uint64_t *field, int rc)
+{
+	if (!store_never_left(rc))
+		count(field, 1);
+	if (!is_answer(rc))
+		count(&m->counts->errors, 1);
+	if (rc != -EINVAL && rc != -ENOMEM) /* no fault of the store */
+		health_note(m->health, rc);
+}
+
+static int meter_put(struct store *s, const char *key, const void *data,
+		     size_t len, const struct store_put_opts *opts)
+{
+	struct meter_store *m = meter(s);
+	int rc = store_put(m->inner, key, data, len, opts);
+
+	note(m, &m->counts->puts, rc);
+	if (rc == 0 || is_unknown(rc))
+		count(&m->counts->out_bytes, len);
+	if (is_unknown(rc))
+		count(&m->counts->unknown, 1);
+	return rc;
+}
+
+static ssize_t meter_get(struct store *s, const char *key, uint64_t off,
+			 void *dst, size_t len)
+{
+	struct meter_store *m = meter(s);
+	ssize_t n = store_get(m->inner, key, off, dst, len);
+
+	note(m, &m->counts->gets, n < 0 ? (int)n : 0);
+	if (n > 0)
+		count(&m->counts->in_bytes, (uint64_t)n);
+	return n;
+}
+
+static int meter_head(struct store *s, const char *key, struct store_info *out)
+{
+	struct meter_store *m = meter(s);
+	int rc = store_head(m->inner, key, out);
+
+	note(m, &m->counts->heads, rc);
+	return rc;
+}
+
+static int meter_del(struct store *s, const char *const *keys, size_t n,
+		     int *rc)
+{
+	struct meter_store *m = meter(s);
+	int ret = store_del(m->inner, keys, n, rc);
+
+	for (size_t i = 0; i < n; i++) {
+		note(m, &m->counts->deletes, rc[i]);
+		if (is_unknown(rc[i]))
+			count(&m->counts->unknown, 1);
+	}
+	return ret;
+}
+
+static int meter_list(struct store *s, const char *prefix, const char *after,
+		      size_t max, struct store_list *out)
+{
+	struct meter_store *m = meter(s);
+	int rc = store_list(m->inner, prefix, after, max, out);
+
+	note(m, &m->counts->lists, rc);
+	return rc;
+}
+
+static void meter_caps(struct store *s, struct store_caps *out)
+{
+	store_caps(meter(s)->inner, out);
+}
+
+static int meter_skew(struct store *s, int64_t *ahead_ns)
+{
+	return store_skew(meter(s)->inner, ahead_ns);
+}
+
+static void meter_free(struct store *s)
+{
+	store_free(meter(s)->inner);
+	free(meter(s));
+}
+
+static const struct store_ops meter_ops = {
+	.put = meter_put,
+	.get = meter_get,
+	.head = meter_head,
+	.del = meter_del,
+	.list = meter_list,
+	.caps = meter_caps,
+	.skew = meter_skew,
+	.free = meter_free,
+};
+
+struct store *store_meter_new(struct store *inner, struct store_counts *counts,
+			      struct store_health *health)
+{
+	struct meter_store *m = calloc(1, sizeof(*m));
+
+	if (!m || !inner) {
+		free(m);
+		store_free(inner);
+		return NULL;
+	}
+	m->base.ops = &meter_ops;
+	m->inner = inner;
+	m->counts = counts ? counts : &m->own_counts;
+	m->health = health;
+	return &m->base;
+}
+
+#define COUNT_FIELDS (sizeof(struct store_counts) / sizeof(uint64_t))
+
+void store_meter_read(const struct store_counts *counts,
+		      struct store_counts *out)
+{
+	const uint64_t *from = (const uint64_t *)counts;
+	uint64_t *to = (uint64_t *)out;
+
+	for (size_t i = 0; i < COUNT_FIELDS; i++)
+		to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+}
+
+void store_counts_add(struct store_counts *sum, const struct store_counts *more)
+{
+	uint64_t *to = (uint64_t *)sum;
+	const uint64_t *from = (const uint64_t *)more;
+
+	for (size_t i = 0; i < COUNT_FIELDS; i++)
+		count(&to[i], from[i]);
+}
+
+void store_health_read(const struct store_health *health,
+		       struct store_health *out)
+{
+	LOCK_SCOPE(&health_lock);
+	*out = *health;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which driver a kind of store has. */
+#include "store/drivers.h"
+
+int store_open(const struct store_opts *opts, struct store **out,
+	       struct err *err)
+{
+	switch (opts->kind) {
+	case STORE_DIR:
+		return store_dir_open(opts, out, err);
+	case STORE_S3:
+		return fail(err, -ENOTSUP, "store '%s': no s3 in this build",
+			    opts->name);
+	}
+	return fail(err, -EINVAL, "store '%s' has an unknown kind", opts->name);
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is the same for every store; store.h has the contract. */
+#include "store/store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "store/call.h"
+#include "store/drivers.h"
+
+_Thread_local struct store_call store_call;
+
+static bool key_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+}
+
+/* Empty, "." and ".." mean something to a filesystem or to HTTP. */
+static bool key_part_ok(const char *part, size_t len)
+{
+	return len > 2 || !(len == 0 || (part[0] == '.' && len == 1) ||
+			    (part[0] == '.' && part[1] == '.'));
+}
+
+/* Checks all parts but the last, which starts at *last. */
+static bool key_parts_ok(const char *key, const char **last)
+{
+	const char *p;
+
+	*last = key;
+	for (p = key; *p; p++) {
+		if (p - key >= STORE_KEY_MAX)
+			return false;
+		if (*p == '/') {
+			if (!key_part_ok(*last, (size_t)(p - *last)))
+				return false;
+			*last = p + 1;
+		} else if (!key_char(*p)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool store_key_ok(const char *key)
+{
+	const char *last;
+
+	return key && key_parts_ok(key, &last) &&
+	       key_part_ok(last, strlen(last));
+}
+
+bool store_prefix_ok(const char *prefix)
+{
+	const char *last;
+
+	return prefix && key_parts_ok(prefix, &last);
+}
+
+bool store_is_transient(int rc)
+{
+	switch (rc) {
+	case -EAGAIN:
+	case -ETIMEDOUT:
+	case -ECONNREFUSED:
+	case -ECONNRESET:
+	case -EHOSTUNREACH:
+	case -ENETUNREACH:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool store_never_left(int rc)
+{
+	return rc == -ECONNREFUSED || rc == -EHOSTUNREACH ||
+	       rc == -ENETUNREACH || rc == -EINVAL || rc == -ENOMEM;
+}
+
+int store_del(struct store *s, const char *const *keys, size_t n, int *rc)
+{
+	size_t i;
+
+	store_call.detail[0] = '\0';
+	for (i = 0; i < n; i++) {
+		if (!store_key_ok(keys[i])) {
+			for (i = 0; i < n; i++)
+				rc[i] = -EINVAL;
+			return -EINVAL;
+		}
+	}
+	return n ? s->ops->del(s, keys, n, rc) : 0;
+}
+
+int store_del1(struct store *s, const char *key)
+{
+	int rc;
+
+	return store_del(s, &key, 1, &rc);
+}
+
+void store_list_done(struct store_list *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		free(l->entry[i].key);
+	free(l->entry);
+	*l = (struct store_list){ 0 };
+}
+
+int store_list_add(struct store_list *l, const char *key, uint64_t size,
+		   int64_t modified_ns)
+{
+	struct store_entry *e = l->entry;
+
+	/* Grows at each power of two. */
+	if ((l->n & (l->n - 1)) == 0) {
+		e = reallocarray(e, l->n ? 2 * l->n : 1, sizeof(*e));
+		if (!e)
+			return -ENOMEM;
+		l->entry = e;
+	}
+	e[l->n] = (struct store_entry){ .key = strdup(key),
+					.size = size,
+					.modified_ns = modified_ns };
+	if (!e[l->n].key)
+		return -ENOMEM;
+	l->n++;
+	return 0;
+}
+
+void store_detail_clear(void)
+{
+	store_call.detail[0] = '\0';
+}
+
+const char *store_detail(void)
+{
+	return store_call.detail;
+}
+
+int store_explain(int rc, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	errno = -rc; /* for %m */
+	vsnprintf(store_call.detail, sizeof(store_call.detail), fmt, ap);
+	va_end(ap);
+	return rc;
+}
+
+const char *store_cause_name(enum store_cause c)
+{
+	static const char *const names[] = {
+		[STORE_CAUSE_PROTECT] = "protect",
+		[STORE_CAUSE_READ] = "read",
+		[STORE_CAUSE_POLICY] = "policy",
+		[STORE_CAUSE_RECALL] = "recall",
+		[STORE_CAUSE_BACKUP] = "backup",
+	};
+
+	return (unsigned)c < ARRAY_SIZE(names) ? names[c] : "?";
+}

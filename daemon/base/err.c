@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void err_vset(char *dst, size_t size, int rc, const char *fmt,
-		     va_list ap)
+__attribute__((format(printf, 4, 0))) static void
+err_vset(char *dst, size_t size, int rc, const char *fmt, va_list ap)
 {
 	errno = rc < 0 ? -rc : rc; /* for %m */
 	vsnprintf(dst, size, fmt, ap);

@@ -78,14 +78,15 @@ const struct pack_volume_id *pack_keyring_volume(const struct pack_keyring *kr);
 /*
  * Makes generation `gen` (> 0, new) with a random key, adds it to the ring
  * and appends its key object (wrapped by root) to `object`. The object is
- * stored as keys/<pack_key_object_name()>.
+ * stored as pack_key_object_name(). -EEXIST: the ring has that generation.
  */
 int pack_keyring_create(struct pack_keyring *kr, const struct pack_root *root,
 			uint32_t gen, struct buf *object);
 
 /*
- * Unwraps a key object and adds it. -EBADMSG: damaged, of another volume, or
- * wrapped by another root key (err says which it looks like).
+ * Unwraps a key object and adds it; again is fine. -EBADMSG: damaged, of
+ * another volume, or wrapped by another root key (err says which it looks
+ * like). -EEXIST: the ring has another key of that generation.
  */
 int pack_keyring_add(struct pack_keyring *kr, const struct pack_root *root,
 		     const void *object, size_t len, struct err *err);
@@ -164,7 +165,12 @@ uint32_t pack_writer_frames(const struct pack_writer *w);
 /*
  * Seals one frame of the current member: plain[0..len), 1 <= len <=
  * PACK_FRAME_MAX, which lies at `file_off` in the file (ascending, not
- * overlapping). `last` marks the member's last frame in this pack.
+ * overlapping). `last` marks the member's last frame in this pack. `out` may
+ * be NULL.
+ *   -ENOSPC  PACK_FRAMES_MAX, or the index is full: nothing was written,
+ *            end this pack and go on in the next
+ *   -EINVAL  the arguments break the rules above, or the pack is sealed
+ *   -EIO     the writer is broken and takes nothing more: throw it away
  */
 int pack_writer_frame(struct pack_writer *w, uint64_t file_off,
 		      const void *plain, size_t len, bool last,
@@ -174,12 +180,19 @@ int pack_writer_frame(struct pack_writer *w, uint64_t file_off,
  * Ends the member whose frames were just written: with `m` it is named in
  * the index (copied); with NULL its frames stay as unnamed dead frames (S18).
  * A member without frames (empty file, or all hole) is fine.
+ *   -ENOSPC  the index (64 MiB) is full: the member still waits, end it with
+ *            NULL and write it into the next pack
+ *   -EINVAL  the path is not one (empty, NUL, leading '/', empty or "." or
+ *            ".." part, too long), an xattr is too long, frames lie behind
+ *            `size`, or its last frame was not marked `last`
  */
 int pack_writer_member(struct pack_writer *w, const struct pack_member *m);
 
 /*
  * Appends index and trailer. `data`/`len` is the whole pack, owned by the
- * writer; digest = SHA-256 of it. Once; the writer takes no more frames.
+ * writer; digest = SHA-256 of it. Once (then -EINVAL), and not while a
+ * member waits for its end; the writer takes no more frames. -ENOMEM: may be
+ * tried again; -EIO: throw the writer away.
  */
 int pack_writer_seal(struct pack_writer *w, const void **data, size_t *len,
 		     uint8_t digest[PACK_DIGEST_SIZE]);
@@ -193,7 +206,7 @@ struct pack_key {
 	uint8_t key[PACK_KEY_SIZE];
 };
 
-/* -ENOKEY when the ring lacks the generation. */
+/* -ENOKEY when the ring lacks the generation. Wipe with pack_key_done(). */
 int pack_key_derive(struct pack_keyring *kr, uint32_t gen,
 		    const uint8_t salt[PACK_SALT_SIZE],
 		    const struct pack_id *id, struct pack_key *out);
@@ -201,8 +214,10 @@ void pack_key_done(struct pack_key *k);
 
 /*
  * Opens one sealed frame: sealed[0..f->stored_len) into dst (f->plain_len
- * bytes). -EBADMSG when it is not exactly that frame of that pack. `scratch`
- * is PACK_FRAME_MAX bytes of the caller's (for decompression).
+ * bytes). -EBADMSG when it is not exactly that frame of that pack, or when
+ * the lengths in `f` cannot be a frame's; dst then holds nothing of it.
+ * `scratch` is PACK_FRAME_MAX bytes of the caller's (for decompression).
+ * f->offset is not looked at. Any number of threads may use one key.
  */
 int pack_frame_open(const struct pack_key *k, const struct pack_frame *f,
 		    bool last, const void *sealed, void *dst, void *scratch);
@@ -241,7 +256,9 @@ typedef int (*pack_read_fn)(void *arg, uint64_t off, void *dst, size_t len);
 
 /*
  * Reads and checks header, trailer and index of a pack of `size` bytes.
- * `want_id` (may be NULL) must be the pack's id, else -EBADMSG.
+ * `want_id` (may be NULL) must be the pack's id, else -EBADMSG. -ENOKEY: the
+ * ring lacks the generation that the header names. Errors of `read` are
+ * passed on.
  */
 int pack_reader_open(struct pack_keyring *kr, pack_read_fn read, void *arg,
 		     uint64_t size, const struct pack_id *want_id,
@@ -253,13 +270,17 @@ const struct pack_id *pack_reader_id(const struct pack_reader *r);
 uint32_t pack_reader_generation(const struct pack_reader *r);
 uint32_t pack_reader_frames(const struct pack_reader *r);
 size_t pack_reader_members(const struct pack_reader *r);
+/*
+ * Member i, NULL when there is none. Its path has no NUL, no leading '/' and
+ * no empty, "." or ".." part. Frames of no member are dead (S18).
+ */
 const struct pack_entry *pack_reader_member(const struct pack_reader *r,
 					    size_t i);
-/* Where frame i lies. */
+/* Where frame i lies. -EINVAL when there is none. */
 int pack_reader_frame(const struct pack_reader *r, uint32_t i,
 		      struct pack_frame *out);
 /* Reads and opens frame i into dst (PACK_FRAME_MAX bytes); plain length or
- * -errno. */
+ * -errno. One thread at a time per reader. */
 ssize_t pack_reader_read(struct pack_reader *r, uint32_t i, void *dst);
 
 /*
@@ -279,13 +300,15 @@ int pack_header_parse(const void *p, size_t len, struct pack_header *out);
 
 /*
  * The object mersey.json in the bucket: {"mersey":1,"volume":"<32 hex>",
- * "created_at":...}; and its check value, an HMAC of the volume id under the
- * root key, so that a wrong key or bucket is told at once (S20).
+ * "created_at":...,"root":"<root id>","check":"<64 hex>"}; check is an HMAC
+ * of the volume id and the time under a key derived from the root key, so
+ * that a wrong key or bucket is told at once (S20).
  */
 #define PACK_MARKER_NAME "mersey.json"
 int pack_marker_make(const struct pack_volume_id *volume,
 		     const struct pack_root *root, struct buf *out);
-/* -EBADMSG: not a marker. -EKEYREJECTED: a marker, but another root key. */
+/* -EBADMSG: not a marker, or altered. -EKEYREJECTED: a marker, but of another
+ * root key. */
 int pack_marker_check(const void *p, size_t len, const struct pack_root *root,
 		      struct pack_volume_id *out, struct err *err);
 

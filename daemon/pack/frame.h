@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One frame: LZ4 when it pays, then AES-256-GCM. */
+#ifndef MERSEY_PACK_FRAME_H
+#define MERSEY_PACK_FRAME_H
+
+#include "pack/crypto.h"
+
+#define PACK_SEALED_MAX (PACK_FRAME_MAX + PACK_TAG_SIZE)
+
+/* Memory for compressing, reused from frame to frame. */
+struct pack_press {
+	void *state; /* LZ4's */
+	uint8_t out[PACK_FRAME_MAX];
+};
+
+struct pack_press *pack_press_new(void);
+void pack_press_free(struct pack_press *p);
+DEFINE_GUARD(struct pack_press *, pack_press_free);
+
+/*
+ * Compresses len bytes into p->out. The compressed length, or 0 when that
+ * would save less than 5 %.
+ */
+size_t pack_press_try(struct pack_press *p, const void *plain, size_t len);
+
+/*
+ * Seals plain[0..f->plain_len) as frame f->index of the pack to dst, which
+ * has room for PACK_SEALED_MAX bytes; sets compressed and stored_len of `f`.
+ * Once per index and key. 0 or -EIO: then the index is used up all the same.
+ */
+int pack_frame_seal(struct pack_sealer *s, struct pack_press *p,
+		    const struct pack_volume_id *volume,
+		    const struct pack_id *id, struct pack_frame *f, bool last,
+		    const void *plain, void *dst);
+
+/* Do the lengths of a frame agree with each other? */
+bool pack_frame_sane(const struct pack_frame *f);
+
+#endif

@@ -38,28 +38,73 @@ struct super_trust {
 struct super_opts {
 	const char *config_path; /* handed to workers */
 	const char *pid_file;	 /* NULL = none */
-	const char *runtime_dir;
+	const char *runtime_dir; /* made when missing, root 0755 */
 	struct super_trust *trusts;
 	size_t n_trusts;
 	long stop_wait_ns; /* SIGTERM: 10 s until MNT_FORCE */
+	/* What is exec'ed for a worker; NULL = this program. */
+	const char *worker_path;
+	/* > 0: gets one byte when the trusts were started, then is closed:
+	 * for the parent that waits to go to the background. */
+	int ready_fd;
 };
 
-/* Runs until SIGTERM or SIGINT. 0 or -errno. */
+/*
+ * Runs until SIGTERM or SIGINT. 0, or -errno: a second supervisor holds the
+ * pid file (-EEXIST), no trust could be started (-ECHILD), a worker could not
+ * be ended (-EBUSY). Single-threaded callers only: it forks.
+ */
 int super_run(const struct super_opts *o, struct err *err);
+
+/*
+ * Tells systemd ("READY=1\nSTATUS=..."), when it listens: sd_notify(3)'s
+ * protocol, which is one datagram; nothing more of libsystemd is wanted in a
+ * process of root. 0 (also without systemd) or -errno.
+ */
+int super_notify(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Reads the secret files of a trust and puts them into the socket `fd`, where
+ * they wait for the worker; nothing of them stays in this process.
+ */
+int super_send_secrets(int fd, const struct super_trust *t, struct err *err);
+
+/* A socketpair for secrets and readiness; [0] is the supervisor's end. */
+int super_socketpair(int fd[2], struct err *err);
 
 /* ---- the worker's end ------------------------------------------------ */
 
 #define SUPER_SECRETS_MAX 32
+#define SUPER_SECRET_SIZE 16384 /* bytes of one at most */
 
-/* Receives the secrets that the supervisor sent over `fd`. */
+/*
+ * Receives the secrets that the supervisor sent over `fd`. On failure nothing
+ * is kept. -EPROTO: not what a supervisor sends; -ETIMEDOUT: nothing came;
+ * -E2BIG: more than `max`.
+ */
 int super_receive_secrets(int fd, struct super_secret *out, size_t max,
 			  size_t *n, struct err *err);
+/* Wipes and frees. */
 void super_secrets_done(struct super_secret *s, size_t n);
+/* The value of a secret, NULL when it did not come. */
+const struct buf *super_secret_find(const struct super_secret *s, size_t n,
+				    const char *name);
+/* Reads one secret file without leaving copies of it behind; to be wiped
+ * with super_secrets_done(). For single mode. */
+int super_secret_read(struct super_secret *s, const char *name,
+		      const char *file, struct err *err);
+
+/* Tells the supervisor that this worker serves its mount. */
+int super_worker_ready(int fd, struct err *err);
+
+/* The supervisor at the other end of the socketpair; its pid or -errno. */
+pid_t super_worker_parent(int fd);
 
 struct super_sandbox {
 	uid_t uid;
 	gid_t gid;
-	unsigned long descriptors;
+	unsigned long descriptors; /* RLIMIT_NOFILE; 0 = as it is */
+	pid_t parent;		   /* die with it; 0 = live on (single mode) */
 };
 /*
  * For ever: supplementary groups, gid, uid, no capabilities, no_new_privs,
@@ -69,9 +114,19 @@ struct super_sandbox {
  */
 int super_drop_privileges(const struct super_sandbox *s, struct err *err);
 
-/* Opens /dev/fuse and mounts it at `mountpoint`; the fd or -errno. */
+/*
+ * Opens /dev/fuse and mounts it at `mountpoint`, as type fuse.mersey, source
+ * mersey:<trust>; the fd or -errno. Needs root. The directory is made when
+ * missing, must be empty, and gets root:root 0700: nobody writes below a
+ * trust that is not mounted. What a killed supervisor left mounted there is
+ * taken away first; anything else there is an error (-EBUSY).
+ */
 int super_mount(const char *trust, const char *mountpoint, struct err *err);
-/* MNT_FORCE (ends every waiting request), then MNT_DETACH. */
+/*
+ * With `force` MNT_FORCE (ends every waiting request); then MNT_DETACH: the
+ * path is free, open files are served on. Leaves mounts of other kinds
+ * alone. 0, also when nothing is mounted, or -errno.
+ */
 int super_unmount(const char *mountpoint, bool force);
 
 #endif

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * FUSE mounts, made and unmade without ever asking the filesystem behind
+ * them: a worker that does not answer would hang the supervisor.
+ */
+#include "super/super.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "base/io.h"
+#include "super/mount.h"
+#include "super/mountinfo.h"
+
+/* A pile of mounts that many supervisors left; more is somebody's game. */
+#define STALE_MAX 16
+
+static int unmount_one(const char *mountpoint, bool force)
+{
+	/* EBUSY is normal: files are open. The connection is aborted. */
+	if (force && umount2(mountpoint, MNT_FORCE | UMOUNT_NOFOLLOW) == 0)
+		return 0;
+	if (umount2(mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+		return 0;
+	return errno == EINVAL || errno == ENOENT ? 0 : -errno;
+}
+
+int super_unmount(const char *mountpoint, bool force)
+{
+	struct mount_entry e;
+	int rc = mountinfo_lookup(mountpoint, &e, NULL);
+
+	if (rc <= 0)
+		return rc;
+	if (strcmp(e.fstype, MOUNT_FSTYPE) != 0)
+		return 0;
+	return unmount_one(mountpoint, force);
+}
+
+/* Takes away what a killed supervisor left mounted for this trust. */
+static int clear_stale(const char *source, const char *mountpoint,
+		       struct err *err)
+{
+	struct mount_entry e;
+
+	for (int i = 0; i < STALE_MAX; i++) {
+		int rc = mountinfo_lookup(mountpoint, &e, err);
+
+		if (rc <= 0)
+			return rc;
+		if (strcmp(e.fstype, MOUNT_FSTYPE) != 0 ||
+		    strcmp(e.source, source) != 0) {
+			fail(err, -EBUSY, "'%s' (%s) is mounted on '%s'",
+			     e.source, e.fstype, mountpoint);
+			return fail_hint(err, -EBUSY, "umount '%s'",
+					 mountpoint);
+		}
+		rc = unmount_one(mountpoint, true);
+		if (rc < 0)
+			return fail(err, rc,
+				    "cannot unmount the stale '%s': %m",
+				    mountpoint);
+	}
+	return fail(err, -EBUSY, "too many stale mounts on '%s'", mountpoint);
+}
+
+/* Files below a mount point would be hidden, and missed, for ever. */
+static int must_be_empty(int fd, const char *path, struct err *err)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	DIR *d = copy < 0 ? NULL : fdopendir(copy);
+	bool empty = true;
+	struct dirent *e;
+
+	if (!d) {
+		int rc = -errno;
+
+		if (copy >= 0)
+			close(copy);
+		return fail(err, rc, "cannot list '%s': %m", path);
+	}
+	while (empty && (e = readdir(d)))
+		empty = strcmp(e->d_name, ".") == 0 ||
+			strcmp(e->d_name, "..") == 0;
+	closedir(d);
+	if (empty)
+		return 0;
+	fail(err, -ENOTEMPTY, "mount point '%s' is not empty", path);
+	return fail_hint(err, -ENOTEMPTY, "move away what lies in it");
+}
+
+static int make_parents(const char *path, struct err *err)
+{
+	CLEANUP_FREE char *dir = strdup(path);
+	char *slash = dir ? strrchr(dir, '/') : NULL;
+	int rc;
+
+	if (!dir)
+		return fail(err, -ENOMEM, "%m");
+	if (!slash || slash == dir)
+		return 0;
+	*slash = '\0';
+	rc = io_mkdir_p(dir, 0755);
+	return rc < 0 ? fail(err, rc, "cannot make '%s': %m", dir) : 0;
+}
+
+static int prepare_dir(const char *path, struct err *err)
+{
+	CLEANUP_CLOSE int fd = -1;
+	int rc;
+
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return fail(err, -errno, "cannot make '%s': %m", path);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return fail(err, -errno, "cannot open mount point '%s': %m",
+			    path);
+	rc = must_be_empty(fd, path, err);
+	if (rc < 0)
+		return rc;
+	if (fchown(fd, 0, 0) < 0 || fchmod(fd, 0700) < 0)
+		return fail(err, -errno, "cannot close off '%s': %m", path);
+	return 0;
+}
+
+static int mount_fuse(const char *source, const char *path, struct err *err)
+{
+	CLEANUP_CLOSE int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	char data[128];
+
+	if (fd < 0) {
+		int rc = fail(err, -errno, "cannot open /dev/fuse: %m");
+
+		return fail_hint(err, rc, "modprobe fuse");
+	}
+	snprintf(data, sizeof(data),
+		 "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other,"
+		 "default_permissions",
+		 fd);
+	if (mount(source, path, MOUNT_FSTYPE, MS_NOSUID | MS_NODEV, data) < 0)
+		return fail(err, -errno, "cannot mount on '%s': %m", path);
+	return take_fd(fd);
+}
+
+int super_mount(const char *trust, const char *mountpoint, struct err *err)
+{
+	CLEANUP_FREE char *source = io_path("mersey:%s", trust);
+	int rc;
+
+	if (!source)
+		return fail(err, -ENOMEM, "%m");
+	rc = make_parents(mountpoint, err);
+	if (rc == 0)
+		rc = clear_stale(source, mountpoint, err);
+	if (rc == 0)
+		rc = prepare_dir(mountpoint, err);
+	return rc < 0 ? rc : mount_fuse(source, mountpoint, err);
+}
+
+int mount_connection(const char *mountpoint)
+{
+	struct mount_entry e;
+	int rc = mountinfo_lookup(mountpoint, &e, NULL);
+
+	if (rc <= 0)
+		return rc < 0 ? rc : -ENOENT;
+	return strcmp(e.fstype, MOUNT_FSTYPE) == 0 ? (int)e.minor : -ENOENT;
+}
+
+int mount_abort(int connection)
+{
+	CLEANUP_FREE char *path =
+		io_path("/sys/fs/fuse/connections/%d/abort", connection);
+	CLEANUP_CLOSE int fd = -1;
+
+	if (!path)
+		return -ENOMEM;
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : io_write(fd, "1", 1);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What goes over the socketpair (SOCK_SEQPACKET: one message a packet)
+ * between the supervisor and a worker.
+ *
+ * supervisor -> worker   'S' name length (u8) name value    one secret
+ *                        'E' count (u8)                      that was all
+ * worker -> supervisor   'R'                                 serving
+ *
+ * Both ends are the same program; still each end checks every byte: a worker
+ * that was taken over must not be able to do anything to the supervisor.
+ */
+#ifndef MERSEY_SUPER_WIRE_H
+#define MERSEY_SUPER_WIRE_H
+
+#define WIRE_SECRET 'S'
+#define WIRE_END    'E'
+#define WIRE_READY  'R'
+
+/* Where a worker finds its descriptors after exec. */
+#define WIRE_CONTROL_FD 3
+#define WIRE_FUSE_FD	4
+
+#endif

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "super/worker.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "base/log.h"
+#include "super/mount.h"
+#include "super/spawn.h"
+#include "super/wire.h"
+
+static const bool worker_moves[WORKER_STATES][WORKER_STATES] = {
+	[WORKER_WAITING] = { [WORKER_STARTING] = true,
+			     [WORKER_WAITING] = true,
+			     [WORKER_ENDED] = true },
+	[WORKER_STARTING] = { [WORKER_SERVING] = true,
+			      [WORKER_WAITING] = true,
+			      [WORKER_LEAVING] = true },
+	[WORKER_SERVING] = { [WORKER_WAITING] = true, [WORKER_LEAVING] = true },
+	[WORKER_LEAVING] = { [WORKER_ENDED] = true },
+};
+
+static void worker_set(struct worker *w, enum worker_state to)
+{
+	if (!worker_moves[w->state][to]) {
+		log_err("%s: impossible move of a worker from %d to %d",
+			w->trust->name, w->state, to);
+		abort();
+	}
+	w->state = to;
+}
+
+void worker_init(struct worker *w, const struct super_opts *o,
+		 const struct super_trust *trust)
+{
+	*w = (struct worker){
+		.o = o,
+		.trust = trust,
+		.state = WORKER_WAITING,
+		.control_fd = -1,
+		.fuse_fd = -1,
+		.connection = -1,
+		.backoff_ns = WORKER_BACKOFF_MIN,
+	};
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void log_failure(const struct worker *w, const struct err *err)
+{
+	log_err("%s: %s%s%s", w->trust->name, err->msg,
+		err->hint[0] ? "; try: " : "", err->hint);
+}
+
+/* Ends what is left of a life and plans the next one. */
+static void worker_back_off(struct worker *w, int64_t now)
+{
+	if (w->started_ns && now - w->started_ns >= WORKER_GOOD_LIFE)
+		w->backoff_ns = WORKER_BACKOFF_MIN;
+	w->next_ns = now + w->backoff_ns;
+	w->backoff_ns = MIN(2 * w->backoff_ns, WORKER_BACKOFF_MAX);
+	w->restarts++;
+	w->tried = true;
+	worker_set(w, WORKER_WAITING);
+}
+
+/* Unmounts, ends every request, gives up the connection. */
+static void worker_unmount(struct worker *w)
+{
+	int rc = super_unmount(w->trust->mountpoint, true);
+
+	if (rc < 0)
+		log_err("%s: cannot unmount '%s': %s", w->trust->name,
+			w->trust->mountpoint, strerror(-rc));
+	close_fd(&w->fuse_fd);
+	close_fd(&w->control_fd);
+}
+
+/* Mount, socketpair with the secrets in it, process. */
+static int worker_launch(struct worker *w, struct err *err)
+{
+	int pair[2];
+	int rc = super_socketpair(pair, err);
+
+	if (rc < 0)
+		return rc;
+	w->control_fd = pair[0];
+	rc = super_send_secrets(pair[0], w->trust, err);
+	if (rc == 0) {
+		rc = super_mount(w->trust->name, w->trust->mountpoint, err);
+		w->fuse_fd = rc;
+	}
+	if (rc >= 0)
+		rc = spawn_worker(w->o, w->trust->name, w->fuse_fd, pair[1],
+				  w->restarts, &w->pid, err);
+	close(pair[1]);
+	return rc < 0 ? rc : 0;
+}
+
+void worker_start(struct worker *w, int64_t now)
+{
+	struct err err = ERR_INIT;
+
+	if (w->state != WORKER_WAITING || now < w->next_ns)
+		return;
+	w->started_ns = now;
+	if (worker_launch(w, &err) < 0) {
+		if (w->fuse_fd >= 0)
+			worker_unmount(w);
+		close_fd(&w->control_fd);
+		log_failure(w, &err);
+		w->started_ns = 0;
+		worker_back_off(w, now);
+		return;
+	}
+	worker_set(w, WORKER_STARTING);
+	log_info("%s: worker started, pid %d, mount '%s'", w->trust->name,
+		 w->pid, w->trust->mountpoint);
+}
+
+/* How a process ended, in words. */
+static void describe(int status, char *out, size_t size)
+{
+	if (WIFSIGNALED(status))
+		snprintf(out, size, "was killed by signal %d (%s)",
+			 WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
+		snprintf(out, size, "ended with status %d",
+			 WEXITSTATUS(status));
+}
+
+static void died_leaving(struct worker *w, int status, const char *how)
+{
+	close_fd(&w->fuse_fd);
+	close_fd(&w->control_fd);
+	if (status)
+		log_warn("%s: worker (pid %d) %s while stopping",
+			 w->trust->name, w->pid, how);
+	else
+		log_info("%s: worker (pid %d) stopped", w->trust->name, w->pid);
+	worker_set(w, WORKER_ENDED);
+}
+
+void worker_died(struct worker *w, int status, int64_t now)
+{
+	char how[96];
+	double life = (double)(now - w->started_ns) / 1e9;
+
+	describe(status, how, sizeof(how));
+	if (w->state == WORKER_LEAVING) {
+		died_leaving(w, status, how);
+	} else {
+		worker_unmount(w);
+		worker_back_off(w, now);
+		log_err("%s: worker (pid %d) %s after %.1f s; its clients get "
+			"errors; it starts again in %.1f s",
+			w->trust->name, w->pid, how, life,
+			(double)(w->next_ns - now) / 1e9);
+	}
+	w->pid = 0;
+}
+
+/* The worker broke the protocol: it is not what we started. */
+static void worker_rogue(struct worker *w)
+{
+	log_err("%s: worker (pid %d) sent what a worker does not send; "
+		"killing it",
+		w->trust->name, w->pid);
+	close_fd(&w->control_fd);
+	kill(w->pid, SIGKILL);
+}
+
+void worker_message(struct worker *w)
+{
+	unsigned char p[2];
+	ssize_t n = recv(w->control_fd, p, sizeof(p), MSG_DONTWAIT | MSG_TRUNC);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) { /* it is ending; the rest comes with SIGCHLD */
+		close_fd(&w->control_fd);
+		return;
+	}
+	if (n == 1 && p[0] == WIRE_READY && w->state == WORKER_LEAVING)
+		return;
+	if (n != 1 || p[0] != WIRE_READY || w->state != WORKER_STARTING) {
+		worker_rogue(w);
+		return;
+	}
+	worker_set(w, WORKER_SERVING);
+	w->tried = true;
+	log_info("%s: serving '%s'", w->trust->name, w->trust->mountpoint);
+}
+
+void worker_leave(struct worker *w)
+{
+	int rc;
+
+	if (w->state == WORKER_WAITING) {
+		worker_set(w, WORKER_ENDED);
+		return;
+	}
+	w->connection = mount_connection(w->trust->mountpoint);
+	rc = super_unmount(w->trust->mountpoint, false);
+	if (rc < 0)
+		log_err("%s: cannot unmount '%s': %s", w->trust->name,
+			w->trust->mountpoint, strerror(-rc));
+	worker_set(w, WORKER_LEAVING);
+}
+
+void worker_force(struct worker *w)
+{
+	int rc;
+
+	if (w->state != WORKER_LEAVING)
+		return;
+	log_warn("%s: files are still open; ending their connection",
+		 w->trust->name);
+	rc = w->connection >= 0 ? mount_abort(w->connection) : -ENOENT;
+	if (rc < 0 && rc != -ENOENT)
+		log_err("%s: cannot abort FUSE connection %d: %s",
+			w->trust->name, w->connection, strerror(-rc));
+	close_fd(&w->fuse_fd);
+	kill(w->pid, SIGTERM);
+}
+
+void worker_kill(struct worker *w)
+{
+	if (w->state != WORKER_LEAVING)
+		return;
+	log_err("%s: worker (pid %d) does not stop; killing it", w->trust->name,
+		w->pid);
+	kill(w->pid, SIGKILL);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The supervisor's view of one trust: its mount and its worker process.
+ *
+ *           start           'R'
+ * WAITING ────────► STARTING ────► SERVING
+ *    ▲                 │              │
+ *    │   it died: MNT_FORCE, back-off │
+ *    └─────────────────┴──────────────┘
+ * any ── supervisor stops ──► LEAVING ── it died ──► ENDED
+ *
+ * worker_set() is the only place that moves. WAITING and ENDED have no
+ * process, no mount and no descriptors.
+ */
+#ifndef MERSEY_SUPER_WORKER_H
+#define MERSEY_SUPER_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/clock.h"
+#include "super/super.h"
+
+#define WORKER_BACKOFF_MIN (NSEC_PER_SEC / 10)
+#define WORKER_BACKOFF_MAX (30 * NSEC_PER_SEC)
+/* A life this long is a good one: the back-off starts anew. */
+#define WORKER_GOOD_LIFE (60 * NSEC_PER_SEC)
+
+enum worker_state {
+	WORKER_WAITING, /* for next_ns */
+	WORKER_STARTING,
+	WORKER_SERVING,
+	WORKER_LEAVING,
+	WORKER_ENDED,
+	WORKER_STATES,
+};
+
+struct worker {
+	const struct super_opts *o;
+	const struct super_trust *trust;
+	enum worker_state state;
+	pid_t pid;
+	int control_fd; /* -1 when closed */
+	int fuse_fd;	/* our copy of the connection */
+	int connection; /* see mount_connection(); while LEAVING */
+	unsigned restarts;
+	bool tried;	    /* it served once, or its first start failed */
+	int64_t started_ns; /* boot time, as the next two */
+	int64_t next_ns;
+	int64_t backoff_ns;
+};
+
+void worker_init(struct worker *w, const struct super_opts *o,
+		 const struct super_trust *trust);
+
+/* Mounts and starts a process, when its time has come; logs. */
+void worker_start(struct worker *w, int64_t now);
+
+/* The process ended with `status` (waitpid): frees its clients, plans the
+ * next start or, when leaving, ends. Logs. */
+void worker_died(struct worker *w, int status, int64_t now);
+
+/* Something came from the worker, or it hung up. */
+void worker_message(struct worker *w);
+
+/* The end: unmount, but serve on what is open. */
+void worker_leave(struct worker *w);
+/* Its time is up: end all requests, ask the process to end. */
+void worker_force(struct worker *w);
+/* It did not end: SIGKILL. */
+void worker_kill(struct worker *w);
+
+#endif

@@ -9,7 +9,9 @@
  * kill -9 then (P2), and a power cut after meta_durable() (S1).
  *
  * Errors: -ENOENT no such row, -EEXIST, -ENOSPC, -EIO, -EUCLEAN, -ENOMEM.
- * After any other error than -ENOENT and -EEXIST the caller aborts.
+ * After any other error than -ENOENT and -EEXIST the caller aborts; a
+ * transaction that met one cannot be committed. A change in a transaction of
+ * meta_read() is -EROFS.
  */
 #ifndef MERSEY_META_META_H
 #define MERSEY_META_META_H
@@ -22,10 +24,13 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/guard.h"
+#include "base/job.h"
 
 #define META_ROOT_INO	1ULL
 #define META_NAME_MAX	255
 #define META_INO_BITS	48
+#define META_PATH_MAX	65536	 /* longest path that meta_path() gives */
+#define META_TXN_IDS	1024	 /* of each kind, for one transaction */
 #define META_FRAME_SIZE 65536ULL /* unit of presence; = PACK_FRAME_MAX */
 
 struct meta;
@@ -56,7 +61,10 @@ struct meta_txn {
 	bool write;
 };
 
-/* Starts a transaction that may change rows; waits for the commit mutex. */
+/*
+ * Starts a transaction that may change rows; waits for the commit mutex.
+ * -EDEADLK when this thread is in a transaction already.
+ */
 int meta_begin(struct meta *m, struct meta_txn *t);
 /* Starts one that only reads. */
 int meta_read(struct meta *m, struct meta_txn *t);
@@ -83,15 +91,18 @@ int meta_durable(struct meta *m, uint64_t seq);
 void meta_set_barrier(struct meta *m, bool on);
 
 int64_t meta_log_bytes(struct meta *m);
-/* integrity_check. Not inside a transaction. */
+/* The job "checkpoint", for `jobs`. */
+void meta_job(struct meta *m, struct job_info *out);
+/* integrity_check; commits go on meanwhile. Not inside a transaction. */
 int meta_check(struct meta *m, struct err *err);
 
 /* ---- ids (S3): never come back, also after a power cut --------------- */
 
 /*
- * Room for the ids that the next transaction needs (made durable outside
- * the commit mutex). meta_begin() calls it; it blocks for an fsync once in
- * some thousand ids.
+ * A transaction has room for META_TXN_IDS ids of each kind (inode, dirent,
+ * version, pack), made durable before it begins; -ENOBUFS beyond. New blocks
+ * are made in the background: meta_begin() waits for an fsync only when that
+ * cannot keep up.
  */
 int meta_new_ino(struct meta_txn *t, uint64_t *ino);
 /* Content versions: greater for later changes, over all inodes. */
@@ -135,6 +146,7 @@ struct meta_inode {
 };
 
 int meta_inode_get(struct meta_txn *t, uint64_t ino, struct meta_inode *out);
+/* Inodes that are no regular files are always written as LOCAL. */
 int meta_inode_insert(struct meta_txn *t, const struct meta_inode *in);
 /* Writes all columns; the row must exist. */
 int meta_inode_update(struct meta_txn *t, const struct meta_inode *in);
@@ -154,11 +166,11 @@ int meta_opened(struct meta_txn *t, uint64_t after, uint64_t *ino, size_t max);
 /*
  * Which dirty regular files may be protected: settled before `before_ns`
  * (wall), not opened_for_write, not damaged, nlink > 0. The oldest first
- * (dirty_ns, ino); with parent != 0 only those in that directory. `skip` is
- * how many of the oldest to pass over.
+ * (dirty_ns, ino); with parent != 0 only those in that directory (searched
+ * for among the 20,000 oldest). `skip` is how many of the oldest to pass over.
  */
 struct meta_todo {
-	uint64_t ino, parent; /* one of its directories */
+	uint64_t ino, parent; /* one of its directories, 0 = none found */
 	uint64_t size;
 	int64_t dirty_ns, settle_ns;
 };
@@ -169,8 +181,8 @@ int meta_protectable(struct meta_txn *t, uint64_t parent, int64_t before_ns,
 int meta_next_settle(struct meta_txn *t, int64_t *settle_ns);
 
 /*
- * LOCAL and PARTIAL regular files with cached bytes, least recently accessed
- * first, after (access_ns, ino). Count or -errno.
+ * LOCAL and PARTIAL regular files with cached bytes, not damaged, least
+ * recently accessed first, after (access_ns, ino). Count or -errno.
  */
 struct meta_victim {
 	uint64_t ino;
@@ -180,7 +192,11 @@ struct meta_victim {
 int meta_evictable(struct meta_txn *t, int64_t after_ns, uint64_t after_ino,
 		   struct meta_victim *out, size_t max);
 
-/* Totals over regular files, kept exact with every change. */
+/*
+ * Totals, kept exact with every change. by_state, logical_bytes, damaged and
+ * the dirty ones are over regular files with a name (nlink > 0): nobody waits
+ * for the protection of an unlinked one. cached_bytes counts those too.
+ */
 struct meta_totals {
 	struct {
 		uint64_t files, bytes;
@@ -189,10 +205,13 @@ struct meta_totals {
 	uint64_t logical_bytes; /* regular files */
 	uint64_t cached_bytes;
 	uint64_t damaged;
-	uint64_t dirty_files, dirty_bytes;
-	int64_t oldest_dirty_ns; /* 0 = none */
+	uint64_t dirty_files, dirty_bytes; /* damaged ones included */
+	int64_t oldest_dirty_ns;	   /* 0 = none */
 };
 int meta_totals(struct meta_txn *t, struct meta_totals *out);
+/* Counts everything again and compares: -EUCLEAN when it differs. Reads all
+ * of the database under the commit mutex: for tests and fsck. */
+int meta_totals_verify(struct meta_txn *t, struct err *err);
 
 /* ---- names ---------------------------------------------------------- */
 
@@ -220,7 +239,8 @@ int meta_dirent_any(struct meta_txn *t, uint64_t parent);
 int meta_dirent_parent(struct meta_txn *t, uint64_t ino, uint64_t *parent);
 /*
  * Appends one path of the inode, raw bytes below the mount, no leading '/'
- * (the root is ""). -ENOENT when it has none (unlinked).
+ * (the root is ""). -ENOENT when it has none (unlinked), -ENAMETOOLONG when
+ * it is longer than META_PATH_MAX, -ELOOP.
  */
 int meta_path(struct meta_txn *t, uint64_t ino, struct buf *out);
 /* The inode of such a path ("" = root; no "." or ".." are resolved). */
@@ -264,7 +284,7 @@ struct meta_pack {
 
 /* Inserts as INTENT; sets in->row. */
 int meta_pack_intend(struct meta_txn *t, struct meta_pack *in);
-/* INTENT -> STORED; writes length and digest. */
+/* INTENT -> STORED (-EINVAL from another state); writes length and digest. */
 int meta_pack_stored(struct meta_txn *t, const struct meta_pack *in);
 int meta_pack_get(struct meta_txn *t, uint64_t row, struct meta_pack *out);
 /* The lowest rows > after in `state`, condemned (or created) before
@@ -274,6 +294,8 @@ int meta_pack_list(struct meta_txn *t, enum meta_pack_state state,
 		   size_t max);
 /* To CONDEMNED, from any state, when no extent names it; -EBUSY otherwise. */
 int meta_pack_condemn(struct meta_txn *t, uint64_t row, int64_t now_ns);
+/* Forgets a CONDEMNED pack, or an INTENT that was never sent; -EBUSY
+ * otherwise. */
 int meta_pack_delete(struct meta_txn *t, uint64_t row);
 
 struct meta_pack_totals {
@@ -301,13 +323,19 @@ void meta_extent_done(struct meta_extent *e);
 
 /*
  * Extents that overlap [off, off+len), ascending. Fills at most max, the
- * caller frees each. Count or -errno.
+ * caller frees each. Count or -errno; -EUCLEAN when two lie over each other
+ * (a file that is half protected has no bytes to be read from packs).
  */
 int meta_extent_list(struct meta_txn *t, uint64_t ino, uint64_t off,
 		     uint64_t len, struct meta_extent *out, size_t max);
 /* The same without the tables (table = NULL): for `info`. */
 int meta_extent_brief(struct meta_txn *t, uint64_t ino, uint64_t off,
 		      struct meta_extent *out, size_t max);
+/*
+ * The pack must be STORED (P3): meta_pack_stored() comes first, in the same
+ * transaction or earlier. frames = len / META_FRAME_SIZE, rounded up; -EINVAL
+ * otherwise. Old extents at the same place may stay until meta_extent_clear().
+ */
 int meta_extent_insert(struct meta_txn *t, const struct meta_extent *in);
 /*
  * Removes all extents of an inode but those of the `keep` packs; packs that

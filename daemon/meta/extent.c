@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Extents: which frames of which pack hold a file's bytes. While a file is
+ * protected again, extents of old and new packs may lie over each other; the
+ * transaction that makes it LOCAL clears the old ones. A list with a table
+ * is for reading, so an overlap there is an error, never a wrong version.
+ */
+#include "meta/internal.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+
+#define EXTENT_FRAMES_MAX (1u << 20) /* of one pack, pack.h */
+#define EXTENT_BATCH	  64
+#define EXTENT_END	  ((uint64_t)INT64_MAX) /* of the longest file */
+
+enum { LIST, BRIEF, INSERT, NEXT, REMOVE };
+#define EXTENT_WHERE                                              \
+	" FROM extent WHERE ino = ?1 AND off >= COALESCE((SELECT" \
+	" MAX(off) FROM extent WHERE ino = ?1 AND off <= ?2), 0)" \
+	" AND off < ?3 AND off + len > ?2 ORDER BY off, pack LIMIT ?4"
+static const char *const sql[] = {
+	[LIST] = "SELECT ino, off, len, pack, pack_off, first_frame, frames,"
+		 " frame_table" EXTENT_WHERE,
+	[BRIEF] =
+		"SELECT ino, off, len, pack, pack_off, first_frame, frames" EXTENT_WHERE,
+	[INSERT] = "INSERT INTO extent (ino, off, pack, len, pack_off,"
+		   " first_frame, frames, frame_table, born)"
+		   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0)",
+	[NEXT] = "SELECT off, pack FROM extent WHERE ino = ?1"
+		 " AND (off, pack) > (?2, ?3) ORDER BY off, pack LIMIT ?4",
+	[REMOVE] = "DELETE FROM extent"
+		   " WHERE ino = ?1 AND off = ?2 AND pack = ?3",
+};
+
+void meta_extent_done(struct meta_extent *e)
+{
+	free(e->table);
+	e->table = NULL;
+}
+
+static uint64_t extent_frames(uint64_t len)
+{
+	return len / META_FRAME_SIZE + (len % META_FRAME_SIZE != 0);
+}
+
+static bool extent_valid(const struct meta_extent *e)
+{
+	return e->off % META_FRAME_SIZE == 0 && e->off <= EXTENT_END &&
+	       e->len > 0 && e->len <= EXTENT_END - e->off &&
+	       e->pack_off <= EXTENT_END && e->frames <= EXTENT_FRAMES_MAX &&
+	       e->frames == extent_frames(e->len);
+}
+
+static bool extent_read(struct db_stmt *st, struct meta_extent *out)
+{
+	*out = (struct meta_extent){
+		.ino = (uint64_t)db_int(st, 0),
+		.off = (uint64_t)db_int(st, 1),
+		.len = (uint64_t)db_int(st, 2),
+		.pack = (uint64_t)db_int(st, 3),
+		.pack_off = (uint64_t)db_int(st, 4),
+	};
+	return m_u32(st, 5, EXTENT_FRAMES_MAX, &out->first_frame) &&
+	       m_u32(st, 6, EXTENT_FRAMES_MAX, &out->frames) &&
+	       extent_valid(out);
+}
+
+static int extent_read_table(struct db_stmt *st, struct meta_extent *e)
+{
+	size_t n, i;
+	const uint8_t *p = db_blob(st, 7, &n);
+
+	if (n != 4ULL * e->frames)
+		return -EUCLEAN;
+	e->table = malloc(n);
+	if (!e->table)
+		return -ENOMEM;
+	for (i = 0; i < e->frames; i++)
+		e->table[i] = get_le32(p + 4 * i);
+	return 0;
+}
+
+/* Row n of a list that may be read from. */
+static int extent_read_full(struct db_stmt *st, struct meta_extent *out,
+			    size_t n)
+{
+	if (n > 0 && out[n - 1].off + out[n - 1].len > out[n].off)
+		return -EUCLEAN;
+	return extent_read_table(st, &out[n]);
+}
+
+static int extent_query(struct meta_txn *t, int i, uint64_t ino, uint64_t off,
+			uint64_t len, struct meta_extent *out, size_t max)
+{
+	struct db_stmt *st = m_stmt(t, META_G_EXTENT, i, sql);
+	uint64_t from = MIN(off, EXTENT_END);
+	uint64_t end = from + MIN(len, EXTENT_END - from);
+	size_t n = 0;
+	int rc;
+
+	m_bind_u64(st, 1, ino);
+	m_bind_u64(st, 2, from);
+	m_bind_u64(st, 3, end);
+	m_bind_u64(st, 4, max);
+	while ((rc = m_step(t, st)) == 1 && n < max) {
+		rc = extent_read(st, &out[n]) ? 0 : -EUCLEAN;
+		if (rc == 0 && i == LIST)
+			rc = extent_read_full(st, out, n);
+		if (rc < 0)
+			break;
+		n++;
+	}
+	db_reset(st);
+	if (rc >= 0)
+		return (int)n;
+	while (n > 0)
+		meta_extent_done(&out[--n]);
+	return m_fail(t, rc);
+}
+
+int meta_extent_list(struct meta_txn *t, uint64_t ino, uint64_t off,
+		     uint64_t len, struct meta_extent *out, size_t max)
+{
+	return extent_query(t, LIST, ino, off, len, out, max);
+}
+
+int meta_extent_brief(struct meta_txn *t, uint64_t ino, uint64_t off,
+		      struct meta_extent *out, size_t max)
+{
+	return extent_query(t, BRIEF, ino, off, UINT64_MAX, out, max);
+}
+
+int meta_extent_insert(struct meta_txn *t, const struct meta_extent *in)
+{
+	CLEANUP_FREE uint8_t *table = NULL;
+	struct db_stmt *st;
+	uint32_t i;
+	int rc;
+
+	if (!extent_valid(in) || !in->table)
+		return m_fail(t, -EINVAL);
+	table = malloc(4ULL * in->frames);
+	if (!table)
+		return m_fail(t, -ENOMEM);
+	for (i = 0; i < in->frames; i++)
+		put_le32(table + 4ULL * i, in->table[i]);
+	st = m_stmt(t, META_G_EXTENT, INSERT, sql);
+	m_bind_u64(st, 1, in->ino);
+	m_bind_u64(st, 2, in->off);
+	m_bind_u64(st, 3, in->pack);
+	m_bind_u64(st, 4, in->len);
+	m_bind_u64(st, 5, in->pack_off);
+	m_bind_int(st, 6, in->first_frame);
+	m_bind_int(st, 7, in->frames);
+	m_bind_blob(st, 8, table, 4ULL * in->frames);
+	rc = m_run_one(t, st);
+	return rc < 0 ? rc : meta_pack_name(t, in->pack);
+}
+
+struct extent_key {
+	uint64_t off, pack;
+};
+
+static int extent_next(struct meta_txn *t, uint64_t ino,
+		       struct extent_key after, struct extent_key *out)
+{
+	struct db_stmt *st = m_stmt(t, META_G_EXTENT, NEXT, sql);
+	int n = 0, rc;
+
+	m_bind_u64(st, 1, ino);
+	m_bind_int(st, 2, (int64_t)after.off);
+	m_bind_u64(st, 3, after.pack);
+	m_bind_int(st, 4, EXTENT_BATCH);
+	while ((rc = m_step(t, st)) == 1 && n < EXTENT_BATCH)
+		out[n++] = (struct extent_key){
+			.off = (uint64_t)db_int(st, 0),
+			.pack = (uint64_t)db_int(st, 1),
+		};
+	db_reset(st);
+	return rc < 0 ? rc : n;
+}
+
+static int extent_remove(struct meta_txn *t, uint64_t ino, struct extent_key k,
+			 int64_t now_ns)
+{
+	struct db_stmt *st = m_stmt(t, META_G_EXTENT, REMOVE, sql);
+	int rc;
+
+	m_bind_u64(st, 1, ino);
+	m_bind_u64(st, 2, k.off);
+	m_bind_u64(st, 3, k.pack);
+	rc = m_run_one(t, st);
+	return rc < 0 ? rc : meta_pack_unname(t, k.pack, 1, now_ns);
+}
+
+static int extent_order(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Removes all that are not in the sorted `keep`. */
+static int extent_sweep(struct meta_txn *t, uint64_t ino, const uint64_t *keep,
+			size_t nkeep, int64_t now_ns)
+{
+	struct extent_key batch[EXTENT_BATCH], at = { .off = UINT64_MAX };
+	int i, n, rc = 0;
+
+	/* UINT64_MAX is -1 in SQL: before the first. */
+	do {
+		n = extent_next(t, ino, at, batch);
+		for (i = 0; rc == 0 && i < n; i++) {
+			at = batch[i];
+			if (nkeep && bsearch(&at.pack, keep, nkeep,
+					     sizeof(*keep), extent_order))
+				continue;
+			rc = extent_remove(t, ino, at, now_ns);
+		}
+	} while (rc == 0 && n == EXTENT_BATCH);
+	return n < 0 ? n : rc;
+}
+
+int meta_extent_clear(struct meta_txn *t, uint64_t ino, const uint64_t *keep,
+		      size_t nkeep, int64_t now_ns)
+{
+	CLEANUP_FREE uint64_t *sorted = NULL;
+
+	if (nkeep) {
+		sorted = malloc(nkeep * sizeof(*sorted));
+		if (!sorted)
+			return m_fail(t, -ENOMEM);
+		memcpy(sorted, keep, nkeep * sizeof(*sorted));
+		qsort(sorted, nkeep, sizeof(*sorted), extent_order);
+	}
+	return extent_sweep(t, ino, sorted, nkeep, now_ns);
+}

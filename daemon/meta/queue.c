@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What waits: to be protected, evicted, reaped, looked at after a crash. */
+#include "meta/internal.h"
+
+/* Of the oldest dirty files, how many a search for mates looks at (S6). */
+#define QUEUE_SCAN_MAX 20000
+
+enum {
+	ORPHANS,
+	OPENED,
+	PROTECTABLE,
+	HAS_PARENT,
+	A_PARENT,
+	NEXT_SETTLE,
+	EVICTABLE,
+};
+static const char *const sql[] = {
+	[ORPHANS] = "SELECT ino FROM inode WHERE nlink = 0 AND ino > ?1"
+		    " ORDER BY ino LIMIT ?2",
+	[OPENED] = "SELECT ino FROM inode WHERE opened_for_write = 1"
+		   " AND ino > ?1 ORDER BY ino LIMIT ?2",
+	[PROTECTABLE] = "SELECT ino, size, dirty_ns, settle_ns FROM inode"
+			" WHERE state = 0 AND nlink > 0"
+			" AND opened_for_write = 0 AND damaged = 0"
+			" AND settle_ns < ?1 ORDER BY dirty_ns, ino",
+	[HAS_PARENT] = "SELECT parent FROM dirent WHERE ino = ?1"
+		       " AND parent = ?2 LIMIT 1",
+	[A_PARENT] = "SELECT parent FROM dirent WHERE ino = ?1"
+		     " ORDER BY parent LIMIT 1",
+	[NEXT_SETTLE] = "SELECT settle_ns FROM inode"
+			" WHERE state = 0 AND nlink > 0"
+			" AND opened_for_write = 0 AND damaged = 0"
+			" ORDER BY settle_ns LIMIT 1",
+	[EVICTABLE] = "SELECT ino, access_ns, cached_bytes FROM inode"
+		      " WHERE state IN (1, 2) AND cached_bytes > 0"
+		      " AND damaged = 0 AND (access_ns, ino) > (?1, ?2)"
+		      " ORDER BY access_ns, ino LIMIT ?3",
+};
+
+static int queue_inos(struct meta_txn *t, int i, uint64_t after, uint64_t *ino,
+		      size_t max)
+{
+	struct db_stmt *st = m_stmt(t, META_G_QUEUE, i, sql);
+	size_t n = 0;
+	int rc;
+
+	m_bind_u64(st, 1, after);
+	m_bind_u64(st, 2, max);
+	while ((rc = m_step(t, st)) == 1 && n < max)
+		ino[n++] = (uint64_t)db_int(st, 0);
+	db_reset(st);
+	return rc < 0 ? rc : (int)n;
+}
+
+int meta_orphans(struct meta_txn *t, uint64_t after, uint64_t *ino, size_t max)
+{
+	return queue_inos(t, ORPHANS, after, ino, max);
+}
+
+int meta_opened(struct meta_txn *t, uint64_t after, uint64_t *ino, size_t max)
+{
+	return queue_inos(t, OPENED, after, ino, max);
+}
+
+/*
+ * A directory of the inode: `want`, or any when that is 0. *parent = 0 when
+ * there is none.
+ */
+static int queue_parent(struct meta_txn *t, uint64_t ino, uint64_t want,
+			uint64_t *parent)
+{
+	struct db_stmt *st =
+		m_stmt(t, META_G_QUEUE, want ? HAS_PARENT : A_PARENT, sql);
+	int rc;
+
+	m_bind_u64(st, 1, ino);
+	if (want)
+		m_bind_u64(st, 2, want);
+	*parent = 0;
+	rc = m_row(t, st);
+	if (rc == -ENOENT)
+		return 0;
+	if (rc < 0)
+		return rc;
+	*parent = (uint64_t)db_int(st, 0);
+	db_reset(st);
+	return 0;
+}
+
+int meta_protectable(struct meta_txn *t, uint64_t parent, int64_t before_ns,
+		     size_t skip, struct meta_todo *out, size_t max)
+{
+	struct db_stmt *st = m_stmt(t, META_G_QUEUE, PROTECTABLE, sql);
+	size_t n = 0, seen = 0;
+	int rc = 0;
+
+	m_bind_int(st, 1, before_ns);
+	while (n < max && (!parent || seen < QUEUE_SCAN_MAX)) {
+		rc = m_step(t, st);
+		if (rc <= 0)
+			break;
+		seen++;
+		if (!parent && seen <= skip)
+			continue;
+		out[n] = (struct meta_todo){
+			.ino = (uint64_t)db_int(st, 0),
+			.size = (uint64_t)db_int(st, 1),
+			.dirty_ns = db_int(st, 2),
+			.settle_ns = db_int(st, 3),
+		};
+		rc = queue_parent(t, out[n].ino, parent, &out[n].parent);
+		if (rc < 0)
+			break;
+		if (parent && !out[n].parent)
+			continue;
+		if (parent && skip > 0)
+			skip--;
+		else
+			n++;
+	}
+	db_reset(st);
+	return rc < 0 ? rc : (int)n;
+}
+
+int meta_next_settle(struct meta_txn *t, int64_t *settle_ns)
+{
+	struct db_stmt *st = m_stmt(t, META_G_QUEUE, NEXT_SETTLE, sql);
+	int rc = m_row(t, st);
+
+	if (rc < 0)
+		return rc;
+	*settle_ns = db_int(st, 0);
+	db_reset(st);
+	return 0;
+}
+
+int meta_evictable(struct meta_txn *t, int64_t after_ns, uint64_t after_ino,
+		   struct meta_victim *out, size_t max)
+{
+	struct db_stmt *st = m_stmt(t, META_G_QUEUE, EVICTABLE, sql);
+	size_t n = 0;
+	int rc;
+
+	m_bind_int(st, 1, after_ns);
+	m_bind_u64(st, 2, after_ino);
+	m_bind_u64(st, 3, max);
+	while ((rc = m_step(t, st)) == 1 && n < max)
+		out[n++] = (struct meta_victim){
+			.ino = (uint64_t)db_int(st, 0),
+			.access_ns = db_int(st, 1),
+			.cached_bytes = (uint64_t)db_int(st, 2),
+		};
+	db_reset(st);
+	return rc < 0 ? rc : (int)n;
+}

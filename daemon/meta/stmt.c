@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Statements of a transaction: prepared when first used, checked always. */
+#include "meta/internal.h"
+
+#include <string.h>
+
+int m_fail(struct meta_txn *t, int rc)
+{
+	if (rc < 0 && !t->m->error)
+		t->m->error = rc;
+	return rc;
+}
+
+int m_unclean(struct meta_txn *t, struct db_stmt *st)
+{
+	db_reset(st);
+	return m_fail(t, -EUCLEAN);
+}
+
+struct db_stmt *m_stmt(struct meta_txn *t, enum meta_group g, int i,
+		       const char *const *sql)
+{
+	struct meta_conn *c = &t->m->conn;
+
+	if (!c->st[g][i])
+		m_fail(t, db_prepare(c->db, sql[i], &c->st[g][i]));
+	return c->st[g][i];
+}
+
+int m_step(struct meta_txn *t, struct db_stmt *st)
+{
+	return st ? m_fail(t, db_step(st)) : t->m->error;
+}
+
+int m_row(struct meta_txn *t, struct db_stmt *st)
+{
+	int rc = m_step(t, st);
+
+	if (rc == 0)
+		return -ENOENT;
+	return rc < 0 ? rc : 0;
+}
+
+int m_run(struct meta_txn *t, struct db_stmt *st)
+{
+	int rc;
+
+	if (!st)
+		return t->m->error;
+	if (!t->write) {
+		db_reset(st);
+		return m_fail(t, -EROFS);
+	}
+	rc = db_run(st);
+	return rc == -EEXIST ? rc : m_fail(t, rc);
+}
+
+int m_run_one(struct meta_txn *t, struct db_stmt *st)
+{
+	int rc = m_run(t, st);
+
+	if (rc == 0)
+		return -ENOENT;
+	return rc < 0 ? rc : 0;
+}
+
+void m_bind_u64(struct db_stmt *st, int i, uint64_t v)
+{
+	m_bind_int(st, i, (int64_t)v);
+}
+
+void m_bind_int(struct db_stmt *st, int i, int64_t v)
+{
+	if (st)
+		db_bind_int(st, i, v);
+}
+
+void m_bind_blob(struct db_stmt *st, int i, const void *p, size_t n)
+{
+	if (st)
+		db_bind_blob(st, i, p, n);
+}
+
+void m_bind_text(struct db_stmt *st, int i, const char *s)
+{
+	if (st)
+		db_bind_text(st, i, s);
+}
+
+bool m_blob(struct db_stmt *st, int i, void *out, size_t n)
+{
+	size_t len;
+	const void *p = db_blob(st, i, &len);
+
+	if (len != n)
+		return false;
+	memcpy(out, p, n);
+	return true;
+}
+
+bool m_text(struct db_stmt *st, int i, char *out, size_t size)
+{
+	const char *s = db_text(st, i);
+
+	if (!s || strlen(s) >= size)
+		return false;
+	strcpy(out, s);
+	return true;
+}
+
+bool m_u32(struct db_stmt *st, int i, uint32_t max, uint32_t *out)
+{
+	int64_t v = db_int(st, i);
+
+	*out = (uint32_t)v;
+	return v >= 0 && v <= max;
+}
+
+void meta_conn_done(struct meta_conn *c)
+{
+	size_t g, i;
+
+	for (g = 0; g < META_GROUPS; g++)
+		for (i = 0; i < META_STMTS_MAX; i++)
+			db_finish(c->st[g][i]);
+	db_close(c->db);
+}

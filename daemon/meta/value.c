@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small named values. */
+#include "meta/internal.h"
+
+enum { GET, SET };
+static const char *const sql[] = {
+	[GET] = "SELECT value FROM value WHERE name = ?1",
+	[SET] = "INSERT INTO value (name, value) VALUES (?1, ?2)"
+		" ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+};
+
+int meta_value_get(struct meta_txn *t, const char *name, struct buf *out)
+{
+	struct db_stmt *st = m_stmt(t, META_G_VALUE, GET, sql);
+	const void *p;
+	size_t n;
+	int rc;
+
+	m_bind_text(st, 1, name);
+	rc = m_row(t, st);
+	if (rc < 0)
+		return rc;
+	p = db_blob(st, 0, &n);
+	rc = buf_add(out, p, n);
+	db_reset(st);
+	return rc;
+}
+
+int meta_value_set(struct meta_txn *t, const char *name, const void *v,
+		   size_t len)
+{
+	struct db_stmt *st = m_stmt(t, META_G_VALUE, SET, sql);
+
+	m_bind_text(st, 1, name);
+	m_bind_blob(st, 2, v, len);
+	return m_run_one(t, st);
+}

@@ -92,6 +92,17 @@ int vfs_rename(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
 	       const char *name, uint64_t newparent, const char *newname,
 	       unsigned flags);
 
+/*
+ * How the calling thread waits for bytes that are not here, in read, write
+ * and setattr. NULL, the default: up to read_wait. Borrowed until the next
+ * call of this function.
+ */
+struct vfs_wait {
+	bool never; /* return -EINPROGRESS instead; nothing was changed */
+	const volatile bool *cancel; /* -EINTR when it becomes true, or NULL */
+};
+void vfs_set_wait(const struct vfs_wait *w);
+
 /* open(2) flags; O_TRUNC is done here. *fh names the handle. */
 int vfs_open(struct vfs *v, uint64_t ino, int flags, uint64_t *fh);
 int vfs_create(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
@@ -115,7 +126,8 @@ int vfs_opendir(struct vfs *v, uint64_t ino, uint64_t *fh);
 int vfs_fsyncdir(struct vfs *v, uint64_t fh);
 int vfs_releasedir(struct vfs *v, uint64_t fh);
 
-/* One name of a directory; `e` is filled only when plus was asked for. */
+/* One name of a directory; `e` is set only when plus was asked for, and not
+ * for "." and "..". */
 struct vfs_dirent {
 	const char *name;
 	uint64_t next; /* offset to go on from */

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Listing. The offset of an entry is its dirent id + 2 ("." is 1, ".." 2):
+ * ids ascend and never come back, so a listing that goes on while names come
+ * and go shows each name that stayed exactly once.
+ */
+#include "vfs/impl.h"
+
+#include <stdlib.h>
+
+#define DOTS 2
+
+/* A page is one transaction: as many as one reply of the kernel's usual 4
+ * KiB takes. */
+#define PAGE_PLAIN 128
+#define PAGE_PLUS  32
+
+struct page {
+	int n;
+	struct meta_dirent d[PAGE_PLAIN];
+	struct meta_inode in[PAGE_PLUS];
+};
+
+struct lister {
+	bool plus;
+	bool (*emit)(void *arg, const struct vfs_dirent *d);
+	void *arg;
+};
+
+int vfs_opendir(struct vfs *v, uint64_t ino, uint64_t *fh)
+{
+	struct meta_inode in;
+	struct handle *h;
+	META_TXN(t);
+	uint64_t id;
+	int rc;
+
+	rc = meta_read(v->meta, &t);
+	if (rc == 0)
+		rc = node_get(&t, ino, &in);
+	if (rc == 0 && !S_ISDIR(in.mode))
+		rc = -ENOTDIR;
+	meta_abort(&t);
+	if (rc == 0)
+		rc = handle_new(v, HANDLE_DIR, in.ino, &h, &id);
+	if (rc == 0)
+		*fh = id;
+	return rc;
+}
+
+int vfs_releasedir(struct vfs *v, uint64_t fh)
+{
+	return handle_close(v, fh, HANDLE_DIR);
+}
+
+int vfs_fsyncdir(struct vfs *v, uint64_t fh)
+{
+	HANDLE_REF(r, v, fh, HANDLE_DIR);
+
+	return r.h ? meta_durable(v->meta, 0) : -EBADF;
+}
+
+static int parent_of(struct vfs *v, uint64_t ino, uint64_t *parent)
+{
+	META_TXN(t);
+	int rc;
+
+	rc = meta_read(v->meta, &t);
+	if (rc == 0)
+		rc = meta_dirent_parent(&t, ino, parent);
+	if (rc == -ENOENT) { /* removed while open */
+		*parent = ino;
+		rc = 0;
+	}
+	return rc;
+}
+
+/* "." and ".."; 1 = go on behind them. */
+static int list_dots(struct vfs *v, uint64_t ino, uint64_t off,
+		     const struct lister *l)
+{
+	struct vfs_dirent d = {
+		.name = ".", .next = 1, .ino = ino, .type = S_IFDIR
+	};
+	int rc;
+
+	if (off < 1 && !l->emit(l->arg, &d))
+		return 0;
+	if (off >= DOTS)
+		return 1;
+	rc = parent_of(v, ino, &d.ino);
+	if (rc < 0)
+		return rc;
+	d.name = "..";
+	d.next = DOTS;
+	return l->emit(l->arg, &d);
+}
+
+static int load_page(struct vfs *v, uint64_t ino, uint64_t after, bool plus,
+		     struct page *p)
+{
+	META_TXN(t);
+	int rc, i;
+
+	rc = meta_read(v->meta, &t);
+	if (rc < 0)
+		return rc;
+	rc = meta_dirent_list(&t, ino, after, p->d,
+			      plus ? PAGE_PLUS : PAGE_PLAIN);
+	if (rc < 0)
+		return rc;
+	p->n = rc;
+	for (i = 0; plus && i < p->n; i++) {
+		rc = meta_inode_get(&t, p->d[i].ino, &p->in[i]);
+		if (rc < 0)
+			return rc == -ENOENT ? -EUCLEAN : rc;
+	}
+	return 0;
+}
+
+/* 1 = the page was taken, 0 = the caller has enough. */
+static int emit_page(struct vfs *v, struct page *p, const struct lister *l)
+{
+	struct vfs_entry e;
+	int rc, i;
+
+	for (i = 0; i < p->n; i++) {
+		struct vfs_dirent d = { .name = p->d[i].name,
+					.next = p->d[i].id + DOTS,
+					.ino = p->d[i].ino,
+					.type = p->d[i].mode & S_IFMT };
+
+		if (l->plus) {
+			rc = entry_fill(v, &p->in[i], &e);
+			if (rc < 0)
+				return rc;
+			d.e = &e;
+		}
+		if (!l->emit(l->arg, &d))
+			return 0;
+	}
+	return 1;
+}
+
+int vfs_readdir(struct vfs *v, uint64_t fh, uint64_t off, bool plus,
+		bool (*emit)(void *arg, const struct vfs_dirent *d), void *arg)
+{
+	struct lister l = { .plus = plus, .emit = emit, .arg = arg };
+	HANDLE_REF(r, v, fh, HANDLE_DIR);
+	CLEANUP_FREE struct page *p = NULL;
+	uint64_t after = off > DOTS ? off - DOTS : 0;
+	int rc;
+
+	if (!r.h)
+		return -EBADF;
+	rc = list_dots(v, r.h->ino, off, &l);
+	if (rc <= 0)
+		return rc;
+	p = malloc(sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	do {
+		rc = load_page(v, r.h->ino, after, plus, p);
+		if (rc < 0)
+			return rc;
+		rc = emit_page(v, p, &l);
+		if (p->n > 0)
+			after = p->d[p->n - 1].id;
+	} while (rc > 0 && p->n > 0);
+	return rc < 0 ? rc : 0;
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Open files and directories. The table is allocated once and never moves,
+ * so a handle's address is good while a reference is held.
+ */
+#include "vfs/impl.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define NONE UINT32_MAX
+
+static uint32_t bucket_of(const struct handles *hs, uint64_t ino)
+{
+	return (uint32_t)((ino * 0x9e3779b97f4a7c15ULL) >> 32) &
+	       (hs->nbuckets - 1);
+}
+
+int handles_init(struct handles *hs, unsigned max)
+{
+	uint32_t i;
+
+	pthread_mutex_init(&hs->lock, NULL);
+	if (max == 0 || max > 1U << 24)
+		return -EINVAL;
+	for (hs->nbuckets = 16; hs->nbuckets < max; hs->nbuckets *= 2)
+		;
+	hs->n = max;
+	hs->free = NONE;
+	hs->tab = calloc(max, sizeof(*hs->tab));
+	hs->bucket = malloc(hs->nbuckets * sizeof(*hs->bucket));
+	if (!hs->tab || !hs->bucket)
+		return -ENOMEM;
+	for (i = 0; i < hs->nbuckets; i++)
+		hs->bucket[i] = NONE;
+	return 0;
+}
+
+static struct handle *place_take(struct handles *hs)
+{
+	struct handle *h;
+
+	if (hs->free != NONE) {
+		h = &hs->tab[hs->free];
+		hs->free = h->next;
+		return h;
+	}
+	if (hs->used == hs->n)
+		return NULL;
+	h = &hs->tab[hs->used++];
+	pthread_mutex_init(&h->ra.lock, NULL);
+	return h;
+}
+
+static uint32_t *bucket_find(struct handles *hs, struct handle *h)
+{
+	uint32_t me = (uint32_t)(h - hs->tab);
+	uint32_t *at = &hs->bucket[bucket_of(hs, h->ino)];
+
+	while (*at != me)
+		at = &hs->tab[*at].next;
+	return at;
+}
+
+static void bucket_add(struct handles *hs, struct handle *h, uint64_t ino)
+{
+	uint32_t *head = &hs->bucket[bucket_of(hs, ino)];
+
+	h->ino = ino;
+	h->next = *head;
+	*head = (uint32_t)(h - hs->tab);
+}
+
+static void next_generation(struct handle *h)
+{
+	if (++h->generation == 0) /* 0 would make fh 0, "no handle" */
+		h->generation = 1;
+}
+
+int handle_new(struct vfs *v, enum handle_kind kind, uint64_t ino,
+	       struct handle **out, uint64_t *fh)
+{
+	struct handles *hs = &v->handles;
+	struct handle *h;
+
+	LOCK_SCOPE(&hs->lock);
+	h = place_take(hs);
+	if (!h)
+		return -ENFILE;
+	h->kind = kind;
+	next_generation(h);
+	h->refs = 1;
+	h->unlinked = false;
+	h->f = NULL;
+	h->writable = false;
+	h->atime_due = false;
+	h->was_read = false;
+	h->ra.next = 0;
+	h->ra.window = 0;
+	bucket_add(hs, h, ino);
+	*out = h;
+	*fh = (uint64_t)h->generation << 32 | (uint32_t)(h - hs->tab);
+	return 0;
+}
+
+void handle_set_ino(struct vfs *v, struct handle *h, uint64_t ino)
+{
+	struct handles *hs = &v->handles;
+
+	LOCK_SCOPE(&hs->lock);
+	*bucket_find(hs, h) = h->next;
+	bucket_add(hs, h, ino);
+}
+
+/* The handle that fh names, or NULL. Caller holds the lock. */
+static struct handle *find_locked(struct handles *hs, uint64_t fh,
+				  enum handle_kind kind)
+{
+	uint32_t index = (uint32_t)fh;
+	struct handle *h;
+
+	if (index >= hs->used)
+		return NULL;
+	h = &hs->tab[index];
+	if (h->kind != kind || h->generation != fh >> 32)
+		return NULL;
+	return h;
+}
+
+struct handle *handle_get(struct vfs *v, uint64_t fh, enum handle_kind kind)
+{
+	struct handle *h;
+
+	LOCK_SCOPE(&v->handles.lock);
+	h = find_locked(&v->handles, fh, kind);
+	if (h)
+		h->refs++;
+	return h;
+}
+
+/* Takes the handle off its inode's chain; true: reap may look at the inode,
+ * this was the last handle of one without a name. */
+static bool chain_leave(struct handles *hs, struct handle *h)
+{
+	uint32_t i;
+
+	LOCK_SCOPE(&hs->lock);
+	*bucket_find(hs, h) = h->next;
+	if (!h->unlinked)
+		return false;
+	for (i = hs->bucket[bucket_of(hs, h->ino)]; i != NONE;
+	     i = hs->tab[i].next)
+		if (hs->tab[i].ino == h->ino)
+			return false;
+	return true;
+}
+
+/* The access time that relatime owes; not worth failing a close for. */
+static void write_atime(struct vfs *v, struct handle *h)
+{
+	struct meta_inode in;
+	META_TXN(t);
+	int rc;
+
+	rc = meta_begin(v->meta, &t);
+	if (rc == 0)
+		rc = meta_inode_get(&t, h->ino, &in);
+	if (rc == 0) {
+		in.atime_ns = clock_wall_ns();
+		rc = meta_inode_update(&t, &in);
+	}
+	if (rc == 0)
+		rc = meta_commit(&t, NULL);
+	if (rc < 0 && rc != -ENOENT)
+		log_warn("cannot write the access time of inode %llu: %s",
+			 (unsigned long long)h->ino, errno_name(rc));
+}
+
+/* Nobody has a reference any more. */
+static void handle_end(struct vfs *v, struct handle *h)
+{
+	struct handles *hs = &v->handles;
+	int rc;
+
+	if (h->f) {
+		if (h->atime_due && h->was_read)
+			write_atime(v, h);
+		rc = cache_release(h->f, h->writable);
+		if (rc < 0) /* close(2) was answered long ago */
+			log_err("closing inode %llu: %s",
+				(unsigned long long)h->ino, errno_name(rc));
+		cache_put(take(h->f));
+	}
+	if (chain_leave(hs, h))
+		move_reap_now(v->move);
+	LOCK_SCOPE(&hs->lock);
+	h->kind = HANDLE_FREE;
+	h->next = hs->free;
+	hs->free = (uint32_t)(h - hs->tab);
+}
+
+void handle_put(struct vfs *v, struct handle *h)
+{
+	bool last;
+
+	pthread_mutex_lock(&v->handles.lock);
+	last = --h->refs == 0;
+	pthread_mutex_unlock(&v->handles.lock);
+	if (last)
+		handle_end(v, h);
+}
+
+int handle_close(struct vfs *v, uint64_t fh, enum handle_kind kind)
+{
+	struct handle *h;
+
+	pthread_mutex_lock(&v->handles.lock);
+	h = find_locked(&v->handles, fh, kind);
+	if (h)
+		next_generation(h); /* the fh is stale from here on */
+	pthread_mutex_unlock(&v->handles.lock);
+	if (!h)
+		return -EBADF;
+	handle_put(v, h);
+	return 0;
+}
+
+void handles_done(struct vfs *v)
+{
+	struct handles *hs = &v->handles;
+	uint32_t i;
+
+	for (i = 0; i < hs->used; i++) {
+		if (hs->tab[i].kind != HANDLE_FREE)
+			handle_end(v, &hs->tab[i]);
+		pthread_mutex_destroy(&hs->tab[i].ra.lock);
+	}
+	free(hs->tab);
+	free(hs->bucket);
+	pthread_mutex_destroy(&hs->lock);
+}
+
+void vfs_gone(struct vfs *v, uint64_t ino)
+{
+	struct handles *hs = &v->handles;
+	bool open = false;
+	uint32_t i;
+
+	pthread_mutex_lock(&hs->lock);
+	for (i = hs->bucket[bucket_of(hs, ino)]; i != NONE; i = hs->tab[i].next)
+		if (hs->tab[i].ino == ino) {
+			hs->tab[i].unlinked = true;
+			open = true;
+		}
+	pthread_mutex_unlock(&hs->lock);
+	if (!open)
+		move_reap_now(v->move);
+}

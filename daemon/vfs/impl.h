@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of daemon/vfs share.
+ *
+ * Locks: the handle table's lock and the hook's lock are leaves: nothing is
+ * called under them. Transactions are short and contain no call of cache or
+ * move (their locks come before meta's commit mutex).
+ */
+#ifndef MERSEY_VFS_IMPL_H
+#define MERSEY_VFS_IMPL_H
+
+#include <pthread.h>
+
+#include "vfs/vfs.h"
+
+#define VFS_BLKSIZE 131072 /* st_blksize: one request of the kernel */
+
+enum handle_kind { HANDLE_FREE, HANDLE_FILE, HANDLE_DIR };
+
+/* Read-ahead of one handle on an incomplete file. */
+struct readahead {
+	pthread_mutex_t lock;
+	uint64_t next;	 /* where a sequential reader goes on */
+	uint64_t window; /* bytes to fetch at once; 0 = what was asked for */
+};
+
+/* One open file or directory. Fields without a note do not change. */
+struct handle {
+	enum handle_kind kind; /* under the table's lock */
+	uint32_t generation;   /* of this use of the place; same lock */
+	uint32_t refs;	       /* same lock; 1 is the open file's own */
+	uint32_t next;	       /* free list or bucket; same lock */
+	bool unlinked;	       /* no name is left; same lock */
+	uint64_t ino;
+	struct cache_file *f; /* NULL: a directory */
+	bool writable;
+	bool atime_due;	       /* by relatime, when somebody reads */
+	_Atomic bool was_read; /* somebody did */
+	struct readahead ra;
+};
+
+/*
+ * fh = generation << 32 | index. A place is used again with another
+ * generation, so that a stale fh is refused.
+ */
+struct handles {
+	pthread_mutex_t lock;
+	struct handle *tab;
+	uint32_t n;	   /* places */
+	uint32_t used;	   /* places that were ever in use: tab[0..used) */
+	uint32_t free;	   /* list of free ones below that */
+	uint32_t *bucket;  /* by inode, chained through next */
+	uint32_t nbuckets; /* a power of two */
+};
+
+struct vfs {
+	struct meta *meta;
+	struct cache *cache;
+	struct move *move;
+	struct handles handles;
+	pthread_mutex_t hook_lock;
+	void (*hook)(void *arg, uint64_t ino);
+	void *hook_arg;
+};
+
+/* ---- handle.c -------------------------------------------------------- */
+
+int handles_init(struct handles *hs, unsigned max);
+/* Ends what is open still. */
+void handles_done(struct vfs *v);
+
+/* A new handle with one reference; nobody can find it before its fh is told.
+ * -ENFILE when all places are taken. */
+int handle_new(struct vfs *v, enum handle_kind kind, uint64_t ino,
+	       struct handle **out, uint64_t *fh);
+/* Tells the inode of a handle that was made before its file. */
+void handle_set_ino(struct vfs *v, struct handle *h, uint64_t ino);
+/* Another reference, or NULL: stale, never given out, or of another kind. */
+struct handle *handle_get(struct vfs *v, uint64_t fh, enum handle_kind kind);
+/* The last reference ends the handle. */
+void handle_put(struct vfs *v, struct handle *h);
+/* Makes the fh stale and drops the open file's own reference. -EBADF. */
+int handle_close(struct vfs *v, uint64_t fh, enum handle_kind kind);
+
+/* A guarded reference; needs the vfs in scope to be named. */
+struct handle_ref {
+	struct vfs *v;
+	struct handle *h;
+};
+
+static inline void handle_ref_guard(struct handle_ref *r)
+{
+	if (r->h)
+		handle_put(r->v, r->h);
+}
+
+#define HANDLE_REF(name, vfs, fh, kind) \
+	CLEANUP(handle_ref_guard)       \
+	struct handle_ref name = { .v = (vfs), .h = handle_get(vfs, fh, kind) }
+
+/*
+ * The inode lost its last name: it is reaped now, or when its last handle
+ * is closed.
+ */
+void vfs_gone(struct vfs *v, uint64_t ino);
+
+/* ---- node.c ---------------------------------------------------------- */
+
+/* The inode of a node id; -ESTALE for a snapshot's, there are none yet. */
+int node_get(struct meta_txn *t, uint64_t node, struct meta_inode *in);
+/* The same for a directory that has a name; -ENOTDIR, -ENOENT. */
+int node_dir(struct meta_txn *t, uint64_t node, struct meta_inode *in);
+/* Length of a name that an entry may have; -EINVAL, -ENAMETOOLONG. */
+int name_check(const char *name, size_t *len);
+/* Writes the row with a new ctime and version of its attributes. */
+int node_touch(struct meta_txn *t, struct meta_inode *in, int64_t now);
+/* The same for a directory whose entries changed: mtime too. */
+int dir_touch(struct meta_txn *t, struct meta_inode *dir, int64_t now);
+/*
+ * Takes one name away from an inode: nlink and ctime. A directory goes with
+ * its only name.
+ */
+int node_drop_link(struct meta_txn *t, struct meta_inode *in, int64_t now);
+/* The inode a name leads to. */
+int name_get(struct meta_txn *t, uint64_t dir, const char *name, size_t len,
+	     struct meta_inode *in);
+
+/* Row to what the kernel gets. Outside transactions. */
+int entry_fill(struct vfs *v, struct meta_inode *in, struct vfs_entry *out);
+
+/* A new object, committed; `in` is its row. */
+struct make {
+	const struct vfs_cred *who;
+	uint64_t parent;
+	const char *name;
+	mode_t mode;
+	uint64_t rdev;
+	const char *target; /* of a symbolic link */
+};
+int node_make(struct vfs *v, const struct make *mk, struct meta_inode *in);
+
+/* ---- io.c ------------------------------------------------------------ */
+
+/* Changes the size of an inode that need not be open; completes it first. */
+int vfs_resize(struct vfs *v, uint64_t ino, uint64_t size);
+
+#endif

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Open files. An incomplete file is opened without a recall; what a read
+ * misses is recalled then, and the first change completes the file (S12).
+ */
+#include "vfs/impl.h"
+
+#include <fcntl.h>
+
+#include "base/clock.h"
+
+/* A recall makes what it was asked for present, and an open file is not
+ * evicted: more rounds than these mean that something is broken. */
+#define ROUNDS_MAX 8
+
+#define AHEAD_SLACK (1ULL << 20) /* the kernel's requests overtake another */
+#define AHEAD_MAX   (8ULL << 20)
+
+#define ATIME_AGE (24 * 3600 * NSEC_PER_SEC)
+
+static _Thread_local const struct vfs_wait *wait_how;
+
+void vfs_set_wait(const struct vfs_wait *w)
+{
+	wait_how = w;
+}
+
+/* Brings bytes back; len 0 = to the end of the file. */
+static int fetch(struct vfs *v, struct cache_file *f, uint64_t off,
+		 uint64_t len)
+{
+	const struct vfs_wait *w = wait_how;
+
+	if (w && w->never)
+		return -EINPROGRESS;
+	return move_recall(v->move, f, off, len, STORE_CAUSE_READ,
+			   w ? w->cancel : NULL);
+}
+
+/* ---- open, create, release ------------------------------------------ */
+
+static int regular(const struct meta_inode *in)
+{
+	if (S_ISREG(in->mode))
+		return 0;
+	if (S_ISDIR(in->mode))
+		return -EISDIR;
+	return S_ISLNK(in->mode) ? -ELOOP : -ENXIO;
+}
+
+static int load_regular(struct vfs *v, uint64_t ino, struct meta_inode *in)
+{
+	META_TXN(t);
+	int rc;
+
+	rc = meta_read(v->meta, &t);
+	if (rc == 0)
+		rc = node_get(&t, ino, in);
+	return rc < 0 ? rc : regular(in);
+}
+
+/* As relatime: once a day, or when older than the last change. */
+static bool atime_due(const struct meta_inode *in)
+{
+	return in->atime_ns <= in->mtime_ns || in->atime_ns <= in->ctime_ns ||
+	       clock_wall_ns() - in->atime_ns >= ATIME_AGE;
+}
+
+static int open_file(struct vfs *v, struct handle *h, int flags,
+		     const struct meta_inode *in)
+{
+	bool writable = (flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC;
+	CLEANUP(cache_put_guard) struct cache_file *f = NULL;
+	int rc;
+
+	rc = cache_get(v->cache, in->ino, &f);
+	if (rc == 0)
+		rc = cache_acquire(f, writable);
+	if (rc < 0)
+		return rc;
+	h->writable = writable;
+	h->atime_due = atime_due(in) && !(flags & O_NOATIME);
+	h->f = take(f);
+	if (in->nlink == 0) /* by its node id, from another descriptor */
+		vfs_gone(v, in->ino);
+	return flags & O_TRUNC ? cache_truncate(h->f, 0) : 0;
+}
+
+int vfs_open(struct vfs *v, uint64_t ino, int flags, uint64_t *fh)
+{
+	struct meta_inode in;
+	struct handle *h;
+	uint64_t id;
+	int rc;
+
+	/* The handle first: an unlink from here on finds it. */
+	rc = handle_new(v, HANDLE_FILE, VFS_INO(ino), &h, &id);
+	if (rc < 0)
+		return rc;
+	rc = load_regular(v, ino, &in);
+	if (rc == 0)
+		rc = open_file(v, h, flags, &in);
+	if (rc < 0) {
+		handle_put(v, h);
+		return rc;
+	}
+	*fh = id;
+	return 0;
+}
+
+/* Makes the file, or finds the one that came between. */
+static int make_or_find(struct vfs *v, const struct make *mk, int *flags,
+			struct meta_inode *in)
+{
+	struct vfs_entry e;
+	int rc = node_make(v, mk, in);
+
+	if (rc == 0)
+		*flags &= ~O_TRUNC;
+	if (rc != -EEXIST || *flags & O_EXCL)
+		return rc;
+	rc = vfs_lookup(v, mk->parent, mk->name, &e);
+	return rc < 0 ? rc : load_regular(v, e.ino, in);
+}
+
+int vfs_create(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
+	       const char *name, mode_t mode, int flags, struct vfs_entry *out,
+	       uint64_t *fh)
+{
+	struct make mk = { .who = who,
+			   .parent = parent,
+			   .name = name,
+			   .mode = S_IFREG |
+				   (mode & 07777 & ~(who->umask & 0777)) };
+	struct meta_inode in;
+	struct handle *h;
+	uint64_t id;
+	int rc;
+
+	rc = handle_new(v, HANDLE_FILE, 0, &h, &id);
+	if (rc < 0)
+		return rc;
+	rc = make_or_find(v, &mk, &flags, &in);
+	if (rc == 0) {
+		handle_set_ino(v, h, in.ino);
+		rc = open_file(v, h, flags, &in);
+	}
+	if (rc == 0)
+		rc = vfs_getattr(v, in.ino, out);
+	if (rc < 0) {
+		handle_put(v, h);
+		return rc;
+	}
+	*fh = id;
+	return 0;
+}
+
+int vfs_release(struct vfs *v, uint64_t fh)
+{
+	return handle_close(v, fh, HANDLE_FILE);
+}
+
+/* ---- reading --------------------------------------------------------- */
+
+/*
+ * How much to fetch for a miss at [off, off+len): a reader that goes on
+ * where the last fetch ended gets twice as much each time.
+ */
+static uint64_t ahead(struct readahead *ra, uint64_t off, uint64_t len)
+{
+	bool follows;
+
+	LOCK_SCOPE(&ra->lock);
+	follows = ra->next && off + AHEAD_SLACK >= ra->next &&
+		  off <= ra->next + AHEAD_SLACK;
+	ra->window = follows ? MIN(2 * MAX(ra->window, len), AHEAD_MAX) : 0;
+	len = MAX(len, ra->window);
+	ra->next = MAX(off + len, follows ? ra->next : 0);
+	return len;
+}
+
+/* Makes [off, off+len) present. */
+static int complete_range(struct vfs *v, struct handle *h, uint64_t off,
+			  uint64_t len)
+{
+	uint64_t moff, mlen;
+	int rc, i;
+
+	for (i = 0; i < ROUNDS_MAX; i++) {
+		rc = cache_missing(h->f, off, len, &moff, &mlen);
+		if (rc <= 0)
+			return rc;
+		mlen = MAX(mlen, off + len - MIN(moff, off + len));
+		if (!wait_how || !wait_how->never)
+			mlen = ahead(&h->ra, moff, mlen);
+		rc = fetch(v, h->f, moff, mlen);
+		if (rc < 0)
+			return rc;
+	}
+	return -EIO;
+}
+
+ssize_t vfs_read(struct vfs *v, uint64_t fh, void *dst, size_t len,
+		 uint64_t off)
+{
+	HANDLE_REF(r, v, fh, HANDLE_FILE);
+	int rc;
+
+	if (!r.h)
+		return -EBADF;
+	if (off > INT64_MAX || len > INT64_MAX - off)
+		return -EINVAL;
+	if (len == 0)
+		return 0;
+	rc = complete_range(v, r.h, off, len);
+	if (rc < 0)
+		return rc;
+	r.h->was_read = true;
+	return cache_pread(r.h->f, dst, len, off);
+}
+
+/* ---- changing -------------------------------------------------------- */
+
+ssize_t vfs_write(struct vfs *v, uint64_t fh, const void *src, size_t len,
+		  uint64_t off)
+{
+	HANDLE_REF(r, v, fh, HANDLE_FILE);
+	ssize_t n;
+	int rc, i;
+
+	if (!r.h || !r.h->writable)
+		return -EBADF;
+	if (off > INT64_MAX || len > INT64_MAX - off)
+		return -EFBIG;
+	for (i = 0; i < ROUNDS_MAX; i++) {
+		n = cache_pwrite(r.h->f, src, len, off);
+		if (n != -EAGAIN)
+			return n;
+		rc = fetch(v, r.h->f, 0, 0);
+		if (rc < 0)
+			return rc;
+	}
+	return -EIO;
+}
+
+static int resize(struct vfs *v, struct cache_file *f, uint64_t size)
+{
+	int rc, i;
+
+	for (i = 0; i < ROUNDS_MAX; i++) {
+		rc = cache_truncate(f, size);
+		if (rc != -EAGAIN)
+			return rc;
+		rc = fetch(v, f, 0, 0);
+		if (rc < 0)
+			return rc;
+	}
+	return -EIO;
+}
+
+int vfs_resize(struct vfs *v, uint64_t ino, uint64_t size)
+{
+	CLEANUP(cache_put_guard) struct cache_file *f = NULL;
+	struct meta_inode in;
+	int rc, end;
+
+	if (size > INT64_MAX)
+		return -EINVAL;
+	rc = load_regular(v, ino, &in);
+	if (rc < 0)
+		return rc == -ENXIO || rc == -ELOOP ? -EINVAL : rc;
+	rc = cache_get(v->cache, in.ino, &f);
+	if (rc == 0)
+		rc = cache_acquire(f, true);
+	if (rc < 0)
+		return rc;
+	rc = resize(v, f, size);
+	end = cache_release(f, true);
+	return rc < 0 ? rc : end;
+}
+
+/* Writes are in the cache file when they are answered: nothing to flush. */
+int vfs_flush(struct vfs *v, uint64_t fh)
+{
+	HANDLE_REF(r, v, fh, HANDLE_FILE);
+
+	return r.h ? 0 : -EBADF;
+}
+
+/* The bytes, and the name under which they are found after a power cut. */
+int vfs_fsync(struct vfs *v, uint64_t fh, bool data_only)
+{
+	HANDLE_REF(r, v, fh, HANDLE_FILE);
+	int rc;
+
+	if (!r.h)
+		return -EBADF;
+	rc = cache_fsync(r.h->f, data_only);
+	return rc < 0 ? rc : meta_durable(v->meta, 0);
+}

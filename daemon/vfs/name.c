@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Names: looking up, making, linking, removing. */
+#include "vfs/impl.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+int vfs_lookup(struct vfs *v, uint64_t parent, const char *name,
+	       struct vfs_entry *out)
+{
+	struct meta_inode dir, in;
+	META_TXN(t);
+	size_t len;
+	int rc;
+
+	rc = name_check(name, &len);
+	if (rc == 0)
+		rc = meta_read(v->meta, &t);
+	if (rc == 0)
+		rc = VFS_SNAPSHOT(parent)
+			     ? -ESTALE
+			     : name_get(&t, parent, name, len, &in);
+	if (rc == -ENOENT && node_dir(&t, parent, &dir) == -ENOTDIR)
+		rc = -ENOTDIR;
+	meta_abort(&t);
+	return rc < 0 ? rc : entry_fill(v, &in, out);
+}
+
+static int make_entry(struct vfs *v, const struct make *mk,
+		      struct vfs_entry *out)
+{
+	struct meta_inode in;
+	int rc = node_make(v, mk, &in);
+
+	return rc < 0 ? rc : entry_fill(v, &in, out);
+}
+
+/* Nobody closes what was never open: tell protect of the new file. */
+static int start_settling(struct vfs *v, uint64_t ino)
+{
+	CLEANUP(cache_put_guard) struct cache_file *f = NULL;
+	int rc = cache_get(v->cache, ino, &f);
+
+	if (rc == 0)
+		rc = cache_acquire(f, true);
+	return rc < 0 ? rc : cache_release(f, true);
+}
+
+int vfs_mknod(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
+	      const char *name, mode_t mode, dev_t rdev, struct vfs_entry *out)
+{
+	bool device = S_ISCHR(mode) || S_ISBLK(mode);
+	struct make mk = { .who = who,
+			   .parent = parent,
+			   .name = name,
+			   .mode = mode & ~(who->umask & 0777),
+			   .rdev = device ? rdev : 0 };
+	int rc;
+
+	if (!device && !S_ISREG(mode) && !S_ISFIFO(mode) && !S_ISSOCK(mode))
+		return -EINVAL;
+	rc = make_entry(v, &mk, out);
+	if (rc == 0 && S_ISREG(mode))
+		rc = start_settling(v, out->ino);
+	return rc;
+}
+
+int vfs_mkdir(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
+	      const char *name, mode_t mode, struct vfs_entry *out)
+{
+	struct make mk = { .who = who,
+			   .parent = parent,
+			   .name = name,
+			   .mode = S_IFDIR |
+				   (mode & 07777 & ~(who->umask & 0777)) };
+
+	return make_entry(v, &mk, out);
+}
+
+int vfs_symlink(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
+		const char *name, const char *target, struct vfs_entry *out)
+{
+	struct make mk = { .who = who,
+			   .parent = parent,
+			   .name = name,
+			   .mode = S_IFLNK | 0777,
+			   .target = target };
+	size_t len = strnlen(target, PATH_MAX);
+
+	if (len == 0)
+		return -ENOENT;
+	return len == PATH_MAX ? -ENAMETOOLONG : make_entry(v, &mk, out);
+}
+
+int vfs_readlink(struct vfs *v, uint64_t ino, struct buf *out)
+{
+	struct meta_inode in;
+	META_TXN(t);
+	int rc;
+
+	rc = meta_read(v->meta, &t);
+	if (rc == 0)
+		rc = node_get(&t, ino, &in);
+	if (rc < 0)
+		return rc;
+	if (!S_ISLNK(in.mode))
+		return -EINVAL;
+	return meta_symlink_get(&t, in.ino, out);
+}
+
+static int link_in(struct meta_txn *t, uint64_t ino, uint64_t newparent,
+		   const char *name, size_t len, struct meta_inode *in)
+{
+	int64_t now = clock_wall_ns();
+	struct meta_inode dir;
+	int rc;
+
+	rc = node_get(t, ino, in);
+	if (rc == 0)
+		rc = node_dir(t, newparent, &dir);
+	if (rc < 0)
+		return rc;
+	if (S_ISDIR(in->mode))
+		return -EPERM;
+	if (in->nlink == 0)
+		return -ENOENT;
+	if (in->nlink == UINT32_MAX)
+		return -EMLINK;
+	rc = meta_dirent_insert(t, dir.ino, name, len, in->ino);
+	if (rc < 0)
+		return rc;
+	in->nlink++;
+	rc = node_touch(t, in, now);
+	return rc < 0 ? rc : dir_touch(t, &dir, now);
+}
+
+int vfs_link(struct vfs *v, uint64_t ino, uint64_t newparent,
+	     const char *newname, struct vfs_entry *out)
+{
+	struct meta_inode in;
+	META_TXN(t);
+	size_t len;
+	int rc;
+
+	rc = name_check(newname, &len);
+	if (rc == 0)
+		rc = meta_begin(v->meta, &t);
+	if (rc == 0)
+		rc = link_in(&t, ino, newparent, newname, len, &in);
+	if (rc == 0)
+		rc = meta_commit(&t, NULL);
+	meta_abort(&t);
+	return rc < 0 ? rc : entry_fill(v, &in, out);
+}
+
+/* What may be removed by the call that was made. */
+static int removable(struct meta_txn *t, const struct meta_inode *in, bool dir)
+{
+	int rc;
+
+	if (!dir)
+		return S_ISDIR(in->mode) ? -EISDIR : 0;
+	if (!S_ISDIR(in->mode))
+		return -ENOTDIR;
+	rc = meta_dirent_any(t, in->ino);
+	return rc > 0 ? -ENOTEMPTY : rc;
+}
+
+static int remove_in(struct meta_txn *t, uint64_t parent, const char *name,
+		     size_t len, bool is_dir, struct meta_inode *in)
+{
+	int64_t now = clock_wall_ns();
+	struct meta_inode dir;
+	int rc;
+
+	rc = node_dir(t, parent, &dir);
+	if (rc == 0)
+		rc = name_get(t, dir.ino, name, len, in);
+	if (rc == 0)
+		rc = removable(t, in, is_dir);
+	if (rc == 0)
+		rc = meta_dirent_remove(t, dir.ino, name, len);
+	if (rc == 0)
+		rc = node_drop_link(t, in, now);
+	if (rc < 0)
+		return rc;
+	if (is_dir)
+		dir.nlink--; /* its ".." */
+	return dir_touch(t, &dir, now);
+}
+
+static int remove_name(struct vfs *v, uint64_t parent, const char *name,
+		       bool is_dir)
+{
+	struct meta_inode in;
+	META_TXN(t);
+	size_t len;
+	int rc;
+
+	rc = name_check(name, &len);
+	if (rc == 0)
+		rc = meta_begin(v->meta, &t);
+	if (rc == 0)
+		rc = remove_in(&t, parent, name, len, is_dir, &in);
+	if (rc == 0)
+		rc = meta_commit(&t, NULL);
+	meta_abort(&t);
+	if (rc == 0 && in.nlink == 0)
+		vfs_gone(v, in.ino);
+	return rc;
+}
+
+int vfs_unlink(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
+	       const char *name)
+{
+	return remove_name(v, parent, name, false);
+}
+
+int vfs_rmdir(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
+	      const char *name)
+{
+	return remove_name(v, parent, name, true);
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Steps that the calls share: rows, names, times, link counts. */
+#include "vfs/impl.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+#define DIR_SIZE 4096 /* what programs expect of a directory */
+
+int node_get(struct meta_txn *t, uint64_t node, struct meta_inode *in)
+{
+	if (VFS_SNAPSHOT(node) != 0)
+		return -ESTALE;
+	return meta_inode_get(t, VFS_INO(node), in);
+}
+
+int node_dir(struct meta_txn *t, uint64_t node, struct meta_inode *in)
+{
+	int rc = node_get(t, node, in);
+
+	if (rc < 0)
+		return rc;
+	if (!S_ISDIR(in->mode))
+		return -ENOTDIR;
+	return in->nlink == 0 ? -ENOENT : 0;
+}
+
+int name_check(const char *name, size_t *len)
+{
+	*len = strnlen(name, META_NAME_MAX + 1);
+	if (*len > META_NAME_MAX)
+		return -ENAMETOOLONG;
+	if (*len == 0 || memchr(name, '/', *len) || strcmp(name, ".") == 0 ||
+	    strcmp(name, "..") == 0)
+		return -EINVAL;
+	return 0;
+}
+
+int node_touch(struct meta_txn *t, struct meta_inode *in, int64_t now)
+{
+	int rc = meta_new_version(t, &in->meta_version);
+
+	if (rc < 0)
+		return rc;
+	in->ctime_ns = now;
+	return meta_inode_update(t, in);
+}
+
+int dir_touch(struct meta_txn *t, struct meta_inode *dir, int64_t now)
+{
+	dir->mtime_ns = now;
+	return node_touch(t, dir, now);
+}
+
+int node_drop_link(struct meta_txn *t, struct meta_inode *in, int64_t now)
+{
+	if (in->nlink == 0)
+		return -EUCLEAN; /* it had a name */
+	in->nlink = S_ISDIR(in->mode) ? 0 : in->nlink - 1;
+	return node_touch(t, in, now);
+}
+
+int name_get(struct meta_txn *t, uint64_t dir, const char *name, size_t len,
+	     struct meta_inode *in)
+{
+	uint64_t ino;
+	int rc = meta_dirent_get(t, dir, name, len, &ino);
+
+	if (rc < 0)
+		return rc;
+	rc = meta_inode_get(t, ino, in);
+	return rc == -ENOENT ? -EUCLEAN : rc; /* a name without its inode */
+}
+
+static void fill_stat(const struct meta_inode *in, blkcnt_t blocks,
+		      struct stat *st)
+{
+	*st = (struct stat){
+		.st_ino = in->ino,
+		.st_mode = in->mode,
+		.st_nlink = in->nlink,
+		.st_uid = in->uid,
+		.st_gid = in->gid,
+		.st_rdev = in->rdev,
+		.st_size = S_ISDIR(in->mode) ? DIR_SIZE : (off_t)in->size,
+		.st_blksize = VFS_BLKSIZE,
+		.st_blocks = blocks,
+		.st_atim = clock_timespec(in->atime_ns),
+		.st_mtim = clock_timespec(in->mtime_ns),
+		.st_ctim = clock_timespec(in->ctime_ns),
+	};
+}
+
+int entry_fill(struct vfs *v, struct meta_inode *in, struct vfs_entry *out)
+{
+	blkcnt_t blocks = 0;
+	bool volatile_attr = false;
+	int rc;
+
+	if (S_ISREG(in->mode)) {
+		rc = cache_attr(v->cache, in, &blocks, &volatile_attr);
+		if (rc < 0)
+			return rc;
+	}
+	out->ino = in->ino;
+	out->generation = in->generation;
+	out->volatile_attr = volatile_attr;
+	fill_stat(in, blocks, &out->attr);
+	return 0;
+}
+
+/* A new object belongs to its maker, in a setgid directory to its group. */
+static int new_row(struct meta_txn *t, const struct make *mk,
+		   const struct meta_inode *dir, int64_t now,
+		   struct meta_inode *in)
+{
+	int rc;
+
+	*in = (struct meta_inode){
+		.mode = mk->mode & (S_IFMT | 07777),
+		.uid = mk->who->uid,
+		.gid = mk->who->gid,
+		.nlink = S_ISDIR(mk->mode) ? 2 : 1,
+		.rdev = mk->rdev,
+		.atime_ns = now,
+		.mtime_ns = now,
+		.ctime_ns = now,
+		.btime_ns = now,
+		.state = META_LOCAL,
+	};
+	if (dir->mode & S_ISGID) {
+		in->gid = dir->gid;
+		if (S_ISDIR(mk->mode))
+			in->mode |= S_ISGID;
+	}
+	if (S_ISREG(mk->mode)) { /* the bucket does not know it yet */
+		in->state = META_DIRTY;
+		in->dirty_ns = now;
+		in->settle_ns = now;
+	}
+	if (mk->target)
+		in->size = strlen(mk->target);
+	rc = meta_new_ino(t, &in->ino);
+	if (rc == 0)
+		rc = meta_new_version(t, &in->meta_version);
+	in->content_version = in->meta_version;
+	/* Inode numbers never come back (S3), so one generation is enough. */
+	in->generation = 1;
+	return rc;
+}
+
+static int make_in(struct meta_txn *t, const struct make *mk, size_t len,
+		   struct meta_inode *in)
+{
+	int64_t now = clock_wall_ns();
+	struct meta_inode dir;
+	int rc;
+
+	rc = node_dir(t, mk->parent, &dir);
+	if (rc < 0)
+		return rc;
+	rc = new_row(t, mk, &dir, now, in);
+	if (rc == 0)
+		rc = meta_inode_insert(t, in);
+	if (rc == 0 && mk->target)
+		rc = meta_symlink_set(t, in->ino, mk->target);
+	if (rc == 0)
+		rc = meta_dirent_insert(t, dir.ino, mk->name, len, in->ino);
+	if (rc < 0)
+		return rc;
+	if (S_ISDIR(in->mode))
+		dir.nlink++; /* its ".." */
+	return dir_touch(t, &dir, now);
+}
+
+int node_make(struct vfs *v, const struct make *mk, struct meta_inode *in)
+{
+	META_TXN(t);
+	size_t len;
+	int rc;
+
+	rc = name_check(mk->name, &len);
+	if (rc < 0)
+		return rc;
+	rc = meta_begin(v->meta, &t);
+	if (rc == 0)
+		rc = make_in(&t, mk, len, in);
+	if (rc == 0)
+		rc = meta_commit(&t, NULL);
+	return rc;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rename(2): one transaction, whatever is moved or replaced. */
+#include "vfs/impl.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+
+#define DEPTH_MAX 100000 /* of directories; beyond that the rows are a loop */
+
+struct side {
+	uint64_t node;
+	const char *name;
+	size_t len;
+	struct meta_inode *dir;
+};
+
+struct rename {
+	struct side from, to;
+	struct meta_inode dir[2]; /* rows of the parents; one when same */
+	struct meta_inode moved;
+	struct meta_inode old; /* what the new name led to */
+	bool replaces;
+};
+
+static int load(struct meta_txn *t, struct rename *r)
+{
+	int rc;
+
+	r->from.dir = &r->dir[0];
+	rc = node_dir(t, r->from.node, r->from.dir);
+	if (rc < 0)
+		return rc;
+	r->to.dir = r->to.node == r->from.node ? r->from.dir : &r->dir[1];
+	if (r->to.dir != r->from.dir)
+		rc = node_dir(t, r->to.node, r->to.dir);
+	if (rc == 0)
+		rc = name_get(t, r->from.dir->ino, r->from.name, r->from.len,
+			      &r->moved);
+	if (rc < 0)
+		return rc;
+	rc = name_get(t, r->to.dir->ino, r->to.name, r->to.len, &r->old);
+	r->replaces = rc == 0;
+	return rc == -ENOENT ? 0 : rc;
+}
+
+/* Is `dir` the directory `above`, or below it? */
+static int is_below(struct meta_txn *t, uint64_t dir, uint64_t above)
+{
+	int rc, i;
+
+	for (i = 0; i < DEPTH_MAX; i++) {
+		if (dir == above)
+			return 1;
+		if (dir == META_ROOT_INO)
+			return 0;
+		rc = meta_dirent_parent(t, dir, &dir);
+		if (rc < 0)
+			return rc;
+	}
+	return -EUCLEAN;
+}
+
+static int check_target(struct meta_txn *t, const struct rename *r)
+{
+	int rc;
+
+	if (!S_ISDIR(r->old.mode))
+		return S_ISDIR(r->moved.mode) ? -ENOTDIR : 0;
+	if (!S_ISDIR(r->moved.mode))
+		return -EISDIR;
+	rc = meta_dirent_any(t, r->old.ino);
+	return rc > 0 ? -ENOTEMPTY : rc;
+}
+
+static int check(struct meta_txn *t, const struct rename *r)
+{
+	int rc;
+
+	if (S_ISDIR(r->moved.mode) && r->to.dir != r->from.dir) {
+		rc = is_below(t, r->to.dir->ino, r->moved.ino);
+		if (rc != 0)
+			return rc < 0 ? rc : -EINVAL;
+	}
+	return r->replaces ? check_target(t, r) : 0;
+}
+
+/* The name that gives way, and its inode. */
+static int replace(struct meta_txn *t, struct rename *r, int64_t now)
+{
+	int rc = meta_dirent_remove(t, r->to.dir->ino, r->to.name, r->to.len);
+
+	if (rc == 0)
+		rc = node_drop_link(t, &r->old, now);
+	if (rc == 0 && S_ISDIR(r->old.mode))
+		r->to.dir->nlink--; /* its ".." */
+	return rc;
+}
+
+static int apply(struct meta_txn *t, struct rename *r)
+{
+	int64_t now = clock_wall_ns();
+	int rc = 0;
+
+	if (r->replaces)
+		rc = replace(t, r, now);
+	if (rc == 0)
+		rc = meta_dirent_remove(t, r->from.dir->ino, r->from.name,
+					r->from.len);
+	if (rc == 0)
+		rc = meta_dirent_insert(t, r->to.dir->ino, r->to.name,
+					r->to.len, r->moved.ino);
+	if (rc == 0)
+		rc = node_touch(t, &r->moved, now);
+	if (rc == 0 && S_ISDIR(r->moved.mode)) { /* its ".." moves too */
+		r->from.dir->nlink--;
+		r->to.dir->nlink++;
+	}
+	if (rc == 0)
+		rc = dir_touch(t, r->from.dir, now);
+	if (rc == 0 && r->to.dir != r->from.dir)
+		rc = dir_touch(t, r->to.dir, now);
+	return rc;
+}
+
+/* 1: nothing to do, both names lead to one inode. */
+static int rename_in(struct meta_txn *t, struct rename *r, unsigned flags)
+{
+	int rc = load(t, r);
+
+	if (rc < 0)
+		return rc;
+	if (r->replaces && (flags & RENAME_NOREPLACE))
+		return -EEXIST;
+	if (r->replaces && r->old.ino == r->moved.ino)
+		return 1;
+	rc = check(t, r);
+	return rc < 0 ? rc : apply(t, r);
+}
+
+int vfs_rename(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
+	       const char *name, uint64_t newparent, const char *newname,
+	       unsigned flags)
+{
+	struct rename r = { .from = { .node = parent, .name = name },
+			    .to = { .node = newparent, .name = newname } };
+	META_TXN(t);
+	int rc;
+
+	if (flags & ~(unsigned)RENAME_NOREPLACE)
+		return -EINVAL;
+	rc = name_check(name, &r.from.len);
+	if (rc == 0)
+		rc = name_check(newname, &r.to.len);
+	if (rc == 0)
+		rc = meta_begin(v->meta, &t);
+	if (rc == 0)
+		rc = rename_in(&t, &r, flags);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	rc = meta_commit(&t, NULL);
+	if (rc == 0 && r.replaces && r.old.nlink == 0)
+		vfs_gone(v, r.old.ino);
+	return rc;
+}

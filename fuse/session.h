@@ -17,18 +17,27 @@ struct fuse_server;
 struct fuse_server_opts {
 	unsigned threads; /* receive loop */
 	int fuse_fd;	  /* an open, mounted /dev/fuse (kept open by us), or
-			     -1: mount `mountpoint` ourselves */
+			     -1: mount `mountpoint` ourselves. Ours from the
+			     call on, also when it fails. */
 	const char *mountpoint; /* absolute */
 	const char *fsname;	/* shown in /proc/mounts: "mersey:rem" */
 	bool allow_other;
+	/*
+	 * As move_opts has it. Threads that wait for the store leave some of
+	 * the others free; what finds none waits in a queue, and fails with
+	 * ETIMEDOUT when that takes longer than this with the store away.
+	 * 0 = waits on.
+	 */
+	int64_t read_wait_ns;
 };
 
 int fuse_server_start(const struct fuse_server_opts *o, struct vfs *v,
 		      struct fuse_server **out, struct err *err);
 
 /*
- * Waits until the kernel ended the connection (unmount): 0; or until
- * fuse_server_stop() was called from another thread or a signal handler.
+ * Waits until the kernel ended the connection (unmount), or until
+ * fuse_server_stop() was called from another thread or a signal handler, and
+ * all threads are at rest: 0. -errno when the device failed.
  */
 int fuse_server_wait(struct fuse_server *s);
 
@@ -36,7 +45,10 @@ int fuse_server_wait(struct fuse_server *s);
  * part: sets a flag and writes to an eventfd. */
 void fuse_server_stop(struct fuse_server *s);
 
-/* Unmounts what we mounted ourselves and frees. NULL is fine. */
+/*
+ * Stops, unmounts what we mounted ourselves and frees. NULL is fine. Nobody
+ * may be in vfs_invalidate() at this time.
+ */
 void fuse_server_free(struct fuse_server *s);
 
 #endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests about open files, and setattr, which may need a file's bytes. */
+#include "fuse/impl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "base/guard.h"
+
+/*
+ * The kernel may keep a file's pages from one open to the next, nobody
+ * changes data behind it; and a write is in the cache file when it is
+ * answered, so that close(2) has nothing to flush.
+ */
+static void open_flags(struct fuse_file_info *fi)
+{
+	fi->keep_cache = 1;
+	fi->noflush = 1;
+}
+
+void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct fuse_server *s = fuse_req_userdata(req);
+	int rc = vfs_open(s->v, ino, fi->flags, &fi->fh);
+
+	if (rc < 0) {
+		reply_rc(req, rc);
+		return;
+	}
+	open_flags(fi);
+	/* Attributes that were kept before the first writer came (S11); no
+	 * pages, so that this waits for nobody. */
+	if ((fi->flags & O_ACCMODE) != O_RDONLY || fi->flags & O_TRUNC)
+		fuse_lowlevel_notify_inval_inode(s->se, ino, -1, 0);
+	if (fuse_reply_open(req, fi) == -ENOENT) /* interrupted */
+		vfs_release(s->v, fi->fh);
+}
+
+void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	       struct fuse_file_info *fi)
+{
+	struct vfs_cred who = req_cred(req);
+	struct vfs *v = req_vfs(req);
+	struct fuse_entry_param p;
+	struct vfs_entry e;
+	int rc;
+
+	rc = vfs_create(v, &who, parent, name, mode, fi->flags, &e, &fi->fh);
+	if (rc < 0) {
+		reply_rc(req, rc);
+		return;
+	}
+	open_flags(fi);
+	entry_param(&e, &p);
+	if (fuse_reply_create(req, &p, fi) == -ENOENT)
+		vfs_release(v, fi->fh);
+}
+
+void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+	     struct fuse_file_info *fi)
+{
+	struct work w = { .req = req,
+			  .kind = WORK_READ,
+			  .ino = ino,
+			  .fh = fi->fh,
+			  .off = (uint64_t)off,
+			  .len = size };
+
+	if (size > MAX_IO) /* a short count would be the end of the file */
+		reply_rc(req, -EINVAL);
+	else
+		slow_serve(&w);
+}
+
+void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
+	      off_t off, struct fuse_file_info *fi)
+{
+	struct work w = { .req = req,
+			  .kind = WORK_WRITE,
+			  .ino = ino,
+			  .fh = fi->fh,
+			  .off = (uint64_t)off,
+			  .len = size,
+			  .data = data };
+
+	slow_serve(&w);
+}
+
+static unsigned set_flags(int to_set)
+{
+	static const struct {
+		int fuse;
+		unsigned vfs;
+	} map[] = {
+		{ FUSE_SET_ATTR_MODE, VFS_SET_MODE },
+		{ FUSE_SET_ATTR_UID, VFS_SET_UID },
+		{ FUSE_SET_ATTR_GID, VFS_SET_GID },
+		{ FUSE_SET_ATTR_SIZE, VFS_SET_SIZE },
+		{ FUSE_SET_ATTR_ATIME, VFS_SET_ATIME },
+		{ FUSE_SET_ATTR_MTIME, VFS_SET_MTIME },
+		{ FUSE_SET_ATTR_ATIME_NOW, VFS_SET_ATIME_NOW },
+		{ FUSE_SET_ATTR_MTIME_NOW, VFS_SET_MTIME_NOW },
+		{ FUSE_SET_ATTR_CTIME, VFS_SET_CTIME },
+	};
+	unsigned set = 0;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(map); i++)
+		if (to_set & map[i].fuse)
+			set |= map[i].vfs;
+	return set;
+}
+
+void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+		struct fuse_file_info *fi)
+{
+	struct work w = { .req = req,
+			  .kind = WORK_SETATTR,
+			  .ino = ino,
+			  .fh = fi ? fi->fh : 0,
+			  .attr = *attr,
+			  .set = set_flags(to_set),
+			  .who = req_cred(req) };
+
+	slow_serve(&w);
+}
+
+void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	reply_rc(req, vfs_flush(req_vfs(req), fi->fh));
+}
+
+void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
+	      struct fuse_file_info *fi)
+{
+	reply_rc(req, vfs_fsync(req_vfs(req), fi->fh, datasync));
+}
+
+void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	reply_rc(req, vfs_release(req_vfs(req), fi->fh));
+}
+
+ssize_t work_do(struct slot *sl, const struct work *w, struct vfs_entry *e)
+{
+	struct vfs *v = sl->s->v;
+
+	switch (w->kind) {
+	case WORK_READ:
+		return vfs_read(v, w->fh, sl->out, w->len, w->off);
+	case WORK_WRITE:
+		return vfs_write(v, w->fh, w->data, w->len, w->off);
+	default:
+		return vfs_setattr(v, &w->who, w->ino, &w->attr, w->set, w->fh,
+				   e);
+	}
+}
+
+void work_answer(struct slot *sl, const struct work *w, ssize_t rc,
+		 const struct vfs_entry *e)
+{
+	if (rc < 0)
+		reply_rc(w->req, (int)rc);
+	else if (w->kind == WORK_READ)
+		fuse_reply_buf(w->req, sl->out, (size_t)rc);
+	else if (w->kind == WORK_WRITE)
+		fuse_reply_write(w->req, (size_t)rc);
+	else
+		reply_attr(w->req, 0, e);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of fuse/ share.
+ *
+ * Locks: `lock` and `slow.lock` are leaves.
+ */
+#ifndef MERSEY_FUSE_IMPL_H
+#define MERSEY_FUSE_IMPL_H
+
+#include <fuse_lowlevel.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "fuse/session.h"
+
+#define MAX_IO (1U << 20) /* bytes of one read or write request */
+
+/*
+ * One thread of the receive loop. Its buffers are touched before the first
+ * request: the kernel fails a request with EIO when the thread is killed
+ * while it copies into a page that is not there yet.
+ */
+struct slot {
+	struct fuse_server *s;
+	pthread_t thread;
+	bool running;
+	int epoll;	     /* the device and the stop event */
+	struct fuse_buf buf; /* the request, raw */
+	size_t buf_size;
+	char *out;	 /* a reply's data, MAX_IO bytes */
+	uint64_t unique; /* of the request at hand, for a takeover */
+	uint32_t opcode;
+	volatile bool cancel; /* interrupted, or the server stops */
+	struct vfs_wait wait;
+};
+
+/* A request that may have to wait for the store. */
+struct work {
+	struct work *next;
+	fuse_req_t req;
+	enum { WORK_READ, WORK_WRITE, WORK_SETATTR } kind;
+	uint64_t ino, fh, off;
+	size_t len;
+	const void *data; /* to write */
+	struct stat attr;
+	unsigned set;
+	struct vfs_cred who;
+	int64_t since_ns; /* boot time when it was queued */
+};
+
+struct fuse_server {
+	struct vfs *v;
+	struct fuse_session *se;
+	bool mounted;	    /* by us */
+	bool serving;	    /* INIT was answered */
+	bool parallel_dirs; /* the kernel can; see transport.c */
+	int64_t read_wait_ns;
+	int stop_event;
+	_Atomic bool stopping;
+	struct slot *slots;
+	unsigned nslots;
+	struct {
+		pthread_mutex_t lock;
+		unsigned waiting; /* threads that may wait now */
+		unsigned max;
+		struct work *head, **tail;
+		unsigned queued;
+		size_t bytes;
+		bool away; /* the last one that waited got ETIMEDOUT */
+	} slow;
+	pthread_mutex_t lock;
+	pthread_cond_t rested; /* running == 0 */
+	unsigned running;
+	int error; /* -errno of the device */
+};
+
+/* ---- transport.c ----------------------------------------------------- */
+
+/* Whose thread this is; NULL outside the receive loop. */
+extern _Thread_local struct slot *slot_mine;
+extern const struct fuse_custom_io transport_io;
+
+/* ---- ops.c, file.c, dir.c, xattr.c ---------------------------------- */
+
+extern const struct fuse_lowlevel_ops server_ops;
+
+static inline struct vfs *req_vfs(fuse_req_t req)
+{
+	return ((struct fuse_server *)fuse_req_userdata(req))->v;
+}
+
+struct vfs_cred req_cred(fuse_req_t req);
+
+/* Each of these answers the request, whatever rc (0 or -errno) is. */
+void reply_rc(fuse_req_t req, int rc);
+void reply_entry(fuse_req_t req, int rc, const struct vfs_entry *e);
+void reply_attr(fuse_req_t req, int rc, const struct vfs_entry *e);
+void entry_param(const struct vfs_entry *e, struct fuse_entry_param *out);
+
+void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+		struct fuse_file_info *fi);
+void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	       struct fuse_file_info *fi);
+void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+	     struct fuse_file_info *fi);
+void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
+	      off_t off, struct fuse_file_info *fi);
+void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
+	      struct fuse_file_info *fi);
+void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+
+void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		struct fuse_file_info *fi);
+void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		    struct fuse_file_info *fi);
+void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync,
+		 struct fuse_file_info *fi);
+
+void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
+		 const char *value, size_t size, int flags);
+void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
+void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size);
+void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name);
+
+/* ---- slow.c ---------------------------------------------------------- */
+
+void slow_init(struct fuse_server *s);
+void slow_done(struct fuse_server *s);
+
+/*
+ * Answers the request: at once, or after waiting for the store in this
+ * thread, or later by another thread when too many wait already.
+ */
+void slow_serve(const struct work *w);
+
+/* The call itself: a count, 0 or -errno; `e` is setattr's. */
+ssize_t work_do(struct slot *sl, const struct work *w, struct vfs_entry *e);
+void work_answer(struct slot *sl, const struct work *w, ssize_t rc,
+		 const struct vfs_entry *e);
+
+#endif

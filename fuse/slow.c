@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests that wait for the store. They must not take every thread: with
+ * the store away, listings and cached reads go on (P10). So at most `max`
+ * threads wait at a time; what finds no place is queued, and the threads
+ * that waited serve the queue before they go back to the device.
+ *
+ * The queue is bounded. With the store away a request waits at most twice
+ * read_wait: what has queued for longer than read_wait is refused when the
+ * one before it timed out.
+ */
+#include "fuse/impl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/guard.h"
+
+#define QUEUE_MAX	1024
+#define QUEUE_BYTES_MAX (32U << 20) /* of data to be written */
+
+void slow_init(struct fuse_server *s)
+{
+	pthread_mutex_init(&s->slow.lock, NULL);
+	s->slow.tail = &s->slow.head;
+	/* A quarter of the threads, at least one, never waits. */
+	s->slow.max = s->nslots - (s->nslots + 3) / 4;
+}
+
+void slow_done(struct fuse_server *s)
+{
+	pthread_mutex_destroy(&s->slow.lock);
+}
+
+static struct work *work_copy(const struct work *w)
+{
+	size_t data = w->kind == WORK_WRITE ? w->len : 0;
+	struct work *c = malloc(sizeof(*c) + data);
+
+	if (!c)
+		return NULL;
+	*c = *w;
+	c->next = NULL;
+	c->since_ns = clock_boot_ns();
+	if (data)
+		c->data = memcpy(c + 1, w->data, data);
+	return c;
+}
+
+/* Puts a copy behind the others. 0, or -errno when there is no room. */
+static int enqueue_locked(struct fuse_server *s, const struct work *w)
+{
+	struct work *c;
+
+	if (s->slow.queued >= QUEUE_MAX)
+		return -ETIMEDOUT;
+	if (w->kind == WORK_WRITE && s->slow.bytes + w->len > QUEUE_BYTES_MAX)
+		return -ETIMEDOUT;
+	c = work_copy(w);
+	if (!c)
+		return -ENOMEM;
+	*s->slow.tail = c;
+	s->slow.tail = &c->next;
+	s->slow.queued++;
+	s->slow.bytes += c->kind == WORK_WRITE ? c->len : 0;
+	return 0;
+}
+
+/* True: this thread may wait. False: the request is queued or answered. */
+static bool enter(struct fuse_server *s, const struct work *w)
+{
+	bool may;
+	int rc = 0;
+
+	pthread_mutex_lock(&s->slow.lock);
+	may = s->slow.waiting < s->slow.max;
+	if (may)
+		s->slow.waiting++;
+	else
+		rc = enqueue_locked(s, w);
+	pthread_mutex_unlock(&s->slow.lock);
+	if (rc < 0)
+		reply_rc(w->req, rc);
+	return may;
+}
+
+/* The next one in the queue, or NULL: this thread waits no longer. */
+static struct work *next(struct fuse_server *s)
+{
+	struct work *w;
+
+	LOCK_SCOPE(&s->slow.lock);
+	w = s->slow.head;
+	if (!w) {
+		s->slow.waiting--;
+		return NULL;
+	}
+	s->slow.head = w->next;
+	if (!s->slow.head)
+		s->slow.tail = &s->slow.head;
+	s->slow.queued--;
+	s->slow.bytes -= w->kind == WORK_WRITE ? w->len : 0;
+	return w;
+}
+
+/* Queued for too long, and the store is still away. */
+static bool too_late(struct fuse_server *s, const struct work *w)
+{
+	LOCK_SCOPE(&s->slow.lock);
+	return s->slow.away && s->read_wait_ns > 0 && w->since_ns != 0 &&
+	       clock_boot_ns() - w->since_ns > s->read_wait_ns;
+}
+
+static void cancel(fuse_req_t req, void *arg)
+{
+	struct slot *sl = arg;
+
+	__atomic_store_n(&sl->cancel, true, __ATOMIC_SEQ_CST);
+}
+
+/*
+ * Does it, waiting for the store. A signal ends what may take as long as a
+ * whole file does: the first change. It does not end a read: that is bounded
+ * by read_wait, and programs do not expect EINTR from reading a file.
+ */
+static ssize_t do_waiting(struct slot *sl, const struct work *w,
+			  struct vfs_entry *e)
+{
+	bool may_end = w->kind != WORK_READ;
+	ssize_t rc;
+
+	__atomic_store_n(&sl->cancel, false, __ATOMIC_SEQ_CST);
+	if (sl->s->stopping)
+		cancel(w->req, sl);
+	if (may_end)
+		fuse_req_interrupt_func(w->req, cancel, sl);
+	sl->wait.never = false;
+	rc = work_do(sl, w, e);
+	sl->wait.never = true;
+	if (may_end) /* before the answer: the next request is another */
+		fuse_req_interrupt_func(w->req, NULL, NULL);
+	return rc;
+}
+
+static void wait_for(struct slot *sl, const struct work *w)
+{
+	struct fuse_server *s = sl->s;
+	struct vfs_entry e;
+	ssize_t rc = -ETIMEDOUT;
+
+	if (!too_late(s, w))
+		rc = do_waiting(sl, w, &e);
+	pthread_mutex_lock(&s->slow.lock);
+	s->slow.away = rc == -ETIMEDOUT;
+	pthread_mutex_unlock(&s->slow.lock);
+	work_answer(sl, w, rc, &e);
+}
+
+void slow_serve(const struct work *w)
+{
+	struct slot *sl = slot_mine;
+	struct work *queued;
+	struct vfs_entry e;
+	ssize_t rc;
+
+	rc = work_do(sl, w, &e);
+	if (rc != -EINPROGRESS) {
+		work_answer(sl, w, rc, &e);
+		return;
+	}
+	if (!enter(sl->s, w))
+		return;
+	wait_for(sl, w);
+	while ((queued = next(sl->s))) {
+		wait_for(sl, queued);
+		free(queued);
+	}
+}

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The call that a thread is making, beside its arguments: until when it may
- * take (set by retry, honoured by drivers that wait for a network) and what
- * it said when it failed (set by drivers, read through store_detail()).
- * Calls block in their thread, so a thread makes one at a time.
+ * take (set by retry, honoured by drivers that wait for a network), how many
+ * requests it became (for the meter), and what it said when it failed (read
+ * through store_detail()). Calls block in their thread, so a thread makes
+ * one at a time.
  *
  * Also helpers for drivers and decorators; nobody else includes this.
  */
@@ -17,6 +18,10 @@
 
 struct store_call {
 	int64_t deadline_ns; /* of clock_boot_ns(); 0 = none */
+	/* Requests that may have reached the store: one for each object, or
+	 * what the driver sets because it knows better. 0 on a failure means
+	 * that the store did nothing. */
+	size_t sent;
 	char detail[160];
 };
 
@@ -25,10 +30,6 @@ extern _Thread_local struct store_call store_call;
 /* Says why this call fails; %m is the text of rc. Returns rc. */
 int store_explain(int rc, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-
-/* Does this -errno mean that no request left this machine? Then the store
- * did nothing, and nobody bills it. */
-bool store_never_left(int rc);
 
 /* Appends to a listing. 0 or -ENOMEM. */
 int store_list_add(struct store_list *l, const char *key, uint64_t size,

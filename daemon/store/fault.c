@@ -50,8 +50,10 @@ static int begin(struct fault_store *f, struct dice *d)
 	d->error = __atomic_load_n(&f->plan->error, __ATOMIC_RELAXED);
 	if (d->error == 0)
 		d->error = -EAGAIN;
-	if (__atomic_load_n(&f->plan->down, __ATOMIC_RELAXED))
+	if (__atomic_load_n(&f->plan->down, __ATOMIC_RELAXED)) {
+		store_call.sent = 0;
 		return store_explain(-ECONNREFUSED, "injected: store is down");
+	}
 	if (hit(d, &f->plan->fail_percent))
 		return store_explain(d->error, "injected: failed");
 	return 0;
@@ -110,21 +112,30 @@ static int fault_head(struct store *s, const char *key, struct store_info *out)
 	return rc < 0 ? rc : end(f, &d, store_head(f->inner, key, out));
 }
 
+static int fault_del1(struct fault_store *f, const char *key)
+{
+	struct dice d;
+	int rc;
+
+	store_begin(1);
+	rc = begin(f, &d);
+	return rc < 0 ? rc : end(f, &d, store_del1(f->inner, key));
+}
+
 /* Each key has its own luck. */
 static int fault_del(struct store *s, const char *const *keys, size_t n,
 		     int *rc)
 {
 	struct fault_store *f = fault(s);
+	size_t sent = 0;
 	int first = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		struct dice d;
-
-		rc[i] = begin(f, &d);
-		if (rc[i] == 0)
-			rc[i] = end(f, &d, store_del1(f->inner, keys[i]));
+		rc[i] = fault_del1(f, keys[i]);
 		first = first ? first : rc[i];
+		sent += store_call.sent;
 	}
+	store_call.sent = sent;
 	return first;
 }
 

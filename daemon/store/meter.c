@@ -44,8 +44,7 @@ static bool is_answer(int rc)
 /* Did a change happen, or not? A store that answers 5xx does not say. */
 static bool is_unknown(int rc)
 {
-	return !store_never_left(rc) &&
-	       (store_is_transient(rc) || rc == -EPROTO);
+	return store_call.sent > 0 && (store_is_transient(rc) || rc == -EPROTO);
 }
 
 static void health_set_locked(struct store_health *h, int rc)
@@ -79,14 +78,15 @@ static void health_note(struct store_health *h, int rc)
 	health_set_locked(h, rc);
 }
 
-/* Counts one attempt with outcome `rc` in `field`. */
+/* Counts the call that this thread just made; it ended with rc. */
 static void note(struct meter_store *m, uint64_t *field, int rc)
 {
-	if (!store_never_left(rc))
-		count(field, 1);
+	if (rc == -EINVAL) /* the caller's mistake; nothing was asked */
+		return;
+	count(field, store_call.sent);
 	if (!is_answer(rc))
 		count(&m->counts->errors, 1);
-	if (rc != -EINVAL && rc != -ENOMEM) /* no fault of the store */
+	if (rc != -ENOMEM) /* no fault of the store */
 		health_note(m->health, rc);
 }
 
@@ -131,11 +131,10 @@ static int meter_del(struct store *s, const char *const *keys, size_t n,
 	struct meter_store *m = meter(s);
 	int ret = store_del(m->inner, keys, n, rc);
 
-	for (size_t i = 0; i < n; i++) {
-		note(m, &m->counts->deletes, rc[i]);
+	note(m, &m->counts->deletes, ret);
+	for (size_t i = 0; i < n; i++)
 		if (is_unknown(rc[i]))
 			count(&m->counts->unknown, 1);
-	}
 	return ret;
 }
 

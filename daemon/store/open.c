@@ -9,8 +9,7 @@ int store_open(const struct store_opts *opts, struct store **out,
 	case STORE_DIR:
 		return store_dir_open(opts, out, err);
 	case STORE_S3:
-		return fail(err, -ENOTSUP, "store '%s': no s3 in this build",
-			    opts->name);
+		return store_s3_open(opts, out, err);
 	}
 	return fail(err, -EINVAL, "store '%s' has an unknown kind", opts->name);
 }

@@ -156,7 +156,7 @@ static int retry_put(struct store *s, const char *key, const void *data,
 			a.made = 0;
 			return compare_again(r, &a, key, data, len);
 		}
-		unknown |= !store_never_left(rc);
+		unknown |= store_call.sent > 0;
 	} while (again(&a, &rc));
 	return rc;
 }

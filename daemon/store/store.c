@@ -73,23 +73,17 @@ bool store_is_transient(int rc)
 	}
 }
 
-bool store_never_left(int rc)
-{
-	return rc == -ECONNREFUSED || rc == -EHOSTUNREACH ||
-	       rc == -ENETUNREACH || rc == -EINVAL || rc == -ENOMEM;
-}
-
 int store_del(struct store *s, const char *const *keys, size_t n, int *rc)
 {
 	size_t i;
 
-	store_call.detail[0] = '\0';
-	for (i = 0; i < n; i++) {
-		if (!store_key_ok(keys[i])) {
-			for (i = 0; i < n; i++)
-				rc[i] = -EINVAL;
-			return -EINVAL;
-		}
+	store_begin(n);
+	for (i = 0; i < n && store_key_ok(keys[i]); i++)
+		;
+	if (i < n) {
+		for (i = 0; i < n; i++)
+			rc[i] = -EINVAL;
+		return -EINVAL;
 	}
 	return n ? s->ops->del(s, keys, n, rc) : 0;
 }
@@ -132,8 +126,9 @@ int store_list_add(struct store_list *l, const char *key, uint64_t size,
 	return 0;
 }
 
-void store_detail_clear(void)
+void store_begin(size_t requests)
 {
+	store_call.sent = requests;
 	store_call.detail[0] = '\0';
 }
 

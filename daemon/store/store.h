@@ -136,14 +136,16 @@ bool store_is_transient(int rc);
  * error. Valid until the thread's next call.
  */
 const char *store_detail(void);
-void store_detail_clear(void);
+
+/* For the inline callers: starts a call that is so many requests. */
+void store_begin(size_t requests);
 
 static inline int store_put(struct store *s, const char *key, const void *data,
 			    size_t len, const struct store_put_opts *opts)
 {
 	static const struct store_put_opts none;
 
-	store_detail_clear();
+	store_begin(1);
 	if (!store_key_ok(key))
 		return -EINVAL;
 	return s->ops->put(s, key, data, len, opts ? opts : &none);
@@ -152,7 +154,7 @@ static inline int store_put(struct store *s, const char *key, const void *data,
 static inline ssize_t store_get(struct store *s, const char *key, uint64_t off,
 				void *dst, size_t len)
 {
-	store_detail_clear();
+	store_begin(1);
 	if (!store_key_ok(key) || len == 0 || off > INT64_MAX)
 		return -EINVAL;
 	return s->ops->get(s, key, off, dst, len);
@@ -161,7 +163,7 @@ static inline ssize_t store_get(struct store *s, const char *key, uint64_t off,
 static inline int store_head(struct store *s, const char *key,
 			     struct store_info *out)
 {
-	store_detail_clear();
+	store_begin(1);
 	if (!store_key_ok(key))
 		return -EINVAL;
 	return s->ops->head(s, key, out);
@@ -175,7 +177,7 @@ static inline int store_list(struct store *s, const char *prefix,
 			     const char *after, size_t max,
 			     struct store_list *out)
 {
-	store_detail_clear();
+	store_begin(1);
 	if (max == 0 || max > 1000 || !store_prefix_ok(prefix) ||
 	    !store_prefix_ok(after))
 		return -EINVAL;

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/s3/answer.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+
+size_t s3_on_read(char *p, size_t size, size_t n, void *arg)
+{
+	struct s3_request *r = arg;
+
+	n = MIN(size * n, r->body_len - r->sent);
+	if (n)
+		memcpy(p, (const char *)r->body + r->sent, n);
+	r->sent += n;
+	return n;
+}
+
+/* A connection that was kept may turn out to be dead: from the start again. */
+int s3_on_seek(void *arg, curl_off_t off, int origin)
+{
+	struct s3_request *r = arg;
+
+	if (origin != SEEK_SET || off < 0 || (size_t)off > r->body_len)
+		return CURL_SEEKFUNC_FAIL;
+	r->sent = (size_t)off;
+	return CURL_SEEKFUNC_OK;
+}
+
+/* The value of header line p[0..n) when its name is `name`: trimmed, without
+ * quotes, in `out`. Too long counts as not there. */
+static bool header_is(const char *p, size_t n, const char *name, char *out,
+		      size_t room)
+{
+	size_t len = strlen(name);
+
+	if (n <= len || p[len] != ':' || strncasecmp(p, name, len) != 0)
+		return false;
+	p += len + 1;
+	n -= len + 1;
+	while (n && (isspace((unsigned char)*p) || *p == '"')) {
+		p++;
+		n--;
+	}
+	while (n && (isspace((unsigned char)p[n - 1]) || p[n - 1] == '"'))
+		n--;
+	if (n >= room)
+		return false;
+	memcpy(out, p, n);
+	out[n] = '\0';
+	return true;
+}
+
+/* Seconds since 1970 of an HTTP date -> nanoseconds; 0 when it is none. */
+static int64_t http_date(const char *text)
+{
+	time_t t = curl_getdate(text, NULL);
+
+	return t > 0 ? (int64_t)t * NSEC_PER_SEC : 0;
+}
+
+static void take_range(struct s3_answer *a, const char *value)
+{
+	unsigned long long first, last, total;
+	char end;
+
+	if (sscanf(value, "bytes %llu-%llu/%llu%c", &first, &last, &total,
+		   &end) != 3 ||
+	    first > last || last >= total)
+		return;
+	a->has_range = true;
+	a->first = first;
+	a->last = last;
+	a->total = total;
+}
+
+static void take_header(struct s3_answer *a, const char *p, size_t n)
+{
+	char v[128];
+
+	if (header_is(p, n, "content-range", v, sizeof(v))) {
+		take_range(a, v);
+	} else if (header_is(p, n, "content-length", v, sizeof(v))) {
+		char *end;
+		long long len = strtoll(v, &end, 10);
+
+		a->length = v[0] && !*end && len >= 0 ? len : -1;
+	} else if (header_is(p, n, "last-modified", v, sizeof(v))) {
+		a->modified_ns = http_date(v);
+	} else if (header_is(p, n, "date", v, sizeof(v))) {
+		a->date_ns = http_date(v);
+		a->arrived_ns = clock_wall_ns();
+	} else if (!header_is(p, n, "etag", a->etag, sizeof(a->etag))) {
+		header_is(p, n, "x-amz-storage-class", a->storage_class,
+			  sizeof(a->storage_class));
+	}
+}
+
+size_t s3_on_header(char *p, size_t size, size_t n, void *arg)
+{
+	struct s3_request *r = arg;
+	struct s3_answer *a = &r->answer;
+
+	n *= size;
+	if (n > 5 && strncmp(p, "HTTP/", 5) == 0) {
+		struct buf text = a->text;
+
+		/* Also after "100 Continue": nothing of it counts. */
+		text.len = 0;
+		*a = (struct s3_answer){ .length = -1, .text = text };
+		curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &a->status);
+	} else {
+		take_header(a, p, n);
+	}
+	return n;
+}
+
+/* Gives up on the transfer, for a reason that is not libcurl's. */
+static size_t give_up(struct s3_request *r, int rc)
+{
+	r->rc = rc;
+	return 0;
+}
+
+size_t s3_on_body(char *p, size_t size, size_t n, void *arg)
+{
+	struct s3_request *r = arg;
+	struct s3_answer *a = &r->answer;
+
+	n *= size;
+	if (a->status == 206 && r->dst) {
+		if (n > r->dst_len - a->got)
+			return give_up(r, -EPROTO);
+		memcpy((char *)r->dst + a->got, p, n);
+		a->got += n;
+		return n;
+	}
+	if (n > r->text_max - a->text.len)
+		return give_up(r, -EPROTO);
+	return buf_add(&a->text, p, n) < 0 ? give_up(r, -ENOMEM) : n;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* libcurl's callbacks: they send a request's body and take its answer. */
+#ifndef MERSEY_STORE_S3_ANSWER_H
+#define MERSEY_STORE_S3_ANSWER_H
+
+#include "store/s3/request.h"
+
+/* All run in the transfer thread; `arg` is the request. */
+size_t s3_on_read(char *p, size_t size, size_t n, void *arg);
+int s3_on_seek(void *arg, curl_off_t off, int origin);
+size_t s3_on_header(char *p, size_t size, size_t n, void *arg);
+size_t s3_on_body(char *p, size_t size, size_t n, void *arg);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What S3, HTTP and libcurl call a failure -> the errors of store.h. */
+#ifndef MERSEY_STORE_S3_ERRORS_H
+#define MERSEY_STORE_S3_ERRORS_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What the body of an error answer says; "" when it does not. */
+struct s3_error {
+	char code[64];
+	char message[200];
+};
+
+/* Reads <Error><Code/><Message/></Error>; anything else gives "" and "". */
+void s3_error_parse(const void *xml, size_t len, struct s3_error *out);
+
+/*
+ * Of an answer with a status that is no success. `code` is "" when there was
+ * no body; then `bodiless` says whether there could not be one (HEAD).
+ */
+int s3_error_errno(long status, const char *code, bool bodiless);
+
+/* Of a transfer that failed; os_errno as CURLINFO_OS_ERRNO. */
+int s3_curl_errno(CURLcode code, long os_errno);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The answer to ListObjectsV2. */
+#ifndef MERSEY_STORE_S3_LIST_H
+#define MERSEY_STORE_S3_LIST_H
+
+#include "store/store.h"
+
+struct s3_page {
+	struct store_list list; /* `more` as the answer says */
+	char *last; /* the last key, also when it is none of ours; NULL none */
+};
+
+void s3_page_done(struct s3_page *p);
+
+/*
+ * Reads a ListBucketResult of at most `max` objects. All keys must come in
+ * ascending order behind `after` and start with `strip`, which is cut off.
+ * What store_key_ok() does not allow is somebody else's object and left out.
+ * `out` is empty on entry and to be freed also on failure. 0, -EPROTO or
+ * -ENOMEM.
+ */
+int s3_list_parse(const void *xml, size_t len, const char *strip,
+		  const char *after, size_t max, struct s3_page *out);
+
+#endif

@@ -16,6 +16,7 @@
 #include "pack/frame.h"
 #include "pack/header.h"
 #include "pack/index.h"
+#include "pack/out.h"
 
 enum writer_state {
 	WRITER_OPEN,
@@ -39,7 +40,7 @@ struct pack_writer {
 	struct pack_sealer *sealer;
 	struct pack_press *press;
 	EVP_MD_CTX *digest;
-	struct buf out; /* the pack so far */
+	struct pack_out out; /* the pack so far */
 	struct pack_index_build index;
 	struct pending now;
 };
@@ -53,7 +54,7 @@ void pack_writer_free(struct pack_writer *w)
 	pack_sealer_free(w->sealer);
 	pack_press_free(w->press);
 	EVP_MD_CTX_free(w->digest);
-	buf_done(&w->out);
+	pack_out_done(&w->out);
 	pack_index_build_done(&w->index);
 	free(w->now.run);
 	free(w);
@@ -100,14 +101,14 @@ static int writer_digest(struct pack_writer *w, size_t from)
 
 static int writer_header(struct pack_writer *w)
 {
-	uint8_t *p = buf_grow(&w->out, PACK_HEADER_SIZE);
-	int rc;
+	int rc = pack_out_reserve(&w->out, PACK_HEADER_SIZE);
 
-	if (!p)
-		return -ENOMEM;
-	rc = pack_header_make(w->sealer, &w->head, p);
+	if (rc < 0)
+		return rc;
+	rc = pack_header_make(w->sealer, &w->head, w->out.data);
+	w->out.len = PACK_HEADER_SIZE;
 	if (rc == 0)
-		rc = pack_sha256(p, PACK_HEADER_SIZE, w->header_hash);
+		rc = pack_sha256(w->out.data, w->out.len, w->header_hash);
 	return rc < 0 ? rc : writer_digest(w, 0);
 }
 
@@ -246,7 +247,7 @@ int pack_writer_frame(struct pack_writer *w, uint64_t file_off,
 	if (rc == 0)
 		rc = pending_reserve(&w->now);
 	if (rc == 0)
-		rc = buf_reserve(&w->out, PACK_SEALED_MAX);
+		rc = pack_out_reserve(&w->out, PACK_SEALED_MAX);
 	if (rc < 0)
 		return rc;
 	rc = writer_frame(w, &f, last, plain);
@@ -348,8 +349,8 @@ int pack_writer_seal(struct pack_writer *w, const void **data, size_t *len,
 	memcpy(bind.header_hash, w->header_hash, sizeof(bind.header_hash));
 	rc = pack_index_encode(&w->index, &bind, &plain);
 	if (rc == 0)
-		rc = buf_reserve(&w->out,
-				 plain.len + PACK_TAG_SIZE + PACK_TRAILER_SIZE);
+		rc = pack_out_reserve(&w->out, plain.len + PACK_TAG_SIZE +
+						       PACK_TRAILER_SIZE);
 	if (rc < 0)
 		return rc;
 	rc = writer_finish(w, &plain, digest);

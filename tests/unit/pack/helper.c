@@ -3,6 +3,9 @@
 
 #include <openssl/sha.h>
 
+#include "base/io.h"
+#include "pack/frame.h"
+
 void keys_init(struct keys *k, uint8_t volume_byte)
 {
 	CLEANUP_BUF struct buf text = { 0 };
@@ -172,4 +175,76 @@ void read_member(struct pack_reader *r, size_t i, struct buf *out)
 		}
 		assert_true(done == e->run[k].len);
 	}
+}
+
+void forge_begin(struct forge *f, struct keys *k)
+{
+	struct pack_header *h = &f->head;
+	struct pack_key key;
+	uint8_t *p;
+
+	memset(f, 0, sizeof(*f));
+	h->version = PACK_VERSION;
+	h->volume = k->volume;
+	h->generation = 1;
+	assert_int_equal(io_random(h->id.b, sizeof(h->id.b)), 0);
+	assert_int_equal(io_random(h->salt, sizeof(h->salt)), 0);
+	assert_int_equal(pack_key_derive(k->kr, 1, h->salt, &h->id, &key), 0);
+	f->sealer = pack_sealer_new(key.key);
+	assert_non_null(f->sealer);
+	p = buf_grow(&f->pack, PACK_HEADER_SIZE);
+	assert_int_equal(pack_header_make(f->sealer, h, p), 0);
+}
+
+void forge_frame(struct forge *f, const void *plain, uint32_t len, bool last)
+{
+	CLEANUP(pack_press_free_guard) struct pack_press *p = pack_press_new();
+	struct pack_frame fr = { .index = f->index.frames, .plain_len = len };
+
+	assert_non_null(p);
+	assert_int_equal(buf_reserve(&f->pack, PACK_SEALED_MAX), 0);
+	assert_int_equal(pack_frame_seal(f->sealer, p, &f->head.volume,
+					 &f->head.id, &fr, last, plain,
+					 f->pack.data + f->pack.len),
+			 0);
+	f->pack.len += fr.stored_len;
+	assert_int_equal(pack_index_room(&f->index), 0);
+	pack_index_add_frame(&f->index, &fr, last);
+}
+
+void forge_index(struct forge *f, struct buf *plain)
+{
+	struct pack_index_bind bind = { .generation = f->head.generation,
+					.index_off = f->pack.len };
+
+	SHA256(f->pack.data, PACK_HEADER_SIZE, bind.header_hash);
+	assert_int_equal(pack_index_encode(&f->index, &bind, plain), 0);
+}
+
+void forge_end(struct forge *f, const struct buf *plain)
+{
+	const struct pack_bind bind = { .volume = &f->head.volume,
+					.id = &f->head.id,
+					.domain = PACK_DOMAIN_INDEX,
+					.plain_len = plain->len };
+	const struct pack_trailer t = { .id = f->head.id,
+					.index_off = f->pack.len,
+					.index_len =
+						plain->len + PACK_TAG_SIZE };
+	uint8_t nonce[PACK_NONCE_SIZE], aad[PACK_AAD_SIZE];
+	uint8_t *p = buf_grow(&f->pack, t.index_len + PACK_TRAILER_SIZE);
+
+	assert_non_null(p);
+	pack_bind_encode(&bind, nonce, aad);
+	assert_int_equal(pack_sealer_seal(f->sealer, nonce, aad, sizeof(aad),
+					  plain->data, plain->len, p),
+			 0);
+	pack_trailer_make(&t, p + t.index_len);
+}
+
+void forge_done(struct forge *f)
+{
+	pack_sealer_free(f->sealer);
+	pack_index_build_done(&f->index);
+	buf_done(&f->pack);
 }

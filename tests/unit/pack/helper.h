@@ -5,6 +5,8 @@
 
 #include "tests/test.h"
 
+#include "pack/header.h"
+#include "pack/index.h"
 #include "pack/pack.h"
 
 /* A volume with one generation. */
@@ -53,5 +55,23 @@ int read_all(struct pack_keyring *kr, const void *p, size_t len,
 
 /* Reads the bytes of a member of an open pack; holes are zeros. */
 void read_member(struct pack_reader *r, size_t i, struct buf *out);
+
+/*
+ * A pack sealed with the right key by somebody who writes what he likes:
+ * forge_begin, forge_frame..., forge_end with any index bytes.
+ */
+struct forge {
+	struct pack_header head;
+	struct pack_sealer *sealer;
+	struct buf pack;
+	struct pack_index_build index; /* what an honest index would say */
+};
+
+void forge_begin(struct forge *f, struct keys *k);
+void forge_frame(struct forge *f, const void *plain, uint32_t len, bool last);
+/* The honest index, for changing. */
+void forge_index(struct forge *f, struct buf *plain);
+void forge_end(struct forge *f, const struct buf *plain);
+void forge_done(struct forge *f);
 
 #endif

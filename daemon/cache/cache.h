@@ -72,12 +72,21 @@ uint64_t cache_ino(const struct cache_file *f);
  */
 int cache_acquire(struct cache_file *f, bool writable);
 /*
- * Ends a handle. The last writable one writes the file's final attributes
- * (size, times) to its row, clears opened_for_write and starts the settle
- * time; the descriptor that saw the writes is kept for protect (S4). The
- * last one of an incomplete file records presence.
+ * Ends a handle. The last writable one starts the settle time and hands a
+ * changed file to the flush: a job that within a second syncs it through the
+ * descriptor that saw the writes (S4), writes its final attributes (size,
+ * times) to its row and clears opened_for_write. So a row without that flag
+ * promises that the bytes are on the disk, and after a power cut a file that
+ * is shorter than its row is damage (S10). The last handle of an incomplete
+ * file records presence.
  */
 int cache_release(struct cache_file *f, bool writable);
+
+/* Flushes now all that has been closed, as a person who waits wants it. */
+int cache_flush(struct cache *c);
+/* What the flush tells of itself. */
+struct job_info;
+void cache_job(struct cache *c, struct job_info *out);
 
 /* Handles now: is anybody using it? */
 bool cache_in_use(struct cache_file *f);
@@ -85,7 +94,8 @@ bool cache_in_use(struct cache_file *f);
 /*
  * Attributes of a file as they are now: `in` is the row; for a file with
  * opened_for_write size, blocks and times come from the cache file (S11).
- * *volatile_attr says that the kernel must not keep them.
+ * *volatile_attr says that the kernel must not keep them. Blocks of bytes
+ * that are elsewhere count as if they were here. Not inside a transaction.
  */
 int cache_attr(struct cache *c, struct meta_inode *in, blkcnt_t *blocks,
 	       bool *volatile_attr);
@@ -97,20 +107,22 @@ uint64_t cache_size(struct cache_file *f);
 
 /*
  * The first run of absent bytes in [off, off+len), in whole frames, cut at
- * the end of the file. 1 and the run, or 0 when all is present.
+ * the end of the file. 1 and the run, 0 when all is present, or -errno.
  */
 int cache_missing(struct cache_file *f, uint64_t off, uint64_t len,
 		  uint64_t *moff, uint64_t *mlen);
 
-/* Reads present bytes; a short count at the end of the file. -EIO for a
- * damaged file. */
+/* Reads present bytes; a short count only at the end of the file. -EAGAIN
+ * when bytes are absent (never zeros for them), -EIO for a damaged file. */
 ssize_t cache_pread(struct cache_file *f, void *dst, size_t len, uint64_t off);
 
 /*
  * Puts fetched bytes (whole frames, or up to the end of the file) into the
  * cache file and marks them present; what is present already is left alone.
  * `version`: the content version that was fetched; -ESTALE when the file has
- * another one by now. NULL data means a hole.
+ * another one by now, or is about to. NULL data means a hole. -ENOSPC when
+ * neither the share (plus 64 MiB that only fetched bytes may take) nor the
+ * disk has room after a few seconds. Between cache_acquire and _release.
  */
 int cache_fill(struct cache_file *f, uint64_t version, uint64_t off,
 	       const void *data, uint64_t len);
@@ -121,17 +133,32 @@ void cache_version(struct cache_file *f, uint64_t *version, uint64_t *size);
 /* Makes what was fetched durable and records it: PARTIAL, or LOCAL. */
 int cache_settle_presence(struct cache_file *f);
 
-/* ---- changing (the file must be complete; -EAGAIN when it is not) ---- */
+/* ---- changing (the file must be complete; -EAGAIN when it is not) ----
+ *
+ * The first change after an open or a protect commits, under the file's
+ * lock, a row that says DIRTY with a new version and opened_for_write; when
+ * an older row could misjudge the changed bytes after a power cut, that
+ * commit is made durable first. The others cost no transaction.
+ */
+
+/* Bytes of the longest file (presence of it takes 32 MiB); -EFBIG beyond. */
+#define CACHE_FILE_MAX (1ULL << 44)
 
 /* The space rule (P9): slows, then refuses (-ENOSPC) writers. */
 ssize_t cache_pwrite(struct cache_file *f, const void *src, size_t len,
 		     uint64_t off);
-/* truncate(0) is always possible, and completes the file. */
+/* truncate(0) is always possible, completes the file, and heals a damaged
+ * one: none of its old bytes is left. */
 int cache_truncate(struct cache_file *f, uint64_t size);
-/* Sets times on a file with opened_for_write; NULL = leave that one. */
+/* Sets times on a file with opened_for_write (else in its row); NULL = leave
+ * that one. */
 int cache_utimens(struct cache_file *f, const int64_t *atime_ns,
 		  const int64_t *mtime_ns);
-/* fdatasync or fsync, the directory entry of a new cache file included. */
+/*
+ * fdatasync or fsync, the directory entry of a new cache file included, then
+ * the row and meta_durable(): after it all survives a power cut (P1). -EIO:
+ * the disk lost writes, and the file is damaged.
+ */
 int cache_fsync(struct cache_file *f, bool data_only);
 
 /* ---- protect (S4, S9) ----------------------------------------------- */
@@ -172,9 +199,20 @@ void cache_seal_end(struct cache_seal *s, bool committed);
  */
 int cache_evict(struct cache *c, uint64_t ino, uint64_t *freed);
 
+/* The same for many, with one transaction and one barrier for up to
+ * CACHE_EVICT_BATCH of them; rc and freed are set for each. */
+#define CACHE_EVICT_BATCH 64
+struct cache_victim {
+	uint64_t ino;
+	uint64_t freed;
+	int rc;
+};
+void cache_evict_many(struct cache *c, struct cache_victim *v, size_t n);
+
 /* Unlinks the cache file of an inode whose nlink is 0, which nobody uses,
  * after the barrier; then the caller deletes the row. -EBUSY when in use. */
 int cache_drop(struct cache *c, uint64_t ino);
+void cache_drop_many(struct cache *c, struct cache_victim *v, size_t n);
 
 struct cache_usage {
 	uint64_t used;	    /* bytes of cache files on disk */
@@ -182,6 +220,8 @@ struct cache_usage {
 	uint64_t high, low; /* bytes */
 	uint64_t disk_free; /* of the filesystem */
 	bool over_high;	    /* eviction should run: by share or by free disk */
+	uint64_t goal;	    /* evict until used <= this ... */
+	uint64_t free_goal; /* ... and disk_free >= this */
 };
 void cache_usage(struct cache *c, struct cache_usage *out);
 
@@ -191,8 +231,9 @@ void cache_on_pressure(struct cache *c, void (*fn)(void *arg), void *arg);
 /* Called when a dirty file was closed: protect has something to wait for. */
 void cache_on_dirty(struct cache *c, void (*fn)(void *arg), void *arg);
 
-/* Moves cache files without a row to lost+found (S3); a slow scan for a
- * background job. Count or -errno. */
+/* Moves cache files without a row to lost+found (S3), removes what an
+ * interrupted eviction left; a slow scan for a background job. Count of lost
+ * files or -errno (-EINTR: stopped). */
 int cache_scan_lost(struct cache *c, bool (*stop)(void *arg), void *arg);
 
 /* Asserts the invariants for one file; for tests and debug builds. */

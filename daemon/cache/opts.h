@@ -5,11 +5,13 @@
 #include <stdint.h>
 
 struct cache_opts {
-	const char *dir;    /* the trust's state directory; borrowed */
-	uint64_t size;	    /* bytes the cache may take */
-	unsigned high, low; /* per cent of size: evict from, down to */
-	uint64_t free_min;  /* bytes of the filesystem never filled */
-	unsigned keep_fds;  /* descriptors kept for protect at most (S4) */
+	const char *dir;      /* the trust's state directory; borrowed */
+	uint64_t size;	      /* bytes the cache may take */
+	unsigned high, low;   /* per cent of size: evict from, down to */
+	uint64_t free_min;    /* bytes of the filesystem never filled */
+	unsigned keep_fds;    /* closed files that wait for their flush at most,
+				 each with its descriptor (S4) */
+	int64_t room_wait_ns; /* how long who writes waits for room; 0 = 5 s */
 };
 
 #endif

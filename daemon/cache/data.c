@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Reading and changing. The bytes themselves move outside the file's lock;
+ * counters keep descriptors open and let others wait.
+ */
+#include "cache/impl.h"
+
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/io.h"
+
+/* ---- reading -------------------------------------------------------- */
+
+static bool range_present_locked(struct cache_file *f, uint64_t off, size_t len)
+{
+	uint64_t i;
+
+	if (!cache_incomplete_locked(f))
+		return true;
+	if (presence_load_locked(f) < 0)
+		return false;
+	for (i = off / META_FRAME_SIZE; i * META_FRAME_SIZE < off + len; i++)
+		if (!(f->have.bits[i / 8] >> (i % 8) & 1))
+			return false;
+	return true;
+}
+
+/* Pins the descriptor to read from. How many bytes there are, or -errno. */
+static ssize_t read_begin(struct cache_file *f, uint64_t off, size_t len,
+			  int *fd)
+{
+	int rc;
+
+	LOCK_SCOPE(&f->lock);
+	cache_wait_busy_locked(f);
+	if (f->dropped)
+		return -ENOENT;
+	if (f->damaged)
+		return -EIO;
+	if (off >= f->size || len == 0)
+		return 0;
+	len = MIN((uint64_t)len, f->size - off);
+	if (!range_present_locked(f, off, len))
+		return -EAGAIN;
+	rc = cache_rfd_locked(f);
+	if (rc < 0)
+		return rc;
+	*fd = f->rfd;
+	f->pins++;
+	return (ssize_t)len;
+}
+
+static void read_end(struct cache_file *f, uint64_t off, size_t want,
+		     ssize_t *got)
+{
+	LOCK_SCOPE(&f->lock);
+	f->pins--;
+	pthread_cond_broadcast(&f->cond);
+	if (*got < 0 || (size_t)*got == want)
+		return;
+	/* Short: fine when somebody truncated the file just now, else the
+	 * disk lost bytes, which is never passed on as an end of file. */
+	if (f->size > off + (uint64_t)*got)
+		*got = -EIO;
+}
+
+ssize_t cache_pread(struct cache_file *f, void *dst, size_t len, uint64_t off)
+{
+	ssize_t want, got;
+	int fd;
+
+	want = read_begin(f, off, len, &fd);
+	if (want <= 0)
+		return want;
+	got = io_pread(fd, dst, (size_t)want, (off_t)off);
+	read_end(f, off, (size_t)want, &got);
+	return got;
+}
+
+/* ---- changing ------------------------------------------------------- */
+
+/* S12: a protected file is whole, on the disk too, before it changes. */
+static int change_whole_locked(struct cache_file *f)
+{
+	int rc;
+
+	if (!cache_incomplete_locked(f))
+		return 0;
+	if (!presence_full_locked(f))
+		return -EAGAIN;
+	pthread_mutex_unlock(&f->lock);
+	rc = cache_settle_presence(f);
+	pthread_mutex_lock(&f->lock);
+	if (rc < 0)
+		return rc;
+	return cache_incomplete_locked(f) ? -EAGAIN : 0;
+}
+
+/* `zero`: the change leaves no byte of the file. */
+static int change_begin(struct cache_file *f, bool zero, int *fd)
+{
+	int rc;
+
+	LOCK_SCOPE(&f->lock);
+	cache_wait_busy_locked(f);
+	if (f->dropped)
+		return -ENOENT;
+	rc = cache_examine_locked(f);
+	if (rc == 0 && f->damaged && !zero)
+		rc = -EIO;
+	if (rc == 0 && !zero)
+		rc = change_whole_locked(f);
+	if (rc == 0)
+		rc = cache_dirty_locked(f, zero);
+	if (rc < 0)
+		return rc;
+	f->changing++;
+	*fd = f->wfd;
+	return 0;
+}
+
+/* Takes over what the file has become, also when the change failed. */
+static void change_end(struct cache_file *f)
+{
+	bool flush;
+	struct stat st;
+
+	pthread_mutex_lock(&f->lock);
+	f->changing--;
+	if (fstat(f->wfd, &st) == 0) {
+		f->size = (uint64_t)st.st_size;
+		space_update(f, (uint64_t)st.st_blocks * 512);
+	}
+	/* Without a handle no close will come. */
+	flush = f->writers == 0 && f->changing == 0;
+	if (flush)
+		f->settle_ns = clock_wall_ns();
+	pthread_cond_broadcast(&f->cond);
+	pthread_mutex_unlock(&f->lock);
+	if (flush)
+		flush_queue(f);
+}
+
+/* Bytes the write may take: none where a file without holes has its own. */
+static uint64_t change_needs(struct cache_file *f, uint64_t off, size_t len)
+{
+	LOCK_SCOPE(&f->lock);
+	if (atomic_load(&f->blocks) < f->size || off > f->size)
+		return len;
+	return off + len > f->size ? off + len - f->size : 0;
+}
+
+ssize_t cache_pwrite(struct cache_file *f, const void *src, size_t len,
+		     uint64_t off)
+{
+	uint64_t needs;
+	int fd, rc;
+
+	if (len > SSIZE_MAX || off > CACHE_FILE_MAX ||
+	    len > CACHE_FILE_MAX - off)
+		return -EFBIG;
+	if (len == 0)
+		return 0;
+	needs = change_needs(f, off, len);
+	rc = needs ? space_wait(f->c, needs, false) : 0;
+	if (rc == 0)
+		rc = change_begin(f, false, &fd);
+	if (rc < 0)
+		return rc;
+	rc = io_pwrite(fd, src, len, (off_t)off);
+	change_end(f);
+	return rc < 0 ? rc : (ssize_t)len;
+}
+
+int cache_truncate(struct cache_file *f, uint64_t size)
+{
+	int fd, rc;
+
+	if (size > CACHE_FILE_MAX)
+		return -EFBIG;
+	rc = change_begin(f, size == 0, &fd);
+	if (rc < 0)
+		return rc;
+	rc = ftruncate(fd, (off_t)size) < 0 ? -errno : 0;
+	change_end(f);
+	return rc;
+}
+
+static int utimens_row(struct cache_file *f, const int64_t *atime_ns,
+		       const int64_t *mtime_ns)
+{
+	struct meta_inode row;
+	META_TXN(t);
+	int rc = meta_begin(f->c->m, &t);
+
+	if (rc == 0)
+		rc = meta_inode_get(&t, f->ino, &row);
+	if (rc < 0)
+		return rc;
+	if (atime_ns)
+		row.atime_ns = *atime_ns;
+	if (mtime_ns)
+		row.mtime_ns = *mtime_ns;
+	row.ctime_ns = clock_wall_ns();
+	rc = meta_inode_update(&t, &row);
+	return rc < 0 ? rc : meta_commit(&t, NULL);
+}
+
+int cache_utimens(struct cache_file *f, const int64_t *atime_ns,
+		  const int64_t *mtime_ns)
+{
+	struct timespec ts[2] = { { .tv_nsec = UTIME_OMIT },
+				  { .tv_nsec = UTIME_OMIT } };
+
+	if (atime_ns)
+		ts[0] = clock_timespec(*atime_ns);
+	if (mtime_ns)
+		ts[1] = clock_timespec(*mtime_ns);
+	LOCK_SCOPE(&f->lock);
+	if (!f->opened || f->wfd < 0)
+		return utimens_row(f, atime_ns, mtime_ns);
+	return futimens(f->wfd, ts) < 0 ? -errno : 0;
+}

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What was written becomes durable, and the row says so.
+ *
+ * A closed file keeps opened_for_write, and the descriptor that saw its
+ * writes (S4), until a background job has synced it: a row without the flag
+ * promises that the file on disk is at least as long as it says, so that
+ * after a power cut a shorter one is damage and not bad luck. Many at once
+ * are synced with one syncfs; the fdatasync of each then only asks for its
+ * error. At most keep_fds wait; beyond that the closing thread helps.
+ */
+#include "cache/impl.h"
+
+#include <utlist.h>
+
+#include "base/log.h"
+
+#define FLUSH_DELAY_NS (NSEC_PER_SEC / 2) /* spares short-lived files */
+#define FLUSH_BATCH    64
+#define FLUSH_SYNCFS   8 /* files at once, from which syncfs pays */
+
+/* A new file's first sync takes its directory entry along. */
+static int flush_data(struct cache_file *f, int fd, bool data_only,
+		      bool entry_ok)
+{
+	int rc = data_only && entry_ok ? fdatasync(fd) : fsync(fd);
+
+	if (rc < 0)
+		return -errno;
+	return entry_ok ? 0 : local_sync_entry(f->c, f->ino);
+}
+
+/*
+ * Syncs outside the lock. Whatever fails, the kernel forgets what it could
+ * not write, so the file is damaged from then on.
+ */
+static int flush_sync_locked(struct cache_file *f, bool data_only)
+{
+	int fd = f->wfd, rc;
+	bool entry_ok = f->entry_ok;
+
+	f->pins++;
+	pthread_mutex_unlock(&f->lock);
+	rc = flush_data(f, fd, data_only, entry_ok);
+	pthread_mutex_lock(&f->lock);
+	f->pins--;
+	pthread_cond_broadcast(&f->cond);
+	if (rc == 0)
+		f->entry_ok = true;
+	else if (!f->damaged)
+		cache_damage_locked(f, "the disk lost what was written", rc);
+	return rc < 0 ? -EIO : 0;
+}
+
+/* The row as the file is now; `closed`: for good, until the next change. */
+static int flush_row_locked(struct cache_file *f, bool closed, uint64_t *seq)
+{
+	struct meta_inode row;
+	struct stat st;
+	META_TXN(t);
+	int rc;
+
+	if (fstat(f->wfd, &st) < 0)
+		return -errno;
+	rc = meta_begin(f->c->m, &t);
+	if (rc == 0)
+		rc = meta_inode_get(&t, f->ino, &row);
+	if (rc < 0)
+		return rc;
+	cache_row_from_stat(&row, &st);
+	row.cached_bytes = (uint64_t)st.st_blocks * 512;
+	row.settle_ns = f->settle_ns;
+	row.damaged = row.damaged || f->damaged;
+	if (closed) {
+		row.opened_for_write = false;
+		row.access_ns = MAX(row.access_ns, f->settle_ns);
+	}
+	rc = meta_inode_update(&t, &row);
+	if (rc == 0)
+		rc = meta_commit(&t, seq);
+	if (rc < 0)
+		return rc;
+	space_update(f, row.cached_bytes);
+	cache_follow_locked(f, &row);
+	return 0;
+}
+
+int flush_file(struct cache_file *f)
+{
+	uint64_t changes;
+	int rc, row;
+
+	LOCK_SCOPE(&f->lock);
+	if (!f->opened)
+		return 0;
+	if (f->writers > 0 || f->changing > 0 || f->wfd < 0)
+		return -EBUSY;
+	changes = f->changes;
+	rc = flush_sync_locked(f, true);
+	if (!f->opened) /* another flush was faster */
+		return rc;
+	if (f->writers > 0 || f->changing > 0 || f->changes != changes)
+		return -EBUSY;
+	row = flush_row_locked(f, true, NULL);
+	if (row < 0)
+		return row;
+	if (f->pins == 0)
+		cache_close_fd(&f->wfd);
+	return rc;
+}
+
+int cache_fsync(struct cache_file *f, bool data_only)
+{
+	uint64_t seq = 0;
+	int rc = 0;
+
+	pthread_mutex_lock(&f->lock);
+	if (f->damaged) {
+		rc = -EIO;
+	} else if (f->opened && f->wfd >= 0) {
+		rc = flush_sync_locked(f, data_only);
+		if (rc == 0 && f->opened && f->wfd >= 0)
+			rc = flush_row_locked(f, false, &seq);
+	}
+	pthread_mutex_unlock(&f->lock);
+	return rc < 0 ? rc : meta_durable(f->c->m, seq);
+}
+
+/* ---- the queue ------------------------------------------------------ */
+
+static struct cache_file *flush_pop_locked(struct cache *c)
+{
+	struct cache_file *f = c->queue;
+
+	if (!f)
+		return NULL;
+	DL_DELETE(c->queue, f);
+	c->queue_len--;
+	f->queued = false;
+	return f;
+}
+
+/* One that is open again comes back with its next close. */
+static int flush_one(struct cache_file *f)
+{
+	struct cache *c = f->c;
+	bool again;
+	int rc = flush_file(f);
+
+	pthread_mutex_lock(&f->lock);
+	again = f->opened && f->writers == 0 && f->changing == 0;
+	pthread_mutex_unlock(&f->lock);
+	if (again)
+		flush_queue(f);
+	else if (rc == 0 && c->on_dirty)
+		c->on_dirty(c->dirty_arg);
+	cache_put(f);
+	return rc == -EBUSY ? 0 : rc;
+}
+
+void flush_queue(struct cache_file *f)
+{
+	struct cache *c = f->c;
+	struct cache_file *oldest = NULL;
+	bool wake;
+
+	pthread_mutex_lock(&c->lock);
+	if (!f->queued) {
+		f->queued = true;
+		f->queued_ns = clock_boot_ns();
+		cache_ref_locked(f);
+		DL_APPEND(c->queue, f);
+		c->queue_len++;
+	}
+	/* Else it has an alarm set for the oldest. */
+	wake = c->queue_len == 1 || c->queue_len > c->o.keep_fds / 2;
+	if (c->queue_len > c->o.keep_fds && c->queue != f)
+		oldest = flush_pop_locked(c);
+	pthread_mutex_unlock(&c->lock);
+	if (wake)
+		job_wake(c->flusher);
+	if (oldest && flush_one(oldest) < 0)
+		job_wake(c->flusher); /* its error shows there */
+}
+
+/* Takes what has been closed for the delay, or all of it; sets *next_ns. */
+static unsigned flush_take(struct cache *c, bool all,
+			   struct cache_file *batch[FLUSH_BATCH],
+			   int64_t *next_ns)
+{
+	int64_t now = clock_boot_ns();
+	unsigned n = 0;
+
+	LOCK_SCOPE(&c->lock);
+	if (c->queue_len > c->o.keep_fds / 2)
+		all = true;
+	while (c->queue && n < FLUSH_BATCH &&
+	       (all || now - c->queue->queued_ns >= FLUSH_DELAY_NS))
+		batch[n++] = flush_pop_locked(c);
+	*next_ns = c->queue ? c->queue->queued_ns + FLUSH_DELAY_NS - now
+			    : JOB_IDLE;
+	return n;
+}
+
+static int flush_batch(struct cache *c, struct cache_file **batch, unsigned n)
+{
+	int rc = 0;
+	unsigned i;
+
+	/* Its error, if any, comes again from the file's own fdatasync. */
+	if (n >= FLUSH_SYNCFS && syncfs(c->root_fd) < 0)
+		log_debug("syncfs: %s", errno_name(errno));
+	for (i = 0; i < n; i++) {
+		int one = flush_one(batch[i]);
+
+		if (one < 0)
+			rc = one;
+	}
+	return rc;
+}
+
+int64_t flush_run(struct job *job, void *arg)
+{
+	struct cache_file *batch[FLUSH_BATCH];
+	struct cache *c = arg;
+	int64_t next = JOB_IDLE;
+	unsigned n;
+	int rc = 0;
+
+	job_begin(job, 0, 0);
+	while (!job_stopping(job)) {
+		int one;
+
+		n = flush_take(c, false, batch, &next);
+		if (n == 0)
+			break;
+		one = flush_batch(c, batch, n);
+		if (one < 0)
+			rc = one;
+		job_add(job, n, 0);
+	}
+	return rc < 0 ? rc : MAX(next, 1000000);
+}
+
+int cache_flush(struct cache *c)
+{
+	struct cache_file *batch[FLUSH_BATCH];
+	unsigned left, n;
+	int64_t next;
+	int rc = 0;
+
+	pthread_mutex_lock(&c->lock);
+	left = c->queue_len; /* not those that come while we work */
+	pthread_mutex_unlock(&c->lock);
+	while (left > 0) {
+		int one;
+
+		n = flush_take(c, true, batch, &next);
+		if (n == 0)
+			break;
+		one = flush_batch(c, batch, n);
+		if (one < 0)
+			rc = one;
+		left -= MIN(n, left);
+	}
+	return rc;
+}
+
+void flush_forget(struct cache *c)
+{
+	struct cache_file *f;
+
+	for (;;) {
+		pthread_mutex_lock(&c->lock);
+		f = flush_pop_locked(c);
+		pthread_mutex_unlock(&c->lock);
+		if (!f)
+			return;
+		cache_put(f);
+	}
+}

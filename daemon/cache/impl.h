@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of daemon/cache; cache.h is its face.
+ *
+ * file.c     the table of cache_files, handles, attributes
+ * local.c    cache files on the disk: paths, identity, lost+found
+ * state.c    the table of moves, first change, invariants
+ * data.c     reading and changing
+ * presence.c which frames of an incomplete file are here; filling
+ * flush.c    what was written becomes durable; closed files
+ * space.c    the trust's share of the disk
+ * seal.c evict.c recover.c  protect's lease; dropping bytes; the start
+ *
+ * Who may keep a descriptor: rfd for handles and seals; wfd from the first
+ * change until its bytes are known to be durable (S4); ffd while an
+ * incomplete file has handles. A descriptor is closed only under the file's
+ * lock and while no I/O outside it is counted in pins, changing or filling.
+ */
+#ifndef MERSEY_CACHE_IMPL_H
+#define MERSEY_CACHE_IMPL_H
+
+#include <stdatomic.h>
+
+#include <uthash.h>
+
+#include "base/clock.h"
+#include "base/job.h"
+#include "cache/cache.h"
+
+#define CACHE_PATH_SIZE 24 /* "aa/bb/<12 hex digits>" */
+
+struct presence {
+	uint64_t frames;  /* of the file */
+	uint64_t present; /* bits that are set */
+	uint8_t *bits;	  /* NULL: not loaded */
+	bool *unsaved;	  /* per chunk of META_PRESENCE_FRAMES */
+};
+
+enum seal_state { SEAL_NONE, SEAL_HELD, SEAL_BROKEN };
+
+struct cache_file {
+	struct cache *c;
+	uint64_t ino;
+	_Atomic uint64_t blocks; /* bytes on disk, as counted in c->used */
+	_Atomic int seal;	 /* enum seal_state */
+
+	/* Guarded by the table's lock. */
+	UT_hash_handle hh;
+	unsigned refs;
+	bool hashed;
+	bool queued; /* for the flush; counts as a reference */
+	int64_t queued_ns;
+	struct cache_file *prev, *next;
+
+	pthread_mutex_t lock; /* guards all below */
+	pthread_cond_t cond;  /* pins, changing, filling, busy went down */
+	int load_rc;	      /* what loading the row gave */
+	/* As the row is, but size, which an open file's writes move on. */
+	enum meta_state state;
+	bool damaged, opened;
+	uint64_t version, size;
+	int64_t access_ns, settle_ns;
+	bool fresh;	 /* nobody has read `version` to protect it */
+	bool checked;	 /* the local file was found to be what the row says */
+	bool entry_ok;	 /* the file's directory entry is durable */
+	bool dropped;	 /* unlinked for good */
+	unsigned frozen; /* > 0: fills are refused, the version will change */
+	bool busy;	 /* being evicted or dropped: openers wait */
+	bool settling;	 /* presence is being recorded */
+	unsigned readers, writers; /* handles */
+	unsigned pins;	   /* other uses of descriptors outside the lock */
+	unsigned changing; /* writes and truncates outside the lock */
+	unsigned filling;  /* fills outside the lock */
+	uint64_t changes;  /* counts changes, to see that one came between */
+	int rfd, wfd, ffd; /* -1 = none */
+	struct presence have;
+};
+
+struct cache {
+	struct cache_opts o;
+	struct meta *m;
+	uint8_t volume[16];
+	int root_fd, lost_fd;
+	struct job *flusher;
+	void (*on_pressure)(void *arg);
+	void *pressure_arg;
+	void (*on_dirty)(void *arg);
+	void *dirty_arg;
+
+	pthread_mutex_t lock; /* guards the table and the queue */
+	struct cache_file *table;
+	struct cache_file *queue; /* closed, not flushed yet; oldest first */
+	unsigned queue_len;
+
+	_Atomic uint64_t used;	 /* sum of all files' blocks */
+	_Atomic uint64_t wanted; /* bytes that writers wait for */
+	_Atomic uint64_t disk_free;
+	_Atomic int64_t disk_free_ns;	 /* boot time of that figure */
+	_Atomic int64_t pressure_ns;	 /* boot time of the last call */
+	_Atomic uint64_t disk_free_used; /* `used` at that time */
+	pthread_mutex_t room_lock;
+	pthread_cond_t room_cond; /* CLOCK_MONOTONIC; used went down */
+};
+
+/* ---- local.c -------------------------------------------------------- */
+
+void local_path(uint64_t ino, char out[CACHE_PATH_SIZE]);
+/* Opens an inode's cache file and checks that it is this inode's: -ENOENT
+ * when there is none, -EUCLEAN when it is foreign. */
+int local_open(struct cache *c, uint64_t ino, int flags);
+/* The same, made when missing (*made); a foreign one goes to lost+found. */
+int local_create(struct cache *c, uint64_t ino, bool *made);
+int local_unlink(struct cache *c, uint64_t ino);
+/* Makes the directory entry of an inode's cache file durable. */
+int local_sync_entry(struct cache *c, uint64_t ino);
+/* Renames <cache>/`path` into lost+found; never over another. */
+int local_lose(struct cache *c, const char *path);
+
+/* ---- state.c -------------------------------------------------------- */
+
+/*
+ * The one way a row's state changes: checks the table of moves, does to the
+ * other columns what the move implies, writes the row.
+ */
+int cache_move(struct meta_txn *t, struct meta_inode *row, enum meta_state to);
+/* Takes the committed row over into memory. Caller holds f->lock. */
+void cache_follow_locked(struct cache_file *f, const struct meta_inode *row);
+/* Sets a file's `damaged`, durably; logs the sentence with the inode. */
+void cache_damage_locked(struct cache_file *f, const char *what, int rc);
+/* Is something missing from the local copy? */
+bool cache_incomplete_locked(const struct cache_file *f);
+void cache_check_locked(struct cache_file *f);
+/*
+ * Before the bytes of a file change: the row says DIRTY with a version that
+ * nobody has read and opened_for_write, durably where an older durable row
+ * would misjudge the changed file; wfd is open. `zero`: all bytes go.
+ */
+int cache_dirty_locked(struct cache_file *f, bool zero);
+
+/* ---- file.c --------------------------------------------------------- */
+
+struct cache_file *cache_ref_locked(struct cache_file *f);
+/* The loaded cache_file, or NULL; with a reference. */
+struct cache_file *cache_find(struct cache *c, uint64_t ino);
+bool cache_in_use_locked(const struct cache_file *f);
+/* Waits until no evict or drop is going on. */
+void cache_wait_busy_locked(struct cache_file *f);
+/* Compares the local file with the row once; moves the state when the file
+ * is not what it should be. */
+int cache_examine_locked(struct cache_file *f);
+int cache_rfd_locked(struct cache_file *f);
+void cache_close_fd(int *fd);
+/* Takes size and times that the local file has into the row. */
+void cache_row_from_stat(struct meta_inode *row, const struct stat *st);
+
+/* ---- presence.c ----------------------------------------------------- */
+
+int presence_load_locked(struct cache_file *f);
+void presence_done(struct presence *p);
+bool presence_unsaved_locked(const struct cache_file *f);
+bool presence_full_locked(const struct cache_file *f);
+
+/* ---- flush.c -------------------------------------------------------- */
+
+/* Queues a closed file whose bytes are not durable yet. */
+void flush_queue(struct cache_file *f);
+/*
+ * Makes the bytes of a file that nobody changes durable, writes the final
+ * attributes and clears opened_for_write. -EBUSY: changed meanwhile, or open
+ * for writing; -EIO: the file is damaged now.
+ */
+int flush_file(struct cache_file *f);
+int64_t flush_run(struct job *job, void *arg);
+/* Empties the queue; the next start takes up what was in it. */
+void flush_forget(struct cache *c);
+
+/* ---- space.c -------------------------------------------------------- */
+
+/* Counts what the file takes now. */
+void space_update(struct cache_file *f, uint64_t bytes);
+void space_update_fd(struct cache_file *f, int fd);
+/* Waits for room for `n` more bytes. 0 or -ENOSPC. */
+int space_wait(struct cache *c, uint64_t n, bool fill);
+
+/* ---- seal.c --------------------------------------------------------- */
+
+/* Lets go of the lease: what protect has read so far will not be named. */
+void cache_break_seal_locked(struct cache_file *f);
+
+/* ---- recover.c ------------------------------------------------------ */
+
+int recover_opened(struct cache *c, struct err *err);
+
+#endif

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * States. Who moves them:
+ *
+ *   from \ to   DIRTY             LOCAL            PARTIAL       REMOTE
+ *   DIRTY       changed again     protected        -             -
+ *   LOCAL       changed           -                -             evicted, lost
+ *   PARTIAL     truncated to 0    all frames here  more frames   evicted, lost
+ *   REMOTE      truncated to 0    all frames here  some frames   left-overs
+ *
+ * A protected file that changes is made whole first (S12), so PARTIAL and
+ * REMOTE become DIRTY only when no byte of theirs is left. ARCHIVED and
+ * RECALLING have no moves yet.
+ */
+#include "cache/impl.h"
+
+#include <assert.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+
+#define TO(s) (1U << (s))
+
+static const unsigned cache_moves[META_STATES] = {
+	[META_DIRTY] = TO(META_DIRTY) | TO(META_LOCAL),
+	[META_LOCAL] = TO(META_DIRTY) | TO(META_REMOTE),
+	[META_PARTIAL] = TO(META_DIRTY) | TO(META_LOCAL) | TO(META_PARTIAL) |
+			 TO(META_REMOTE),
+	[META_REMOTE] = TO(META_DIRTY) | TO(META_LOCAL) | TO(META_PARTIAL) |
+			TO(META_REMOTE),
+};
+
+static int cache_move_to_dirty(struct meta_txn *t, struct meta_inode *row)
+{
+	row->opened_for_write = true;
+	row->meta_version = row->content_version;
+	if (!row->dirty_ns)
+		row->dirty_ns = clock_wall_ns();
+	return 0;
+}
+
+int cache_move(struct meta_txn *t, struct meta_inode *row, enum meta_state to)
+{
+	int rc = 0;
+
+	if (!(cache_moves[row->state] & TO(to)))
+		return -EUCLEAN;
+	if (row->state != META_DIRTY && to != META_PARTIAL)
+		rc = meta_presence_clear(t, row->ino);
+	if (rc == 0 && to == META_DIRTY) {
+		rc = meta_new_version(t, &row->content_version);
+		if (rc == 0)
+			rc = cache_move_to_dirty(t, row);
+	} else if (to == META_LOCAL) {
+		row->dirty_ns = 0;
+	} else if (to == META_REMOTE) {
+		row->cached_bytes = 0;
+	}
+	if (rc < 0)
+		return rc;
+	row->state = to;
+	return meta_inode_update(t, row);
+}
+
+void cache_follow_locked(struct cache_file *f, const struct meta_inode *row)
+{
+	f->state = row->state;
+	f->damaged = row->damaged;
+	f->opened = row->opened_for_write;
+	f->version = row->content_version;
+	f->access_ns = row->access_ns;
+	f->settle_ns = row->settle_ns;
+	if (!f->opened)
+		f->size = row->size;
+	if (!cache_incomplete_locked(f)) {
+		presence_done(&f->have);
+		if (f->filling == 0) /* else the last fill closes it */
+			cache_close_fd(&f->ffd);
+	}
+}
+
+static int cache_damage_row(struct cache_file *f)
+{
+	struct meta_inode row;
+	META_TXN(t);
+	int rc = meta_begin(f->c->m, &t);
+
+	if (rc == 0)
+		rc = meta_inode_get(&t, f->ino, &row);
+	if (rc < 0)
+		return rc;
+	row.damaged = true;
+	rc = meta_inode_update(&t, &row);
+	return rc < 0 ? rc : meta_commit(&t, NULL);
+}
+
+void cache_damage_locked(struct cache_file *f, const char *what, int rc)
+{
+	f->damaged = true;
+	log_err("inode %llu is damaged: %s (%s); it is not protected",
+		(unsigned long long)f->ino, what, errno_name(-rc));
+	rc = cache_damage_row(f);
+	if (rc < 0)
+		log_err("inode %llu: cannot record the damage: %s",
+			(unsigned long long)f->ino, errno_name(-rc));
+}
+
+bool cache_incomplete_locked(const struct cache_file *f)
+{
+	return f->size > 0 && f->state != META_DIRTY && f->state != META_LOCAL;
+}
+
+/* ---- the first change ----------------------------------------------- */
+
+static int cache_wfd_locked(struct cache_file *f)
+{
+	bool made;
+	int fd;
+
+	if (f->wfd >= 0)
+		return 0;
+	fd = local_create(f->c, f->ino, &made);
+	if (fd < 0)
+		return fd;
+	if (made)
+		f->entry_ok = false;
+	f->wfd = fd;
+	return 0;
+}
+
+/*
+ * From now on size and times are the local file's: gives it those of the
+ * row. Bytes behind the row's size are of writes that a power cut undid.
+ */
+static int cache_attr_to_file(struct cache_file *f,
+			      const struct meta_inode *row)
+{
+	struct timespec ts[2] = { clock_timespec(row->atime_ns),
+				  clock_timespec(row->mtime_ns) };
+	struct stat st;
+
+	if (fstat(f->wfd, &st) < 0)
+		return -errno;
+	if ((uint64_t)st.st_size != row->size &&
+	    ftruncate(f->wfd, (off_t)row->size) < 0)
+		return -errno;
+	return futimens(f->wfd, ts) < 0 ? -errno : 0;
+}
+
+static int cache_dirty_row(struct cache_file *f, bool zero,
+			   struct meta_inode *row, bool *barrier, uint64_t *seq)
+{
+	META_TXN(t);
+	int rc = meta_begin(f->c->m, &t);
+
+	if (rc == 0)
+		rc = meta_inode_get(&t, f->ino, row);
+	if (rc < 0)
+		return rc;
+	/* After a power cut an older row would take the changed file for
+	 * protected, or for too short. An empty one has nothing to lose. */
+	*barrier = row->size > 0 && (row->state != META_DIRTY || !f->opened);
+	if (zero)
+		row->damaged = false;
+	rc = cache_move(&t, row, META_DIRTY);
+	return rc < 0 ? rc : meta_commit(&t, seq);
+}
+
+static int cache_first_change(struct cache_file *f, bool zero)
+{
+	struct meta_inode row;
+	bool barrier;
+	uint64_t seq;
+	int rc;
+
+	rc = cache_wfd_locked(f);
+	if (rc == 0)
+		rc = cache_dirty_row(f, zero, &row, &barrier, &seq);
+	if (rc == 0 && barrier)
+		rc = meta_durable(f->c->m, seq);
+	if (rc == 0 && !f->opened && !zero)
+		rc = cache_attr_to_file(f, &row);
+	if (rc < 0)
+		return rc;
+	cache_follow_locked(f, &row);
+	f->fresh = true;
+	return 0;
+}
+
+int cache_dirty_locked(struct cache_file *f, bool zero)
+{
+	int rc = 0;
+
+	f->changes++;
+	if (f->opened && f->fresh && !f->damaged)
+		return 0;
+	if (atomic_load(&f->seal) == SEAL_HELD)
+		cache_break_seal_locked(f);
+	f->frozen++;
+	while (f->filling > 0 || f->settling)
+		pthread_cond_wait(&f->cond, &f->lock);
+	if (!f->opened || !f->fresh || f->damaged)
+		rc = cache_first_change(f, zero);
+	f->frozen--;
+	return rc;
+}
+
+/* ---- invariants ----------------------------------------------------- */
+
+void cache_check_locked(struct cache_file *f)
+{
+	const struct presence *p = &f->have;
+	uint64_t i, n = 0;
+
+	assert(f->state < META_STATES);
+	assert(!f->opened || f->state == META_DIRTY);
+	assert(atomic_load(&f->seal) != SEAL_HELD ||
+	       (f->writers == 0 && !f->opened && !f->damaged));
+	assert(!p->bits || cache_incomplete_locked(f));
+	assert(f->ffd < 0 || f->filling > 0 || cache_incomplete_locked(f));
+	if (!p->bits)
+		return;
+	assert(p->frames == (f->size + META_FRAME_SIZE - 1) / META_FRAME_SIZE);
+	for (i = 0; i < p->frames; i++)
+		n += p->bits[i / 8] >> (i % 8) & 1;
+	assert(n == p->present);
+}
+
+void cache_check(struct cache_file *f)
+{
+	LOCK_SCOPE(&f->lock);
+	cache_check_locked(f);
+}

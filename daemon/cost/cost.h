@@ -29,7 +29,14 @@ struct cost_ledger;
 /*
  * Starts the job "ledger": each second adds what is new in the counters, and
  * bytes stored x time, to the rows of the UTC day.
+ *
+ * Time is the boot clock's, so that a wall clock that is set invents no
+ * byte-hours; the wall clock only says which day they belong to. The bucket
+ * is billed while this process is away too: a gap within one boot is counted
+ * by the boot clock, one across a boot by the wall clock and at most
+ * COST_GAP_MAX_SECONDS of it.
  */
+#define COST_GAP_MAX_SECONDS (7 * 86400)
 int cost_ledger_start(struct meta *m, cost_read_fn read, void *arg,
 		      struct cost_ledger **out);
 /* Writes what is new now; for reports and before the end. */
@@ -55,6 +62,8 @@ struct cost_row {
 	char tier[64], storage_class[32];
 	uint64_t byte_hours;
 	uint64_t average_bytes; /* over the elapsed part of the period */
+	uint64_t current_bytes; /* stored now, condemned packs included */
+	uint64_t objects;	/* the same */
 	uint64_t puts, gets, heads, lists, deletes;
 	uint64_t in_bytes, out_bytes;
 	struct price_charges charges;
@@ -73,7 +82,11 @@ struct cost_report {
 	money_t projected, per_month;
 };
 
-/* Prices the ledger of [from, to) days as of now_ns (wall). */
+/*
+ * Prices the ledger of [from, to) days as of now_ns (wall). One row per tier
+ * and class, in the order of o->tiers, then what the ledger has beyond them.
+ * -ENOENT with err when an exchange rate is missing.
+ */
 int cost_report(struct meta *m, const struct cost_opts *o, int32_t from,
 		int32_t to, int64_t now_ns, struct cost_report *out,
 		struct err *err);

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every figure here was computed by hand. */
+#include "tests/unit/cost/util.h"
+
+#include "base/units.h"
+
+static struct price_class classes[] = {
+	{ .name = "STANDARD",
+	  .storage_gb_month = { true, true, 240000000 }, /* $0.024 */
+	  .put_1000 = { true, true, 53000000 },		 /* $0.0053 */
+	  .get_1000 = { true, false, 4200000 },
+	  .retrieval_gb = { true, true, 0 } }, /* $0.00042 */
+	{ .name = "GLACIER_IR",
+	  .storage_gb_month = { true, false, 50000000 }, /* $0.005 */
+	  .put_1000 = { true, false, 200000000 },
+	  .get_1000 = { true, false, 100000000 },
+	  .retrieval_gb = { true, true, 300000000 } }, /* $0.03 */
+};
+static const struct price_table aws = { .name = "aws",
+					.currency = "USD",
+					.classes = classes,
+					.n_classes = 2,
+					.egress_gb = { true, true,
+						       900000000 } };
+static struct price_rate rates[] = { { "USD", 7900000000LL } };
+static const struct price_exchange pounds = { .currency = "GBP",
+					      .rates = rates,
+					      .n_rates = 1 };
+static const struct cost_tier tiers[] = { { "near", "", &aws } };
+static const struct cost_opts opts = { tiers, 1, &pounds };
+
+static int32_t day(const char *s)
+{
+	int32_t d = -1;
+
+	assert_int_equal(units_parse_date(s, &d), 0);
+	return d;
+}
+
+static int64_t at(const char *date, int hour)
+{
+	return ((int64_t)day(date) * 86400 + hour * 3600) * NSEC_PER_SEC;
+}
+
+static void assert_money(money_t got, const char *want)
+{
+	char text[MONEY_SIZE];
+
+	assert_string_equal(money_exact(got, text), want);
+}
+
+static void add(struct fixture *f, const char *date, const char *cls,
+		const char *cause, uint64_t hours, uint64_t puts, uint64_t gets,
+		uint64_t in_bytes)
+{
+	struct meta_ledger r = { .day = day(date),
+				 .tier = "near",
+				 .byte_hours = hours,
+				 .puts = puts,
+				 .gets = gets,
+				 .in_bytes = in_bytes };
+
+	strcpy(r.storage_class, cls);
+	strcpy(r.cause, cause);
+	fixture_add(f, &r);
+}
+
+static void test_a_month_by_hand(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP(cost_report_done) struct cost_report r = { 0 };
+	const struct cost_row *row;
+
+	/* 10 GiB for 10 of 30 days, 500 PUTs, 1000 GETs of 2 GiB */
+	fixture_store(f, 10 * GIB);
+	add(f, "2026-11-01", "STANDARD", "", 10 * GIB * 120, 0, 0, 0);
+	add(f, "2026-11-10", "STANDARD", "", 10 * GIB * 120, 0, 0, 0);
+	add(f, "2026-11-05", "STANDARD", "protect", 0, 500, 0, 0);
+	add(f, "2026-11-06", "STANDARD", "read", 0, 0, 1000, 2 * GIB);
+	/* not of this month */
+	add(f, "2026-10-31", "STANDARD", "", 999 * GIB, 9, 9, 9);
+	add(f, "2026-12-01", "STANDARD", "", 999 * GIB, 9, 9, 9);
+
+	assert_int_equal(cost_report(f->meta, &opts, day("2026-11-01"),
+				     day("2026-12-01"), at("2026-11-11", 0), &r,
+				     NULL),
+			 0);
+	assert_int_equal(r.n_rows, 1);
+	assert_int_equal(r.elapsed_seconds, 10 * 86400);
+	row = &r.rows[0];
+	assert_true(row->average_bytes == 10 * GIB);
+	assert_true(row->current_bytes == 10 * GIB);
+	assert_true(row->byte_hours == 10 * GIB * 240);
+	assert_int_equal(row->puts, 500);
+	assert_int_equal(row->gets, 1000);
+	/* 10 x 240 / 730 x 0.024 x 0.79 */
+	assert_money(row->charges.storage, "0.0623342466");
+	/* (0.5 x 0.0053 + 1 x 0.00042) x 0.79 */
+	assert_money(row->charges.requests, "0.0024253000");
+	/* 2 x 0.09 x 0.79 */
+	assert_money(row->charges.transfer, "0.1422000000");
+	assert_money(row->charges.total, "0.2069595466");
+	/* storage for 720 h, the rest threefold: 0.187002740 + 0.4338759 */
+	assert_true(row->projected >= 6208786300LL - 10 &&
+		    row->projected <= 6208786400LL + 10);
+	/* 10 x 0.024 x 0.79 */
+	assert_money(row->per_month, "0.1896000000");
+	assert_money(r.totals.total, "0.2069595466");
+	assert_int_equal(r.n_unconfirmed, 1);
+	assert_string_equal(r.unconfirmed[0], "aws: STANDARD requests");
+}
+
+static void test_month_rollover(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP(cost_report_done) struct cost_report nov = { 0 }, dec = { 0 };
+
+	add(f, "2026-11-30", "STANDARD", "", 730 * GIB, 0, 0, 0);
+	add(f, "2026-12-01", "STANDARD", "", 2 * 730 * GIB, 0, 0, 0);
+	assert_int_equal(cost_report(f->meta, &opts, day("2026-11-01"),
+				     day("2026-12-01"), at("2026-12-02", 0),
+				     &nov, NULL),
+			 0);
+	assert_int_equal(cost_report(f->meta, &opts, day("2026-12-01"),
+				     day("2027-01-01"), at("2026-12-02", 0),
+				     &dec, NULL),
+			 0);
+	assert_money(nov.totals.total, "0.0189600000");
+	assert_money(nov.projected, "0.0189600000"); /* it is over */
+	assert_money(dec.totals.total, "0.0379200000");
+	assert_int_equal(nov.elapsed_seconds, 30 * 86400);
+	assert_int_equal(dec.elapsed_seconds, 86400);
+}
+
+static void test_rows_add_up(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP(cost_report_done) struct cost_report r = { 0 };
+
+	add(f, "2026-11-02", "STANDARD", "", 77777777, 13, 7, 3);
+	add(f, "2026-11-02", "GLACIER_IR", "", 33333333, 1, 3, 1 << 20);
+	add(f, "2026-11-02", "DEEP_ARCHIVE", "", 1, 0, 0, 0);
+	assert_int_equal(cost_report(f->meta, &opts, day("2026-11-01"),
+				     day("2026-12-01"), at("2026-11-03", 0), &r,
+				     NULL),
+			 0);
+	assert_int_equal(r.n_rows, 3);
+	assert_string_equal(r.rows[0].storage_class, "STANDARD");
+	assert_true(r.rows[0].charges.total + r.rows[1].charges.total +
+			    r.rows[2].charges.total ==
+		    r.totals.total);
+	assert_true(r.rows[0].projected + r.rows[1].projected +
+			    r.rows[2].projected ==
+		    r.projected);
+	/* the class that the table lacks is said, and counts as nothing */
+	assert_string_equal(r.rows[1].storage_class, "DEEP_ARCHIVE");
+	assert_money(r.rows[1].charges.total, "0.0000000000");
+	assert_true(r.n_unconfirmed >= 3);
+}
+
+static void test_empty_and_future(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP(cost_report_done) struct cost_report r = { 0 }, later = { 0 };
+
+	assert_int_equal(cost_report(f->meta, &opts, day("2026-11-01"),
+				     day("2026-12-01"), at("2026-11-03", 0), &r,
+				     NULL),
+			 0);
+	assert_int_equal(r.n_rows, 1);
+	assert_money(r.totals.total, "0.0000000000");
+	assert_int_equal(r.n_unconfirmed, 0);
+	assert_int_equal(cost_report(f->meta, &opts, day("2027-11-01"),
+				     day("2027-12-01"), at("2026-11-03", 0),
+				     &later, NULL),
+			 0);
+	assert_int_equal(later.elapsed_seconds, 0);
+	assert_int_equal(later.rows[0].average_bytes, 0);
+}
+
+static void test_no_rate(void **state)
+{
+	static const struct price_exchange none = { .currency = "GBP" };
+	const struct cost_opts o = { tiers, 1, &none };
+	struct fixture *f = *state;
+	struct cost_report r;
+	struct err err = ERR_INIT;
+
+	add(f, "2026-11-02", "STANDARD", "", GIB, 0, 0, 0);
+	assert_int_equal(cost_report(f->meta, &o, day("2026-11-01"),
+				     day("2026-12-01"), at("2026-11-03", 0), &r,
+				     &err),
+			 -ENOENT);
+	assert_string_equal(err.msg, "there is no rate from USD to GBP");
+	assert_true(err.hint[0]);
+	assert_int_equal(cost_report(f->meta, &o, 5, 5, 0, &r, &err), -EINVAL);
+}
+
+static void test_no_table(void **state)
+{
+	static const struct cost_tier bare[] = { { "near", "", NULL } };
+	const struct cost_opts o = { bare, 1, &pounds };
+	struct fixture *f = *state;
+	CLEANUP(cost_report_done) struct cost_report r = { 0 };
+
+	add(f, "2026-11-02", "STANDARD", "", GIB, 0, 0, 0);
+	assert_int_equal(cost_report(f->meta, &o, day("2026-11-01"),
+				     day("2026-12-01"), at("2026-11-03", 0), &r,
+				     NULL),
+			 0);
+	assert_int_equal(r.n_unconfirmed, 1);
+	assert_string_equal(r.unconfirmed[0],
+			    "near: no price of STANDARD (no price table)");
+}
+
+#define TEST(fn) \
+	cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_a_month_by_hand), TEST(test_month_rollover),
+		TEST(test_rows_add_up),	    TEST(test_empty_and_future),
+		TEST(test_no_rate),	    TEST(test_no_table),
+	};
+
+	return RUN_TESTS(tests, NULL, NULL);
+}

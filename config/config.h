@@ -24,6 +24,11 @@
 
 #define CONFIG_DEFAULT_PATH "/etc/mersey/mersey.yaml"
 
+/* Where something stands, from 1; 0 = nowhere. */
+struct config_at {
+	unsigned line, column;
+};
+
 /* One finding; `errors[]` of `mersey config check`. */
 struct config_problem {
 	char *file;
@@ -41,9 +46,10 @@ void config_problems_done(struct config_problems *ps);
 /* "file:line:col: message" and the suggestion; appends to out. */
 int config_problem_format(const struct config_problem *p, struct buf *out);
 
-struct config_names { /* of users or groups, or numbers as text */
+struct config_names { /* users or groups (or numbers as text), or paths */
 	char **name;
 	size_t n;
+	struct config_at at;
 };
 
 struct config_role {
@@ -53,8 +59,8 @@ struct config_role {
 struct config_store {
 	char *name;
 	enum store_kind kind;
-	char *endpoint; /* dir: the directory (key `path`) */
-	char *region;
+	char *endpoint; /* dir: the directory (key `path`), absolute */
+	char *region;	/* s3 */
 	bool virtual_style;
 	char *ca_file;	    /* NULL */
 	char *prices;	    /* name of the price table, NULL */
@@ -62,13 +68,14 @@ struct config_store {
 };
 
 struct config_tier {
-	char *name, *bucket, *prefix; /* prefix ends with '/' */
+	char *name, *bucket, *prefix; /* prefix is "" or ends with '/' */
 	const struct config_store *store;
 };
 
 struct config_credential {
 	const struct config_store *store;
-	char *file;
+	char *file; /* absolute */
+	struct config_at at;
 };
 
 struct config_trust {
@@ -76,7 +83,7 @@ struct config_trust {
 	char *long_name; /* for reports; default = name */
 	char *user;
 	char *mount;
-	char *root_owner, *root_group; /* names or numbers */
+	char *root_owner, *root_group; /* names or numbers; default "0" */
 	unsigned root_mode;
 	char *key_file; /* absolute, or NULL when `credential` is used */
 	char *key_credential;
@@ -95,19 +102,23 @@ struct config_trust {
 	int64_t alarm_unprotected_ns;
 
 	unsigned line; /* where it stands */
+	struct config_at user_at, key_at, owner_at, group_at;
 };
 
 struct config {
-	char *path; /* of the file */
+	char *path; /* of the file, absolute */
+	unsigned version;
 	char *gateway_name, *state_dir, *mount_dir, *runtime_dir;
 	struct config_role ops, finance;
 	char *currency;
 	struct price_exchange exchange;
-	struct price_table *prices; /* tables read from the listed files */
+	struct config_names price_files; /* absolute */
+	struct price_table *prices;	 /* tables read from the listed files */
 	size_t n_prices;
 	struct config_store *stores;
 	size_t n_stores;
-	struct config_trust *trusts; /* in the order of the file */
+	struct config_trust defaults; /* what trusts start from; no name */
+	struct config_trust *trusts;  /* in the order of the file */
 	size_t n_trusts;
 };
 
@@ -123,13 +134,19 @@ int config_load(const char *path, struct config **out,
 int config_parse(const char *path, const char *text, size_t len,
 		 struct config **out, struct config_problems *problems,
 		 struct err *err);
+/* One price table, from text. 0 and *out (price_table_done), -EINVAL with
+ * problems, -ENOMEM. */
+int config_prices_parse(const char *path, const char *text, size_t len,
+			struct price_table *out,
+			struct config_problems *problems);
 void config_free(struct config *c);
 DEFINE_GUARD(struct config *, config_free);
 
 /*
- * Secret files exist and only their owner can read them; users exist;
- * accounts differ. Needs root for files of root. Adds to *problems;
- * -EINVAL when it added any.
+ * Secret files exist, are regular, belong to root or the caller and can be
+ * used by nobody else; no two are one file; users and groups exist; service
+ * accounts differ and are not root. Needs root for files of root. Adds to
+ * *problems; -EINVAL when it added any, -ENOMEM.
  */
 int config_check_secrets(const struct config *c,
 			 struct config_problems *problems);
@@ -140,13 +157,13 @@ const struct price_table *config_prices_find(const struct config *c,
 					     const char *name);
 const char *config_credential_file(const struct config_trust *t,
 				   const struct config_store *s);
-/* <state_dir>/<trust>; newly allocated. */
+/* <state_dir>/<trust>; newly allocated, NULL without memory. */
 char *config_state_dir(const struct config *c, const struct config_trust *t);
 /* <runtime_dir>/<trust>.sock; newly allocated. */
 char *config_socket(const struct config *c, const struct config_trust *t);
 
-/* The config in force, defaults filled in, as YAML; one trust or (NULL)
- * all. Appends. */
+/* The config in force, defaults filled in, as YAML that loads again; one
+ * trust (-ENOENT) with the stores it uses, or (NULL) all. Appends. */
 int config_show_yaml(const struct config *c, const char *trust,
 		     struct buf *out);
 /* The same as JSON text (one object), for --json. Appends. */
@@ -158,7 +175,7 @@ int config_schema(struct buf *out);
 /* The key list of mersey.yaml(5), as mdoc. Appends. */
 int config_schema_mdoc(struct buf *out);
 
-/* A user or group name or number. 0, or -ENOENT. */
+/* A user or group name or number. 0, -ENOENT or -errno. */
 int config_uid(const char *name, uid_t *uid);
 int config_gid(const char *name, gid_t *gid);
 

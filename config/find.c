@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Looking things up in a loaded config. */
+#include "config/config.h"
+
+#include <string.h>
+
+#include "base/io.h"
+
+const struct config_trust *config_trust_find(const struct config *c,
+					     const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < c->n_trusts; i++)
+		if (strcmp(c->trusts[i].name, name) == 0)
+			return &c->trusts[i];
+	return NULL;
+}
+
+const struct price_table *config_prices_find(const struct config *c,
+					     const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < c->n_prices; i++)
+		if (strcmp(c->prices[i].name, name) == 0)
+			return &c->prices[i];
+	return NULL;
+}
+
+const char *config_credential_file(const struct config_trust *t,
+				   const struct config_store *s)
+{
+	size_t i;
+
+	for (i = 0; i < t->n_credentials; i++)
+		if (t->credentials[i].store == s)
+			return t->credentials[i].file;
+	return NULL;
+}
+
+char *config_state_dir(const struct config *c, const struct config_trust *t)
+{
+	return io_path("%s/%s", c->state_dir, t->name);
+}
+
+char *config_socket(const struct config *c, const struct config_trust *t)
+{
+	return io_path("%s/%s.sock", c->runtime_dir, t->name);
+}

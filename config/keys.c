@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The keys of mersey.yaml. */
+#include "config/keys.h"
+
+#include "config/any.h"
+#include "config/config.h"
+#include "config/shape.h"
+
+#define SEC 1000000000LL
+#define DAY (86400 * SEC)
+
+/* ---- gateway ---------------------------------------------------------- */
+
+static const struct config_key role_keys[] = {
+	{ .name = "users",
+	  .type = CONFIG_ACCOUNTS,
+	  .help = "Users, by name or number.",
+	  CONFIG_FIELD(struct config_role, users) },
+	{ .name = "groups",
+	  .type = CONFIG_ACCOUNTS,
+	  .help = "Groups, by name or number.",
+	  CONFIG_FIELD(struct config_role, groups) },
+};
+
+static const struct config_section role_section = { CONFIG_ROWS(role_keys) };
+
+static const struct config_key operator_keys[] = {
+	{ .name = "ops",
+	  .type = CONFIG_SECTION,
+	  .help = "May use every verb but key, audit and destroy.",
+	  .section = &role_section,
+	  CONFIG_FIELD(struct config, ops) },
+	{ .name = "finance",
+	  .type = CONFIG_SECTION,
+	  .help = "May use status and cost only.",
+	  .section = &role_section,
+	  CONFIG_FIELD(struct config, finance) },
+	{ .name = "auditors", .part = 6 },
+};
+
+static const struct config_section operators_section = { CONFIG_ROWS(
+	operator_keys) };
+
+static const struct config_key gateway_keys[] = {
+	{ .name = "name",
+	  .type = CONFIG_TEXT,
+	  .computed = "the name of the host",
+	  .help = "Name of this gateway in reports, leases and audit.",
+	  .check = config_shape_words,
+	  CONFIG_FIELD(struct config, gateway_name) },
+	{ .name = "state_dir",
+	  .type = CONFIG_PATH,
+	  .def = "/var/lib/mersey",
+	  .help = "Holds one directory for each trust, with its database and "
+		  "its cache. It belongs to the trust's service account, mode "
+		  "0700.",
+	  CONFIG_FIELD(struct config, state_dir) },
+	{ .name = "mount_dir",
+	  .type = CONFIG_PATH,
+	  .def = "/srv/mersey",
+	  .help = "Where the trusts' filesystems are mounted unless they say "
+		  "otherwise.",
+	  CONFIG_FIELD(struct config, mount_dir) },
+	{ .name = "runtime_dir",
+	  .type = CONFIG_PATH,
+	  .def = "/run/mersey",
+	  .help = "Holds the control sockets.",
+	  CONFIG_FIELD(struct config, runtime_dir) },
+	{ .name = "operators",
+	  .type = CONFIG_SECTION,
+	  .help = "Who may use mersey(1) on every trust. Root always may.",
+	  .section = &operators_section },
+	{ .name = "accept_missing", .part = 6 },
+	{ .name = "alarm_command", .part = 4 },
+};
+
+static const struct config_section gateway_section = { CONFIG_ROWS(
+	gateway_keys) };
+
+/* ---- cost ------------------------------------------------------------- */
+
+static const struct config_key exchange_keys[] = {
+	{ .name = "as_of",
+	  .type = CONFIG_DATE,
+	  .required = true,
+	  .chars = true,
+	  .help = "Date of the rates.",
+	  CONFIG_FIELD(struct price_exchange, as_of) },
+	{ .name = "source",
+	  .type = CONFIG_TEXT,
+	  .required = true,
+	  .chars = true,
+	  .help = "Who published them.",
+	  .check = config_shape_words,
+	  CONFIG_FIELD(struct price_exchange, source) },
+};
+
+static const struct config_section exchange_section = {
+	CONFIG_ROWS(exchange_keys),
+	.any = &config_any_rate,
+};
+
+static const struct config_key cost_keys[] = {
+	{ .name = "prices",
+	  .type = CONFIG_PATHS,
+	  .help = "Files of price tables. Stores name the tables by their "
+		  "name, not by the file.",
+	  CONFIG_FIELD(struct config, price_files) },
+	{ .name = "currency",
+	  .type = CONFIG_TEXT,
+	  .def = "GBP",
+	  .help = "Currency of reports (ISO 4217).",
+	  .pattern = CONFIG_CURRENCY_PATTERN,
+	  .check = config_shape_currency,
+	  CONFIG_FIELD(struct config, currency) },
+	{ .name = "exchange",
+	  .type = CONFIG_SECTION,
+	  .help = "What one unit of another currency is worth in the currency "
+		  "of reports.",
+	  .section = &exchange_section,
+	  CONFIG_FIELD(struct config, exchange) },
+	{ .name = "vat", .part = 5 },
+};
+
+static const struct config_section cost_section = { CONFIG_ROWS(cost_keys) };
+
+/* ---- stores ----------------------------------------------------------- */
+
+/* In the order of enum store_kind. */
+static const char *const store_kinds[] = { "dir", "s3", NULL };
+static const char *const address_styles[] = { "path", "virtual", NULL };
+
+static const struct config_key store_keys[] = {
+	{ .name = "kind",
+	  .type = CONFIG_CHOICE,
+	  .required = true,
+	  .help = "A service that speaks S3 with Signature V4, or a directory "
+		  "(for trials, and for a mounted NAS).",
+	  .choices = store_kinds,
+	  CONFIG_FIELD(struct config_store, kind) },
+	{ .name = "endpoint",
+	  .type = CONFIG_TEXT,
+	  .required = true,
+	  .only = "s3",
+	  .help = "Address of the service: https://host[:port]. Plain http is "
+		  "allowed to this machine only.",
+	  .pattern = CONFIG_ENDPOINT_PATTERN,
+	  .check = config_shape_endpoint,
+	  CONFIG_FIELD(struct config_store, endpoint) },
+	{ .name = "path",
+	  .type = CONFIG_PATH,
+	  .required = true,
+	  .only = "dir",
+	  .help = "The directory. Each bucket is a directory in it.",
+	  CONFIG_FIELD(struct config_store, endpoint) },
+	{ .name = "region",
+	  .type = CONFIG_TEXT,
+	  .def = "us-east-1",
+	  .only = "s3",
+	  .help = "Region, as the service reports it; it goes into the "
+		  "signature of requests. The default is what services "
+		  "without regions expect.",
+	  .pattern = CONFIG_REGION_PATTERN,
+	  .check = config_shape_region,
+	  CONFIG_FIELD(struct config_store, region) },
+	{ .name = "address_style",
+	  .type = CONFIG_CHOICE,
+	  .def = "path",
+	  .only = "s3",
+	  .help = "Whether the bucket stands in the path or in front of the "
+		  "host's name.",
+	  .choices = address_styles,
+	  CONFIG_FIELD(struct config_store, virtual_style) },
+	{ .name = "ca_file",
+	  .type = CONFIG_PATH,
+	  .computed = "the system's",
+	  .only = "s3",
+	  .help = "Certificates (PEM) that vouch for the service.",
+	  CONFIG_FIELD(struct config_store, ca_file) },
+	{ .name = "prices",
+	  .type = CONFIG_TEXT,
+	  .computed = "none: reports flag what is stored there as unpriced",
+	  .help = "Price table, by the name in it.",
+	  .pattern = CONFIG_NAME_PATTERN,
+	  .check = config_shape_name,
+	  CONFIG_FIELD(struct config_store, prices) },
+	{ .name = "in_flight",
+	  .type = CONFIG_NUMBER,
+	  .def = "16",
+	  .help = "Requests at once, for each trust.",
+	  .min = 1,
+	  .max = 256,
+	  CONFIG_FIELD(struct config_store, in_flight) },
+	{ .name = "on_prem", .part = 6 },
+	{ .name = "allow_plain_http", .part = 4 },
+	{ .name = "timeout", .part = 4 },
+	{ .name = "accept_unverified_peer", .part = 4 },
+};
+
+static const struct config_section store_section = {
+	CONFIG_ROWS(store_keys),
+	.has_discriminator = true,
+	.size = sizeof(struct config_store),
+	.placeholder = "<store>",
+	.name_offset = offsetof(struct config_store, name),
+	.name_pattern = CONFIG_NAME_PATTERN,
+	.name_check = config_shape_name,
+};
+
+/* ---- defaults, and what a trust may say otherwise --------------------- */
+
+static const struct config_key cache_keys[] = {
+	{ .name = "size",
+	  .type = CONFIG_BYTES,
+	  .def = "1TiB",
+	  .help = "What the trust's files may take on the local disk.",
+	  .min = 1 << 20,
+	  CONFIG_FIELD(struct config_trust, cache_size) },
+	{ .name = "high",
+	  .type = CONFIG_PERCENT,
+	  .def = "90%",
+	  .help = "When the cache is this full, protected files are dropped, "
+		  "least valuable first.",
+	  .min = 1,
+	  .max = 100,
+	  CONFIG_FIELD(struct config_trust, cache_high) },
+	{ .name = "low",
+	  .type = CONFIG_PERCENT,
+	  .def = "80%",
+	  .help = "Until it is only this full. Must be below high.",
+	  .min = 0,
+	  .max = 99,
+	  CONFIG_FIELD(struct config_trust, cache_low) },
+	{ .name = "encrypt",
+	  .type = CONFIG_BOOL,
+	  .def = "false",
+	  .help = "Keep the state directory in an encrypted directory "
+		  "(fscrypt).",
+	  CONFIG_FIELD(struct config_trust, cache_encrypt) },
+	{ .name = "reserve", .part = 3 },
+};
+
+static const struct config_section cache_section = { CONFIG_ROWS(cache_keys) };
+
+static const struct config_key limit_keys[] = {
+	{ .name = "memory",
+	  .type = CONFIG_BYTES,
+	  .def = "512MiB",
+	  .help = "Memory of the worker.",
+	  .min = 16 << 20,
+	  CONFIG_FIELD(struct config_trust, limit_memory) },
+	{ .name = "threads",
+	  .type = CONFIG_NUMBER,
+	  .def = "32",
+	  .help = "Threads of the worker.",
+	  .min = 2,
+	  .max = 1024,
+	  CONFIG_FIELD(struct config_trust, limit_threads) },
+	{ .name = "descriptors",
+	  .type = CONFIG_NUMBER,
+	  .def = "8192",
+	  .help = "Files and sockets the worker may have open.",
+	  .min = 64,
+	  .max = 1048576,
+	  CONFIG_FIELD(struct config_trust, limit_descriptors) },
+};
+
+static const struct config_section limits_section = { CONFIG_ROWS(limit_keys) };
+
+static const struct config_key alarm_keys[] = {
+	{ .name = "unprotected_for",
+	  .type = CONFIG_DURATION,
+	  .def = "15m",
+	  .help = "The trust needs attention when a file has waited this long "
+		  "to be protected.",
+	  .min = SEC,
+	  CONFIG_FIELD(struct config_trust, alarm_unprotected_ns) },
+	{ .name = "cache_room_below", .part = 4 },
+	{ .name = "mass_change", .part = 7 },
+};
+
+static const struct config_section alarms_section = { CONFIG_ROWS(alarm_keys) };
+
+static const struct config_key defaults_keys[] = {
+	{ .name = "settle",
+	  .type = CONFIG_DURATION,
+	  .def = "60s",
+	  .help = "A file is protected this long after its last close.",
+	  .max = DAY,
+	  CONFIG_FIELD(struct config_trust, settle_ns) },
+	{ .name = "read_wait",
+	  .type = CONFIG_DURATION,
+	  .def = "20s",
+	  .help = "A read of bytes that are not cached waits this long for a "
+		  "store that is away. Then it fails with ETIMEDOUT.",
+	  .min = SEC / 10,
+	  .max = DAY / 24,
+	  CONFIG_FIELD(struct config_trust, read_wait_ns) },
+	{ .name = "cache",
+	  .type = CONFIG_SECTION,
+	  .help = "The local cache.",
+	  .section = &cache_section },
+	{ .name = "limits",
+	  .type = CONFIG_SECTION,
+	  .help = "What one worker may use.",
+	  .section = &limits_section },
+	{ .name = "delete_after",
+	  .type = CONFIG_DURATION,
+	  .def = "35d",
+	  .help = "Objects that nothing names any more are kept this long.",
+	  CONFIG_FIELD(struct config_trust, delete_after_ns) },
+	{ .name = "alarms",
+	  .type = CONFIG_SECTION,
+	  .help = "When a person is needed.",
+	  .section = &alarms_section },
+	{ .name = "durability", .part = 7 },
+	{ .name = "recall_wait", .part = 5 },
+	{ .name = "weight", .part = 6 },
+	{ .name = "backup", .part = 7 },
+	{ .name = "snapshots", .part = 7 },
+	{ .name = "audit", .part = 6 },
+	{ .name = "access", .part = 6 },
+};
+
+const struct config_section config_defaults = { CONFIG_ROWS(defaults_keys) };
+
+/* ---- trusts ----------------------------------------------------------- */
+
+static const struct config_key top_keys[] = {
+	{ .name = "owner",
+	  .type = CONFIG_ACCOUNT,
+	  .def = "0",
+	  .help = "User that owns the top directory.",
+	  .pattern = CONFIG_ACCOUNT_PATTERN,
+	  .check = config_shape_account,
+	  CONFIG_FIELD(struct config_trust, root_owner) },
+	{ .name = "group",
+	  .type = CONFIG_ACCOUNT,
+	  .def = "0",
+	  .help = "Its group.",
+	  .pattern = CONFIG_ACCOUNT_PATTERN,
+	  .check = config_shape_account,
+	  CONFIG_FIELD(struct config_trust, root_group) },
+	{ .name = "mode",
+	  .type = CONFIG_MODE,
+	  .def = "0700",
+	  .help = "Its mode.",
+	  .max = 07777,
+	  CONFIG_FIELD(struct config_trust, root_mode) },
+};
+
+static const struct config_section top_section = { CONFIG_ROWS(top_keys) };
+
+static const struct config_key secret_keys[] = {
+	{ .name = "file",
+	  .type = CONFIG_PATH,
+	  .help = "The file that holds it; only its owner may read it.",
+	  CONFIG_FIELD(struct config_trust, key_file) },
+	{ .name = "credential",
+	  .type = CONFIG_TEXT,
+	  .help = "The name of a credential that systemd hands over.",
+	  .pattern = CONFIG_CREDENTIAL_PATTERN,
+	  .check = config_shape_credential,
+	  CONFIG_FIELD(struct config_trust, key_credential) },
+	{ .name = "command", .part = 6 },
+	{ .name = "timeout", .part = 6 },
+};
+
+static const struct config_section secret_section = {
+	CONFIG_ROWS(secret_keys),
+	.exactly_one = true,
+};
+
+static const struct config_section credentials_section = {
+	.any = &config_any_credential,
+};
+
+static const struct config_key tier_keys[] = {
+	{ .name = "name",
+	  .type = CONFIG_TEXT,
+	  .required = true,
+	  .help = "What reports call the tier.",
+	  .pattern = CONFIG_NAME_PATTERN,
+	  .check = config_shape_name,
+	  CONFIG_FIELD(struct config_tier, name) },
+	{ .name = "store",
+	  .type = CONFIG_STORE,
+	  .required = true,
+	  .help = "One of stores.",
+	  .pattern = CONFIG_NAME_PATTERN,
+	  CONFIG_FIELD(struct config_tier, store) },
+	{ .name = "bucket",
+	  .type = CONFIG_TEXT,
+	  .required = true,
+	  .help = "The trust's bucket there.",
+	  .pattern = CONFIG_BUCKET_PATTERN,
+	  .check = config_shape_bucket,
+	  CONFIG_FIELD(struct config_tier, bucket) },
+	{ .name = "prefix",
+	  .type = CONFIG_TEXT,
+	  .computed = "mersey/<trust>/",
+	  .help = "What the names of the trust's objects begin with; ends "
+		  "with a slash.",
+	  .pattern = CONFIG_PREFIX_PATTERN,
+	  .check = config_shape_prefix,
+	  CONFIG_FIELD(struct config_tier, prefix) },
+	{ .name = "storage_class", .part = 5 },
+	{ .name = "object_size", .part = 5 },
+};
+
+static const struct config_section tier_section = {
+	CONFIG_ROWS(tier_keys),
+	.size = sizeof(struct config_tier),
+	.max_items = 1,
+	.placeholder = "<tier>",
+};
+
+static const struct config_key trust_keys[] = {
+	{ .name = "name",
+	  .type = CONFIG_TEXT,
+	  .computed = "the short name",
+	  .help = "The trust's name in reports.",
+	  .check = config_shape_words,
+	  CONFIG_FIELD(struct config_trust, long_name) },
+	{ .name = "user",
+	  .type = CONFIG_ACCOUNT,
+	  .required = true,
+	  .help = "Service account of the worker. Nobody logs in as it, no "
+		  "client uses it, no other trust has it.",
+	  .pattern = CONFIG_ACCOUNT_PATTERN,
+	  .check = config_shape_account,
+	  CONFIG_FIELD(struct config_trust, user) },
+	{ .name = "mount",
+	  .type = CONFIG_PATH,
+	  .computed = "<mount_dir>/<trust>",
+	  .help = "Where the trust's filesystem is mounted.",
+	  CONFIG_FIELD(struct config_trust, mount) },
+	{ .name = "root",
+	  .type = CONFIG_SECTION,
+	  .help = "The top directory, used when the trust is created.",
+	  .section = &top_section },
+	{ .name = "key",
+	  .type = CONFIG_SECTION,
+	  .required = true,
+	  .help = "The trust's root key: file or credential.",
+	  .section = &secret_section },
+	{ .name = "credentials",
+	  .type = CONFIG_SECTION,
+	  .help = "Credentials of each store of kind s3 that the trust's "
+		  "tiers use.",
+	  .section = &credentials_section },
+	{ .name = "tiers",
+	  .type = CONFIG_ITEMS,
+	  .required = true,
+	  .help = "Where the trust's data lies. This version takes exactly "
+		  "one tier.",
+	  .section = &tier_section,
+	  CONFIG_MANY(struct config_trust, tiers, n_tiers) },
+	{ .name = "policy", .part = 5 },
+	{ .name = "quota", .part = 2 },
+	{ .name = "bandwidth", .part = 4 },
+	{ .name = "exports", .part = 6 },
+	{ .name = "budget", .part = 5 },
+	{ .name = "retention", .part = 7 },
+	{ .name = "offshore_approval", .part = 6 },
+};
+
+static const struct config_section trust_section = {
+	CONFIG_ROWS(trust_keys),
+	.inherited = &config_defaults,
+	.size = sizeof(struct config_trust),
+	.placeholder = "<trust>",
+	.name_offset = offsetof(struct config_trust, name),
+	.name_pattern = CONFIG_TRUST_PATTERN,
+	.name_check = config_shape_trust,
+};
+
+/* ---- the file --------------------------------------------------------- */
+
+/* In the order of reading: tiers refer to stores, trusts start as copies of
+ * the defaults. */
+static const struct config_key root_keys[] = {
+	{ .name = "version",
+	  .type = CONFIG_NUMBER,
+	  .required = true,
+	  .help = "Version of this format: 1.",
+	  .min = 1,
+	  CONFIG_FIELD(struct config, version) },
+	{ .name = "gateway",
+	  .type = CONFIG_SECTION,
+	  .help = "This machine.",
+	  .section = &gateway_section },
+	{ .name = "cost",
+	  .type = CONFIG_SECTION,
+	  .help = "What cost reports count with.",
+	  .section = &cost_section },
+	{ .name = "stores",
+	  .type = CONFIG_NAMED,
+	  .required = true,
+	  .help = "Places that hold buckets, shared by trusts. No buckets and "
+		  "no secrets stand here.",
+	  .section = &store_section,
+	  CONFIG_MANY(struct config, stores, n_stores) },
+	{ .name = "defaults",
+	  .type = CONFIG_SECTION,
+	  .help = "What holds for each trust unless it says otherwise, key by "
+		  "key.",
+	  .section = &config_defaults,
+	  CONFIG_FIELD(struct config, defaults) },
+	{ .name = "trusts",
+	  .type = CONFIG_NAMED,
+	  .required = true,
+	  .help = "The trusts, by short name. It names the control socket, "
+		  "the state directory and the mount point.",
+	  .section = &trust_section,
+	  CONFIG_MANY(struct config, trusts, n_trusts) },
+	{ .name = "residency", .part = 6 },
+	{ .name = "policies", .part = 5 },
+	{ .name = "retention_schedules", .part = 7 },
+	{ .name = "include", .part = 6 },
+};
+
+const struct config_section config_root = { CONFIG_ROWS(root_keys) };

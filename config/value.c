@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/value.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/units.h"
+#include "config/config.h"
+#include "config/path.h"
+
+static int value_why(char why[CONFIG_WHY], const char *text)
+{
+	snprintf(why, CONFIG_WHY, "%s", text);
+	return -EINVAL;
+}
+
+/* Puts text into a char * (freeing the old) or a char array. */
+static int value_store_text(const struct config_key *k, const char *text,
+			    void *field, char why[CONFIG_WHY])
+{
+	char **p = field, *copy;
+
+	if (k->chars) {
+		if (strlen(text) >= k->size) {
+			snprintf(why, CONFIG_WHY,
+				 "must be at most %zu bytes long", k->size - 1);
+			return -EINVAL;
+		}
+		memcpy(field, text, strlen(text) + 1);
+		return 0;
+	}
+	copy = strdup(text);
+	if (!copy)
+		return -ENOMEM;
+	free(*p);
+	*p = copy;
+	return 0;
+}
+
+static int parse_text(const struct config_reader *r, const struct config_key *k,
+		      const char *text, void *field, char why[CONFIG_WHY])
+{
+	const char *wrong = k->check ? k->check(text) : NULL;
+
+	if (wrong)
+		return value_why(why, wrong);
+	return value_store_text(k, text, field, why);
+}
+
+static int format_text(const struct config_key *k, const void *field,
+		       struct buf *out)
+{
+	const char *s = k->chars ? field : *(char *const *)field;
+
+	return buf_add(out, s, strlen(s));
+}
+
+static int parse_path(const struct config_reader *r, const struct config_key *k,
+		      const char *text, void *field, char why[CONFIG_WHY])
+{
+	CLEANUP_FREE char *path = NULL;
+	char **p = field;
+
+	if (!*text)
+		return value_why(why, "must not be empty");
+	path = config_path_join(r->dir, text);
+	if (!path)
+		return -ENOMEM;
+	if (strlen(path) >= PATH_MAX)
+		return value_why(why, "must be a shorter path");
+	free(*p);
+	*p = take(path);
+	return 0;
+}
+
+/* ---- numbers ---------------------------------------------------------- */
+
+/* The text of a value of the key's own type, for messages. */
+static void value_limit(const struct config_key *k, int64_t v,
+			char out[UNITS_SIZE])
+{
+	if (k->type == CONFIG_BYTES)
+		units_config_size((uint64_t)v, out);
+	else if (k->type == CONFIG_DURATION)
+		units_config_duration(v, out);
+	else
+		snprintf(out, UNITS_SIZE, "%" PRId64 "%s", v,
+			 k->type == CONFIG_PERCENT ? "%" : "");
+}
+
+static int value_range(const struct config_key *k, uint64_t v,
+		       char why[CONFIG_WHY])
+{
+	char lo[UNITS_SIZE], hi[UNITS_SIZE];
+
+	if (v >= (uint64_t)k->min && (!k->max || v <= (uint64_t)k->max))
+		return 0;
+	value_limit(k, k->min, lo);
+	value_limit(k, k->max, hi);
+	if (k->max)
+		snprintf(why, CONFIG_WHY, "must be from %s to %s", lo, hi);
+	else
+		snprintf(why, CONFIG_WHY, "must be %s or more", lo);
+	return -EINVAL;
+}
+
+/* What the parsers of base/units.h return, in words. */
+static int value_units(const struct config_key *k, int rc, uint64_t v,
+		       char why[CONFIG_WHY])
+{
+	if (rc == -ERANGE)
+		return value_why(why, "is out of range");
+	if (rc < 0) {
+		snprintf(why, CONFIG_WHY, "must be a %s",
+			 config_value_type(k->type)->name);
+		return -EINVAL;
+	}
+	return value_range(k, v, why);
+}
+
+static int parse_number(const struct config_reader *r,
+			const struct config_key *k, const char *text,
+			void *field, char why[CONFIG_WHY])
+{
+	unsigned long long v = 0;
+	int rc;
+
+	if (!*text || strspn(text, "0123456789") != strlen(text))
+		return value_why(why, "must be a number");
+	errno = 0;
+	v = strtoull(text, NULL, 10);
+	rc = value_units(k, errno || v > UINT_MAX ? -ERANGE : 0, v, why);
+	if (rc == 0)
+		*(unsigned *)field = (unsigned)v;
+	return rc;
+}
+
+static int format_number(const struct config_key *k, const void *field,
+			 struct buf *out)
+{
+	return buf_addf(out, "%u", *(const unsigned *)field);
+}
+
+static int parse_bytes(const struct config_reader *r,
+		       const struct config_key *k, const char *text,
+		       void *field, char why[CONFIG_WHY])
+{
+	uint64_t v = 0;
+	int rc = units_parse_size(text, &v);
+
+	rc = value_units(k, rc, v, why);
+	if (rc == 0)
+		*(uint64_t *)field = v;
+	return rc;
+}
+
+static int format_bytes(const struct config_key *k, const void *field,
+			struct buf *out)
+{
+	char text[UNITS_SIZE];
+
+	return buf_addf(out, "%s",
+			units_config_size(*(const uint64_t *)field, text));
+}
+
+static int parse_duration(const struct config_reader *r,
+			  const struct config_key *k, const char *text,
+			  void *field, char why[CONFIG_WHY])
+{
+	int64_t v = 0;
+	int rc = units_parse_duration(text, &v);
+
+	rc = value_units(k, rc, (uint64_t)v, why);
+	if (rc == 0)
+		*(int64_t *)field = v;
+	return rc;
+}
+
+static int format_duration(const struct config_key *k, const void *field,
+			   struct buf *out)
+{
+	char text[UNITS_SIZE];
+
+	return buf_addf(out, "%s",
+			units_config_duration(*(const int64_t *)field, text));
+}
+
+static int parse_percent(const struct config_reader *r,
+			 const struct config_key *k, const char *text,
+			 void *field, char why[CONFIG_WHY])
+{
+	unsigned v = 0;
+	int rc = units_parse_percent(text, &v);
+
+	rc = value_units(k, rc, v, why);
+	if (rc == 0)
+		*(unsigned *)field = v;
+	return rc;
+}
+
+static int format_percent(const struct config_key *k, const void *field,
+			  struct buf *out)
+{
+	return buf_addf(out, "%u%%", *(const unsigned *)field);
+}
+
+static int parse_mode(const struct config_reader *r, const struct config_key *k,
+		      const char *text, void *field, char why[CONFIG_WHY])
+{
+	unsigned v = 0;
+	int rc = units_parse_mode(text, &v);
+
+	rc = value_units(k, rc, v, why);
+	if (rc == 0)
+		*(unsigned *)field = v;
+	return rc;
+}
+
+static int format_mode(const struct config_key *k, const void *field,
+		       struct buf *out)
+{
+	return buf_addf(out, "%04o", *(const unsigned *)field);
+}
+
+/* ---- choices ---------------------------------------------------------- */
+
+static void value_store_index(const struct config_key *k, unsigned v,
+			      void *field)
+{
+	if (k->size == sizeof(bool))
+		*(bool *)field = v;
+	else
+		*(unsigned *)field = v;
+}
+
+static unsigned value_index(const struct config_key *k, const void *field)
+{
+	return k->size == sizeof(bool) ? *(const bool *)field
+				       : *(const unsigned *)field;
+}
+
+static int parse_bool(const struct config_reader *r, const struct config_key *k,
+		      const char *text, void *field, char why[CONFIG_WHY])
+{
+	bool yes = strcmp(text, "true") == 0;
+
+	if (!yes && strcmp(text, "false") != 0)
+		return value_why(why, "must be true or false");
+	*(bool *)field = yes;
+	return 0;
+}
+
+static int format_bool(const struct config_key *k, const void *field,
+		       struct buf *out)
+{
+	return buf_addf(out, "%s", *(const bool *)field ? "true" : "false");
+}
+
+static int parse_choice(const struct config_reader *r,
+			const struct config_key *k, const char *text,
+			void *field, char why[CONFIG_WHY])
+{
+	unsigned i;
+	int n;
+
+	for (i = 0; k->choices[i]; i++) {
+		if (strcmp(text, k->choices[i]) != 0)
+			continue;
+		value_store_index(k, i, field);
+		return 0;
+	}
+	n = snprintf(why, CONFIG_WHY, "must be one of");
+	for (i = 0; k->choices[i]; i++)
+		n += snprintf(why + n, (size_t)(CONFIG_WHY - n), "%s %s",
+			      i ? "," : "", k->choices[i]);
+	return -EINVAL;
+}
+
+static int format_choice(const struct config_key *k, const void *field,
+			 struct buf *out)
+{
+	return buf_addf(out, "%s", k->choices[value_index(k, field)]);
+}
+
+const char *config_discriminator(const struct config_section *s,
+				 const void *base)
+{
+	const struct config_key *k = &s->keys[0];
+
+	return k->choices[value_index(k, (const char *)base + k->offset)];
+}
+
+/* ---- money, dates, references ----------------------------------------- */
+
+static int parse_money(const struct config_reader *r,
+		       const struct config_key *k, const char *text,
+		       void *field, char why[CONFIG_WHY])
+{
+	money_t v;
+	int rc = money_parse(text, &v);
+
+	if (rc == -ERANGE)
+		return value_why(why, "must have at most 10 places and fit");
+	if (rc < 0)
+		return value_why(why, "must be an exact decimal");
+	if (v < 0)
+		return value_why(why, "must not be negative");
+	*(money_t *)field = v;
+	return 0;
+}
+
+/* Without zeros at the end: "0.79". */
+static int format_money(const struct config_key *k, const void *field,
+			struct buf *out)
+{
+	char text[MONEY_SIZE];
+	size_t n;
+
+	money_exact(*(const money_t *)field, text);
+	n = strlen(text);
+	while (text[n - 1] == '0')
+		n--;
+	n -= text[n - 1] == '.';
+	return buf_add(out, text, n);
+}
+
+static int parse_date(const struct config_reader *r, const struct config_key *k,
+		      const char *text, void *field, char why[CONFIG_WHY])
+{
+	int32_t days;
+
+	if (units_parse_date(text, &days) < 0)
+		return value_why(why, "must be a date that exists");
+	return value_store_text(k, text, field, why);
+}
+
+static int parse_store(const struct config_reader *r,
+		       const struct config_key *k, const char *text,
+		       void *field, char why[CONFIG_WHY])
+{
+	size_t i;
+
+	for (i = 0; i < r->config->n_stores; i++) {
+		const struct config_store *s = &r->config->stores[i];
+
+		if (!s->name || strcmp(s->name, text) != 0)
+			continue;
+		*(const struct config_store **)field = s;
+		return 0;
+	}
+	return value_why(why, "must be one of 'stores'");
+}
+
+static int format_store(const struct config_key *k, const void *field,
+			struct buf *out)
+{
+	const struct config_store *s = *(struct config_store *const *)field;
+
+	return buf_addf(out, "%s", s->name);
+}
+
+/* ---- the types -------------------------------------------------------- */
+
+static const struct config_value_type types[] = {
+	[CONFIG_TEXT] = { .name = "text",
+			  .want = "write text",
+			  .style = EMIT_AUTO,
+			  .json = "string",
+			  .parse = parse_text,
+			  .format = format_text },
+	[CONFIG_PATH] = { .name = "path",
+			  .want = "write a path; a relative one is seen from "
+				  "the directory of this file",
+			  .style = EMIT_AUTO,
+			  .json = "string",
+			  .parse = parse_path,
+			  .format = format_text },
+	[CONFIG_ACCOUNT] = { .name = "account",
+			     .want = "write the name of a user or group, or "
+				     "its number",
+			     .style = EMIT_AUTO,
+			     .json = "string integer",
+			     .parse = parse_text,
+			     .format = format_text },
+	[CONFIG_NUMBER] = { .name = "number",
+			    .want = "write a whole number, without quotes",
+			    .quoting = CONFIG_NO_QUOTES,
+			    .style = EMIT_LITERAL,
+			    .json = "integer",
+			    .parse = parse_number,
+			    .format = format_number },
+	[CONFIG_BYTES] = { .name = "size",
+			   .want = "write a size such as 500GiB, 16MiB or 50GB",
+			   .style = EMIT_PLAIN,
+			   .json = "string integer",
+			   .parse = parse_bytes,
+			   .format = format_bytes },
+	[CONFIG_DURATION] = { .name = "duration",
+			      .want = "write a number with its unit, such as "
+				      "30s, 15m, 12h, 90d or 2y",
+			      .style = EMIT_PLAIN,
+			      .json = "string",
+			      .parse = parse_duration,
+			      .format = format_duration },
+	[CONFIG_PERCENT] = { .name = "share",
+			     .want = "write a share such as 85%",
+			     .style = EMIT_PLAIN,
+			     .json = "string",
+			     .parse = parse_percent,
+			     .format = format_percent },
+	[CONFIG_BOOL] = { .name = "switch",
+			  .want = "write true or false, without quotes",
+			  .quoting = CONFIG_NO_QUOTES,
+			  .style = EMIT_LITERAL,
+			  .json = "boolean",
+			  .parse = parse_bool,
+			  .format = format_bool },
+	[CONFIG_CHOICE] = { .name = "choice",
+			    .want = "write one of the words",
+			    .style = EMIT_AUTO,
+			    .json = "string",
+			    .parse = parse_choice,
+			    .format = format_choice },
+	[CONFIG_MODE] = { .name = "mode",
+			  .want = "write an octal mode in quotes, such as "
+				  "\"0770\"",
+			  .quoting = CONFIG_QUOTES,
+			  .style = EMIT_QUOTED,
+			  .json = "string",
+			  .parse = parse_mode,
+			  .format = format_mode },
+	[CONFIG_MONEY] = { .name = "decimal",
+			   .want = "write an exact decimal in quotes, such as "
+				   "\"0.79\"",
+			   .quoting = CONFIG_QUOTES,
+			   .style = EMIT_QUOTED,
+			   .json = "string",
+			   .parse = parse_money,
+			   .format = format_money },
+	[CONFIG_DATE] = { .name = "date",
+			  .want = "write a date such as 2027-03-31",
+			  .style = EMIT_PLAIN,
+			  .json = "string",
+			  .parse = parse_date,
+			  .format = format_text },
+	[CONFIG_STORE] = { .name = "store",
+			   .want = "write the name of one of 'stores'",
+			   .style = EMIT_AUTO,
+			   .json = "string",
+			   .parse = parse_store,
+			   .format = format_store },
+};
+
+const struct config_value_type *config_value_type(enum config_type t)
+{
+	if (t == CONFIG_PATHS)
+		t = CONFIG_PATH;
+	else if (t == CONFIG_ACCOUNTS)
+		t = CONFIG_ACCOUNT;
+	return &types[t];
+}
+
+bool config_value_is_set(const struct config_key *k, const void *field)
+{
+	if (k->chars)
+		return *(const char *)field != '\0';
+	switch (k->type) {
+	case CONFIG_TEXT:
+	case CONFIG_PATH:
+	case CONFIG_ACCOUNT:
+	case CONFIG_STORE:
+		return *(void *const *)field != NULL;
+	default:
+		return true;
+	}
+}
+
+const char *config_type_name(const struct config_key *k)
+{
+	switch (k->type) {
+	case CONFIG_PATHS:
+		return "list of paths";
+	case CONFIG_ACCOUNTS:
+		return "list of accounts";
+	case CONFIG_SECTION:
+	case CONFIG_NAMED:
+		return "map";
+	case CONFIG_ITEMS:
+		return "list of maps";
+	default:
+		return types[k->type].name;
+	}
+}

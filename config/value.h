@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The types of scalar values: text to field, field to text, and in words. */
+#ifndef MERSEY_CONFIG_VALUE_H
+#define MERSEY_CONFIG_VALUE_H
+
+#include "base/buf.h"
+#include "config/emit.h"
+#include "config/keys.h"
+#include "config/read.h"
+
+#define CONFIG_WHY 200
+
+enum config_quoting { CONFIG_ANY_QUOTES, CONFIG_NO_QUOTES, CONFIG_QUOTES };
+
+struct config_value_type {
+	const char *name; /* "size", for people */
+	const char *want; /* "write …" */
+	enum config_quoting quoting;
+	enum emit_style style; /* in config show */
+	const char *json;      /* JSON Schema: the members of its type */
+	/* 0, -EINVAL with why ("must …"), -ENOMEM. `field` is untouched on
+	 * failure. */
+	int (*parse)(const struct config_reader *r, const struct config_key *k,
+		     const char *text, void *field, char why[CONFIG_WHY]);
+	/* Appends the text of a field that is set. 0, -ENOMEM. */
+	int (*format)(const struct config_key *k, const void *field,
+		      struct buf *out);
+};
+
+/* Of a scalar type, or of the members of a list. */
+const struct config_value_type *config_value_type(enum config_type t);
+/* Does a field of a scalar type hold anything? */
+bool config_value_is_set(const struct config_key *k, const void *field);
+/* "list of …" included. */
+const char *config_type_name(const struct config_key *k);
+
+#endif

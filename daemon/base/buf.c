@@ -78,6 +78,23 @@ int buf_addf(struct buf *b, const char *fmt, ...)
 	return 0;
 }
 
+int buf_add_json(struct buf *b, const char *s)
+{
+	int rc = buf_add(b, "\"", 1);
+
+	for (; rc == 0 && *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c == '"' || c == '\\')
+			rc = buf_addf(b, "\\%c", c);
+		else if (c < 0x20 || c == 0x7f)
+			rc = buf_addf(b, "\\u%04x", c);
+		else
+			rc = buf_add(b, s, 1);
+	}
+	return rc < 0 ? rc : buf_add(b, "\"", 1);
+}
+
 int buf_add_u8(struct buf *b, uint8_t v)
 {
 	return buf_add(b, &v, 1);

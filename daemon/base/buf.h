@@ -37,6 +37,9 @@ uint8_t *buf_grow(struct buf *b, size_t n);
 int buf_addf(struct buf *b, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Appends a JSON string, quotes included; `s` is UTF-8. 0 or -ENOMEM. */
+int buf_add_json(struct buf *b, const char *s);
+
 /* Appends little-endian integers.  0 or -ENOMEM. */
 int buf_add_u8(struct buf *b, uint8_t v);
 int buf_add_u16(struct buf *b, uint16_t v);

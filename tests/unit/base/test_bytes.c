@@ -102,12 +102,22 @@ static void test_err(void **state)
 	assert_string_equal(errno_name(-EBUSY), "EBUSY");
 }
 
+static void test_json(void **state)
+{
+	CLEANUP_BUF struct buf b = { 0 };
+
+	assert_int_equal(buf_add_json(&b, "a\"b\\c\n\x01\x7f \u00e9"), 0);
+	assert_string_equal(buf_str(&b),
+			    "\"a\\\"b\\\\c\\u000a\\u0001\\u007f \u00e9\"");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_reader_stops),
 		cmocka_unit_test(test_buf),
+		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_hex),
 		cmocka_unit_test(test_base64),
 		cmocka_unit_test(test_err),

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where a file's bytes are. A path that cannot be looked at is a problem of
+ * its own and hides no other.
+ */
+#include "ctl/verbs.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/hex.h"
+
+#define INFO_PAGE	 64
+#define INFO_EXTENTS_MAX 100000U /* of one file */
+
+struct info {
+	struct ctl_call *c;
+	struct meta_inode in;
+	struct buf path;
+	struct cache_file *f;  /* NULL: no regular file, or not to be had */
+	struct meta_pack pack; /* of the last extent looked at */
+	json_t *extents;
+	uint64_t cached_bytes;
+};
+
+static void info_done(struct info *i)
+{
+	cache_put(i->f);
+	buf_done(&i->path);
+	json_decref(i->extents);
+}
+
+static int info_find(struct info *i)
+{
+	META_TXN(t);
+	uint64_t ino;
+	int rc = meta_read(i->c->w->meta, &t);
+
+	if (rc == 0)
+		rc = meta_resolve(&t, i->path.len ? (char *)i->path.data : "",
+				  i->path.len, &ino);
+	if (rc == 0)
+		rc = meta_inode_get(&t, ino, &i->in);
+	return rc;
+}
+
+/* Bytes of [off, off + len) that are in the cache. */
+static uint64_t info_cached(struct info *i, uint64_t off, uint64_t len)
+{
+	uint64_t end = off + len, have = len, moff, mlen;
+
+	if (!i->f)
+		return 0;
+	while (off < end && cache_missing(i->f, off, end - off, &moff, &mlen)) {
+		uint64_t stop = MIN(moff + mlen, end);
+
+		if (stop <= moff) /* outside: nothing more is missing */
+			break;
+		have -= MIN(stop - moff, have);
+		off = stop;
+	}
+	return have;
+}
+
+/* ---- extents -------------------------------------------------------- */
+
+static int info_pack(struct info *i, uint64_t row)
+{
+	META_TXN(t);
+	int rc;
+
+	if (row == i->pack.row)
+		return 0;
+	rc = meta_read(i->c->w->meta, &t);
+	return rc < 0 ? rc : meta_pack_get(&t, row, &i->pack);
+}
+
+static int info_extent(struct info *i, const struct meta_extent *e)
+{
+	char id[2 * sizeof(i->pack.id) + 1];
+	uint64_t cached;
+	json_t *o;
+	int rc = info_pack(i, e->pack);
+
+	if (rc < 0)
+		return rc;
+	hex_encode(i->pack.id, sizeof(i->pack.id), id);
+	cached = info_cached(i, e->off, e->len);
+	o = json_pack("{s:o, s:o, s:s, s:s, s:b, s:o}", "offset",
+		      proto_count(e->off), "bytes", proto_count(e->len), "pack",
+		      id, "object", i->pack.object, "cached", cached == e->len,
+		      "cached_bytes", proto_count(cached));
+	return o && json_array_append_new(i->extents, o) == 0 ? 0 : -ENOMEM;
+}
+
+static int info_list(struct info *i, uint64_t off,
+		     struct meta_extent page[INFO_PAGE])
+{
+	META_TXN(t);
+	int rc = meta_read(i->c->w->meta, &t);
+
+	return rc < 0 ? rc
+		      : meta_extent_brief(&t, i->in.ino, off, page, INFO_PAGE);
+}
+
+/*
+ * One page from *off on; moves *off behind it. Extents, or -errno. The cache
+ * is asked outside the transaction: its locks come before meta's.
+ */
+static int info_page(struct info *i, uint64_t *off)
+{
+	struct meta_extent page[INFO_PAGE];
+	int n = info_list(i, *off, page), k, rc = 0;
+
+	for (k = 0; k < n; k++) {
+		if (rc == 0)
+			rc = info_extent(i, &page[k]);
+		*off = page[k].off + page[k].len;
+		meta_extent_done(&page[k]);
+	}
+	return rc < 0 ? rc : n;
+}
+
+static int info_extents(struct info *i)
+{
+	uint64_t off = 0;
+	int n;
+
+	do {
+		n = info_page(i, &off);
+		if (json_array_size(i->extents) > INFO_EXTENTS_MAX)
+			return fail(&i->c->err, -E2BIG, "more than %u extents",
+				    INFO_EXTENTS_MAX);
+	} while (n == INFO_PAGE);
+	return n < 0 ? n : 0;
+}
+
+/* ---- one file ------------------------------------------------------- */
+
+static json_t *info_json(struct info *i)
+{
+	bool stored = i->pack.row != 0;
+	const char *state = i->in.damaged ? "damaged"
+					  : meta_state_name(i->in.state);
+	json_t *o = proto_path(i->path.data, i->path.len);
+	CLEANUP_JSON json_t *more = json_pack(
+		"{s:o, s:o, s:s, s:o, s:o, s:o, s:n, s:O, s:o, s:n, s:n, s:n,"
+		" s:n, s:n, s:n, s:n}",
+		"inode", proto_count(i->in.ino), "size_bytes",
+		proto_count(i->f ? cache_size(i->f) : i->in.size), "state",
+		state, "tier", stored ? json_string(i->pack.tier) : json_null(),
+		"storage_class",
+		stored ? json_string(i->pack.storage_class[0]
+					     ? i->pack.storage_class
+					     : "STANDARD")
+		       : json_null(),
+		"protected_at", proto_time(i->in.protected_ns), "versions",
+		"extents", i->extents, "cached_bytes",
+		proto_count(i->cached_bytes), "study_uid", "patient_id",
+		"pinned_until", "hold", "quota_dir", "rule", "recall");
+
+	if (!o || !more || json_object_update(o, more) < 0) {
+		json_decref(o);
+		return NULL;
+	}
+	return o;
+}
+
+static int info_file(struct info *i, json_t *files)
+{
+	int rc = info_find(i);
+
+	i->extents = json_array();
+	if (!i->extents)
+		return -ENOMEM;
+	if (rc == 0 && S_ISREG(i->in.mode)) {
+		rc = cache_get(i->c->w->cache, i->in.ino, &i->f);
+		if (rc == 0)
+			rc = info_extents(i);
+		if (rc == 0)
+			i->cached_bytes = info_cached(i, 0, cache_size(i->f));
+	}
+	if (rc < 0)
+		return rc;
+	return json_array_append_new(files, info_json(i)) < 0 ? -ENOMEM : 0;
+}
+
+static int info_problem(struct info *i, int rc, json_t *problems)
+{
+	CLEANUP_JSON json_t *e = NULL;
+	json_t *o = proto_path(i->path.data, i->path.len);
+
+	if (!i->c->err.msg[0])
+		fail(&i->c->err, rc, "%m");
+	e = proto_error(NULL, rc, &i->c->err);
+	i->c->err = (struct err)ERR_INIT;
+	if (!o || !e || json_object_update(o, e) < 0) {
+		json_decref(o);
+		return -ENOMEM;
+	}
+	return json_array_append_new(problems, o) < 0 ? -ENOMEM : 0;
+}
+
+static int info_one(struct ctl_call *c, size_t at, json_t *files,
+		    json_t *problems)
+{
+	CLEANUP(info_done) struct info i = { .c = c };
+	int rc = ctl_path(c, at, &i.path);
+
+	if (rc < 0)
+		return rc;
+	rc = info_file(&i, files);
+	return rc == 0 || rc == -ENOMEM ? rc : info_problem(&i, rc, problems);
+}
+
+int ctl_verb_info(struct ctl_call *c, json_t *result)
+{
+	CLEANUP_JSON json_t *files = json_array();
+	CLEANUP_JSON json_t *problems = json_array();
+	size_t i, n = ctl_paths(c);
+	int rc = 0;
+
+	if (!files || !problems)
+		return -ENOMEM;
+	if (!n)
+		return fail(&c->err, -EINVAL, "no path was named");
+	for (i = 0; i < n && rc == 0; i++)
+		rc = ctl_gone(c) ? -EINTR : info_one(c, i, files, problems);
+	if (rc == 0)
+		rc = proto_set(result, "files", take(files));
+	if (rc == 0)
+		rc = proto_set(result, "problems", take(problems));
+	return rc;
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Health of one trust: `mersey status` shows it, as a line or in detail. */
+#include "ctl/verbs.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/units.h"
+
+#define STATUS_JOBS	32
+#define STATUS_RATE_MIN (60 * NSEC_PER_SEC)
+
+struct status {
+	const struct ctl_worker *w;
+	int64_t now; /* wall */
+	struct meta_totals t;
+	struct cache_usage u;
+	struct store_health health;
+	struct job_info job[STATUS_JOBS];
+	size_t jobs;
+	bool late; /* the oldest unprotected change is beyond the alarm */
+};
+
+static int status_read(struct ctl_call *c, struct status *s)
+{
+	META_TXN(t);
+	int rc = meta_read(c->w->meta, &t);
+
+	if (rc == 0)
+		rc = meta_totals(&t, &s->t);
+	if (rc < 0)
+		return fail(&c->err, rc, "cannot read the totals: %m");
+	meta_abort(&t);
+	s->w = c->w;
+	s->now = clock_wall_ns();
+	cache_usage(c->w->cache, &s->u);
+	store_health_read(c->w->health, &s->health);
+	s->jobs = move_jobs(c->w->move, s->job, STATUS_JOBS);
+	s->jobs = MIN(s->jobs, (size_t)STATUS_JOBS);
+	s->late = c->w->alarm_unprotected_ns && s->t.oldest_dirty_ns &&
+		  s->now - s->t.oldest_dirty_ns > c->w->alarm_unprotected_ns;
+	return 0;
+}
+
+static json_t *status_by_state(const struct status *s)
+{
+	json_t *o = json_object();
+	int i;
+
+	for (i = 0; o && i < META_STATES; i++) {
+		json_t *n = json_pack("{s:o, s:o}", "files",
+				      proto_count(s->t.by_state[i].files),
+				      "bytes",
+				      proto_count(s->t.by_state[i].bytes));
+
+		if (proto_set(o, meta_state_name((enum meta_state)i), n) < 0) {
+			json_decref(o);
+			return NULL;
+		}
+	}
+	return o;
+}
+
+static int64_t status_age(const struct status *s)
+{
+	return MAX(s->now - s->t.oldest_dirty_ns, (int64_t)0);
+}
+
+static json_t *status_unprotected(const struct status *s)
+{
+	int64_t oldest = s->t.oldest_dirty_ns;
+
+	return json_pack("{s:o, s:o, s:o, s:o}", "files",
+			 proto_count(s->t.dirty_files), "bytes",
+			 proto_count(s->t.dirty_bytes), "oldest_at",
+			 proto_time(oldest), "oldest_seconds",
+			 oldest ? json_integer(status_age(s) / NSEC_PER_SEC)
+				: json_null());
+}
+
+/*
+ * How long writes find room if unprotected data goes on growing as it did
+ * since the oldest of it: unknown while that is less than a minute.
+ */
+static json_t *status_room(const struct status *s)
+{
+	uint64_t held = s->t.dirty_bytes, room;
+	int64_t age = s->t.oldest_dirty_ns ? status_age(s) : 0;
+
+	if (age < STATUS_RATE_MIN || !held)
+		return json_null();
+	room = s->u.size > held ? s->u.size - held : 0;
+	room = MIN(room,
+		   s->u.disk_free + (s->u.used > held ? s->u.used - held : 0));
+	return proto_count((uint64_t)((unsigned __int128)room *
+				      (uint64_t)(age / NSEC_PER_SEC) / held));
+}
+
+/* ---- queues and stores ---------------------------------------------- */
+
+static json_t *status_queue(const struct status *s, const struct job_info *j)
+{
+	bool protect = strcmp(j->name, "protect") == 0;
+	uint64_t left = j->total_files > j->done_files
+				? j->total_files - j->done_files
+				: 0;
+	const char *reason = j->waiting_for[0] ? j->waiting_for : j->last_error;
+
+	return json_pack(
+		"{s:s, s:o, s:b, s:o, s:o}", "name", j->name, "waiting",
+		proto_count(protect ? s->t.dirty_files : left), "active",
+		j->state == JOB_RUNNING, "oldest_at",
+		protect ? proto_time(s->t.oldest_dirty_ns) : json_null(),
+		"reason", proto_text(reason));
+}
+
+static json_t *status_queues(const struct status *s)
+{
+	json_t *list = json_array();
+	size_t i;
+
+	for (i = 0; list && i < s->jobs; i++) {
+		const struct job_info *j = &s->job[i];
+
+		if (strcmp(j->name, "protect") != 0 && j->state == JOB_SLEEPING)
+			continue;
+		if (json_array_append_new(list, status_queue(s, j)) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+static json_t *status_stores(const struct status *s)
+{
+	const struct store_health *h = &s->health;
+	const char *state = h->down ? "down"
+			    : h->since_ns
+				    ? "up"
+				    : "unknown"; /* nothing was asked yet */
+
+	return json_pack("[{s:s, s:s, s:s, s:o, s:o}]", "tier", s->w->tier,
+			 "store", s->w->store_name, "state", state, "since",
+			 proto_time(h->since_ns), "error",
+			 h->down ? proto_text(h->detail) : json_null());
+}
+
+/* ---- the worker ----------------------------------------------------- */
+
+static json_t *status_rss(void)
+{
+	CLEANUP_BUF struct buf b = { 0 };
+	uint64_t pages;
+
+	if (io_read_file("/proc/self/statm", 4096, &b) < 0 || !buf_str(&b) ||
+	    sscanf((char *)b.data, "%*u %" SCNu64, &pages) != 1)
+		return json_null();
+	return proto_count(pages * (uint64_t)sysconf(_SC_PAGESIZE));
+}
+
+static json_t *status_worker(const struct status *s)
+{
+	int64_t up = (s->now - s->w->started_ns) / NSEC_PER_SEC;
+
+	return json_pack("{s:i, s:o, s:o, s:i, s:o, s:s}", "pid", getpid(),
+			 "uptime_seconds", json_integer(MAX(up, (int64_t)0)),
+			 "rss_bytes", status_rss(), "restarts",
+			 (int)s->w->restarts, "data_path",
+			 s->w->vfs ? json_string("splice") : json_null(),
+			 "version", s->w->version);
+}
+
+/* ---- what is wrong -------------------------------------------------- */
+
+static int status_problem(const struct status *s, json_t *list,
+			  const char *code, const char *hint, const char *fmt,
+			  ...) __attribute__((format(printf, 5, 6)));
+
+static int status_problem(const struct status *s, json_t *list,
+			  const char *code, const char *hint, const char *fmt,
+			  ...)
+{
+	char text[512];
+	va_list ap;
+	json_t *o;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	o = json_pack("{s:s, s:s, s:o, s:o}", "trust", s->w->trust, "code",
+		      code, "message", proto_text(text), "hint",
+		      proto_text(hint));
+	return o && json_array_append_new(list, o) == 0 ? 0 : -ENOMEM;
+}
+
+static int status_problems(const struct status *s, json_t *list)
+{
+	char age[UNITS_SIZE], n[UNITS_SIZE];
+	int rc = 0;
+
+	if (s->health.down)
+		rc = status_problem(
+			s, list, "store_down",
+			"check the network to it; work resumes by itself",
+			"store '%s' does not answer: %s", s->w->tier,
+			s->health.detail);
+	if (rc == 0 && s->late)
+		rc = status_problem(
+			s, list, "unprotected",
+			"see what protect waits for: mersey jobs",
+			"%s files exist only on this machine, the oldest for %s",
+			units_format_count(s->t.dirty_files, n),
+			units_format_duration(status_age(s), age));
+	if (rc == 0 && s->t.damaged)
+		rc = status_problem(s, list, "damaged",
+				    "the log of merseyd names them",
+				    "%s files are damaged",
+				    units_format_count(s->t.damaged, n));
+	return rc;
+}
+
+/* When the state began: the store's change, or when the alarm was due. */
+static int64_t status_since(const struct status *s)
+{
+	if (s->health.down)
+		return s->health.since_ns;
+	if (s->late)
+		return s->t.oldest_dirty_ns + s->w->alarm_unprotected_ns;
+	return s->w->started_ns;
+}
+
+static int status_fill(const struct status *s, json_t *problems, json_t *r)
+{
+	const char *state = json_array_size(problems) ? "degraded" : "online";
+	json_t *o = json_pack(
+		"{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
+		" s:o, s:o, s:o, s:{s:n, s:n}}",
+		"trust", s->w->trust, "name", s->w->long_name, "state", state,
+		"since", proto_time(status_since(s)), "files",
+		proto_count(s->t.files), "logical_bytes",
+		proto_count(s->t.logical_bytes), "cached_bytes",
+		proto_count(s->u.used), "cache_size_bytes",
+		proto_count(s->u.size), "by_state", status_by_state(s),
+		"damaged_files", proto_count(s->t.damaged), "unprotected",
+		status_unprotected(s), "cache_room_seconds", status_room(s),
+		"queues", status_queues(s), "stores", status_stores(s),
+		"worker", status_worker(s), "backup", "last_at", "lag_seconds");
+	int rc = o ? 0 : -ENOMEM;
+
+	if (rc == 0)
+		rc = json_object_update(r, o) < 0 ? -ENOMEM : 0;
+	json_decref(o);
+	return rc;
+}
+
+int ctl_verb_status(struct ctl_call *c, json_t *result)
+{
+	CLEANUP_FREE struct status *s = calloc(1, sizeof(*s));
+	CLEANUP_JSON json_t *problems = json_array();
+	int rc;
+
+	if (!s || !problems)
+		return -ENOMEM;
+	rc = status_read(c, s);
+	if (rc == 0)
+		rc = status_problems(s, problems);
+	if (rc == 0)
+		rc = status_fill(s, problems, result);
+	if (rc == 0)
+		rc = proto_set(result, "problems", take(problems));
+	return rc;
+}

@@ -49,7 +49,9 @@ static bool diag_behind(const struct config_diag *d,
 		return b_main;
 	if (strcmp(a->file, b->file) != 0)
 		return false;
-	return a->line != b->line ? a->line > b->line : a->column > b->column;
+	/* line 0, about the file as a whole, comes last */
+	return a->line != b->line ? a->line - 1 > b->line - 1
+				  : a->column > b->column;
 }
 
 /* Takes what p holds. */

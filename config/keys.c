@@ -15,10 +15,14 @@ static const struct config_key role_keys[] = {
 	{ .name = "users",
 	  .type = CONFIG_ACCOUNTS,
 	  .help = "Users, by name or number.",
+	  .pattern = CONFIG_ACCOUNT_PATTERN,
+	  .check = config_shape_account,
 	  CONFIG_FIELD(struct config_role, users) },
 	{ .name = "groups",
 	  .type = CONFIG_ACCOUNTS,
 	  .help = "Groups, by name or number.",
+	  .pattern = CONFIG_ACCOUNT_PATTERN,
+	  .check = config_shape_account,
 	  CONFIG_FIELD(struct config_role, groups) },
 };
 

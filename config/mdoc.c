@@ -2,12 +2,10 @@
 /* The tables of keys as the key list of mersey.yaml(5). */
 #include "config/config.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/units.h"
 #include "config/keys.h"
 #include "config/value.h"
 
@@ -41,30 +39,18 @@ static void mdoc_sentences(struct mdoc *m, const char *s)
 	}
 }
 
-static void mdoc_number(struct mdoc *m, const struct config_key *k, int64_t v)
-{
-	char text[UNITS_SIZE];
-
-	if (k->type == CONFIG_BYTES)
-		units_config_size((uint64_t)v, text);
-	else if (k->type == CONFIG_DURATION)
-		units_config_duration(v, text);
-	else
-		snprintf(text, sizeof(text), "%" PRId64, v);
-	mdoc_add(m, "%s", text);
-}
-
 static void mdoc_range(struct mdoc *m, const struct config_key *k)
 {
-	if (k->type == CONFIG_MODE || (!k->min && !k->max))
-		return;
-	mdoc_add(m, k->max ? "From " : "At least ");
-	mdoc_number(m, k, k->min);
-	if (k->max) {
-		mdoc_add(m, " to ");
-		mdoc_number(m, k, k->max);
-	}
-	mdoc_add(m, ".\n");
+	char lo[UNITS_SIZE], hi[UNITS_SIZE];
+
+	config_value_limit(k, k->min, lo);
+	config_value_limit(k, k->max, hi);
+	if (k->min && k->max)
+		mdoc_add(m, "From %s to %s.\n", lo, hi);
+	else if (k->max && k->type != CONFIG_MODE)
+		mdoc_add(m, "At most %s.\n", hi);
+	else if (k->min)
+		mdoc_add(m, "At least %s.\n", lo);
 }
 
 static void mdoc_choices(struct mdoc *m, const struct config_key *k)

@@ -62,6 +62,8 @@ static int node_path_add(const struct config_node *n, struct buf *out)
 	rc = node_path_add(n->parent, out);
 	if (rc < 0)
 		return rc;
+	if (!n->key && n->parent->kind == CONFIG_NODE_MAP)
+		return 0; /* a key itself */
 	if (!n->key)
 		return buf_addf(out, "[%zu]", n->index);
 	return buf_addf(out, "%s%s", out->len ? "." : "", n->key);
@@ -438,6 +440,7 @@ static struct config_node *build_stream(struct builder *b)
 int config_node_parse(const char *file, const char *text, size_t len,
 		      struct config_diag *d, struct config_node **out)
 {
+	bool bom = len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0;
 	struct builder b = {
 		.diag = d, .file = file, .text = text, .len = len
 	};
@@ -449,11 +452,15 @@ int config_node_parse(const char *file, const char *text, size_t len,
 				 "larger than %u bytes", CONFIG_TEXT_MAX);
 		return d->rc;
 	}
+	if (bom) {
+		b.text += 3;
+		b.len -= 3;
+	}
 	if (!yaml_parser_initialize(&b.parser))
 		return -ENOMEM;
 	yaml_parser_set_encoding(&b.parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&b.parser, (const unsigned char *)text,
-				     len);
+	yaml_parser_set_input_string(
+		&b.parser, (const unsigned char *)(b.text ?: ""), b.len);
 	root = build_stream(&b);
 	yaml_parser_delete(&b.parser);
 	free(b.key);

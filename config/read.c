@@ -33,27 +33,35 @@ static void read_suggest_value(struct config_reader *r,
 		config_suggest(r->diag, "%s", config_value_type(k->type)->want);
 }
 
+/* How messages call it: as the file does. */
+static const char *read_name_of(const struct config_key *k,
+				const struct config_node *n)
+{
+	return n->key ?: k->name;
+}
+
 /* Is it a scalar, with a value, quoted as its type wants? */
 static bool read_scalar_shape(struct config_reader *r,
 			      const struct config_key *k,
 			      const struct config_node *n)
 {
 	const struct config_value_type *t = config_value_type(k->type);
+	const char *name = read_name_of(k, n);
 
 	if (n->kind == CONFIG_NODE_BAD)
 		return false;
 	if (n->kind != CONFIG_NODE_SCALAR) {
-		config_report(r->diag, n, "'%s' must be a %s, not a %s",
-			      k->name, t->name,
+		config_report(r->diag, n,
+			      "'%s' must be one value (%s), not a %s", name,
+			      t->name,
 			      n->kind == CONFIG_NODE_MAP ? "map" : "list");
 	} else if (n->plain && (!*n->text || strcmp(n->text, "~") == 0 ||
 				strcmp(n->text, "null") == 0)) {
-		config_report(r->diag, n, "'%s' has no value", k->name);
+		config_report(r->diag, n, "'%s' has no value", name);
 	} else if (n->plain && t->quoting == CONFIG_QUOTES) {
-		config_report(r->diag, n, "'%s' must be in quotes", k->name);
+		config_report(r->diag, n, "'%s' must be in quotes", name);
 	} else if (!n->plain && t->quoting == CONFIG_NO_QUOTES) {
-		config_report(r->diag, n, "'%s' must be without quotes",
-			      k->name);
+		config_report(r->diag, n, "'%s' must be without quotes", name);
 	} else {
 		return true;
 	}
@@ -77,8 +85,8 @@ bool config_read_scalar(struct config_reader *r, const struct config_key *k,
 		read_no_memory(r);
 		return false;
 	}
-	config_report(r->diag, n, "'%s' %s, not '%.120s'", k->name, why,
-		      n->text);
+	config_report(r->diag, n, "'%s' %s, not '%.120s'", read_name_of(k, n),
+		      why, n->text);
 	read_suggest_value(r, k, n->text);
 	return false;
 }

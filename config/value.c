@@ -78,14 +78,15 @@ static int parse_path(const struct config_reader *r, const struct config_key *k,
 
 /* ---- numbers ---------------------------------------------------------- */
 
-/* The text of a value of the key's own type, for messages. */
-static void value_limit(const struct config_key *k, int64_t v,
+void config_value_limit(const struct config_key *k, int64_t v,
 			char out[UNITS_SIZE])
 {
 	if (k->type == CONFIG_BYTES)
 		units_config_size((uint64_t)v, out);
 	else if (k->type == CONFIG_DURATION)
 		units_config_duration(v, out);
+	else if (k->type == CONFIG_MODE)
+		snprintf(out, UNITS_SIZE, "%04o", (unsigned)v);
 	else
 		snprintf(out, UNITS_SIZE, "%" PRId64 "%s", v,
 			 k->type == CONFIG_PERCENT ? "%" : "");
@@ -98,12 +99,14 @@ static int value_range(const struct config_key *k, uint64_t v,
 
 	if (v >= (uint64_t)k->min && (!k->max || v <= (uint64_t)k->max))
 		return 0;
-	value_limit(k, k->min, lo);
-	value_limit(k, k->max, hi);
-	if (k->max)
+	config_value_limit(k, k->min, lo);
+	config_value_limit(k, k->max, hi);
+	if (k->min && k->max)
 		snprintf(why, CONFIG_WHY, "must be from %s to %s", lo, hi);
+	else if (k->max)
+		snprintf(why, CONFIG_WHY, "must be at most %s", hi);
 	else
-		snprintf(why, CONFIG_WHY, "must be %s or more", lo);
+		snprintf(why, CONFIG_WHY, "must be at least %s", lo);
 	return -EINVAL;
 }
 
@@ -111,9 +114,11 @@ static int value_range(const struct config_key *k, uint64_t v,
 static int value_units(const struct config_key *k, int rc, uint64_t v,
 		       char why[CONFIG_WHY])
 {
+	if (rc == -ERANGE && !k->max)
+		return value_why(why, "must be smaller");
 	if (rc == -ERANGE)
-		return value_why(why, "is out of range");
-	if (rc < 0) {
+		v = UINT64_MAX;
+	else if (rc < 0) {
 		snprintf(why, CONFIG_WHY, "must be a %s",
 			 config_value_type(k->type)->name);
 		return -EINVAL;

@@ -4,6 +4,7 @@
 #define MERSEY_CONFIG_VALUE_H
 
 #include "base/buf.h"
+#include "base/units.h"
 #include "config/emit.h"
 #include "config/keys.h"
 #include "config/read.h"
@@ -29,6 +30,9 @@ struct config_value_type {
 
 /* Of a scalar type, or of the members of a list. */
 const struct config_value_type *config_value_type(enum config_type t);
+/* A limit of a key (min, max), as the file would have it. */
+void config_value_limit(const struct config_key *k, int64_t v,
+			char out[UNITS_SIZE]);
 /* Does a field of a scalar type hold anything? */
 bool config_value_is_set(const struct config_key *k, const void *field);
 /* "list of …" included. */

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tables of options and verbs, and the command line. */
+#include "cli/cli.h"
+
+#include <string.h>
+
+const struct cli_option cli_options[OPT_COUNT] = {
+	[OPT_CONFIG] = { "config", "FILE",
+			 "the config (default: $MERSEY_CONFIG, else "
+			 "/etc/mersey/mersey.yaml)" },
+	[OPT_TRUST] = { "trust", "NAME", "only this trust; may be repeated" },
+	[OPT_JSON] = { "json", NULL, "print JSON (see mersey help json)" },
+	[OPT_QUIET] = { "quiet", NULL, "print nothing but errors" },
+	[OPT_PROGRESS] = { "progress", NULL,
+			   "with --json: progress on stderr, an object a line" },
+	[OPT_HELP] = { "help", NULL, "say how to use it" },
+	[OPT_VERSION] = { "version", NULL, "print the version" },
+	[OPT_DRY_RUN] = { "dry-run", NULL, "say what would be done" },
+	[OPT_YES] = { "yes", NULL, "ask nothing" },
+	[OPT_WATCH] = { "watch", NULL, "show it again every 2 s" },
+	[OPT_UNTIL] = { "until", "protected|local", "what to wait for" },
+	[OPT_ALL] = { "all", NULL, "all files" },
+	[OPT_MONTH] = { "month", "YYYY-MM", "that calendar month (UTC)" },
+	[OPT_FROM] = { "from", "YYYY-MM-DD", "first day (UTC)" },
+	[OPT_TO] = { "to", "YYYY-MM-DD", "last day (UTC)" },
+	[OPT_BY] = { "by", "tier", "what a row stands for" },
+	[OPT_FORMAT] = { "format", "table|csv|json", "how to print it" },
+	[OPT_OUT] = { "out", "PATH", "where to write" },
+	[OPT_KEY] = { "key", "FILE", "the trust's root key file" },
+	[OPT_KEYS] = { "keys", "DIR",
+		       "a copy of the objects below keys/ in the bucket" },
+	[OPT_FORCE] = { "force", NULL, "replace files that exist" },
+};
+
+const struct cli_verb cli_verbs[] = {
+	{ "status", "[TRUST...]", "Show health of all trusts, or one in detail",
+	  NULL, 0, 0, -1, verb_status_run, verb_status_show, true },
+	{ "info", "PATH...", "Show where a file's bytes are and why", NULL, 0,
+	  1, -1, verb_info_run, verb_info_show, false },
+	{ "jobs", "[--watch]",
+	  "List background work: what waits, since when, why", NULL,
+	  OPT_BIT(OPT_WATCH), 0, 0, verb_jobs_run, verb_jobs_show, false },
+	{ "doctor", "",
+	  "Check kernel, privileges, disk, clock, stores and sandbox", NULL, 0,
+	  0, 0, verb_doctor_run, verb_doctor_show, false },
+	{ "wait", "[--until protected|local] PATH...|--all",
+	  "Wait until files are safe in the bucket (or local)",
+	  "A directory stands for all files below it. What was unprotected when "
+	  "it began\ncounts; later changes do not.",
+	  OPT_BIT(OPT_UNTIL) | OPT_BIT(OPT_ALL), 0, -1, verb_wait_run,
+	  verb_wait_show, false },
+	{ "evict", "PATH...", "Drop local bytes of protected files",
+	  "A directory stands for all files below it. Files that are open or not "
+	  "protected\nyet are passed over and named. No data is lost: reading a "
+	  "file brings it back.",
+	  OPT_BIT(OPT_DRY_RUN) | OPT_BIT(OPT_YES), 1, -1, verb_evict_run,
+	  verb_evict_show, false },
+	{ "recall", "PATH...", "Bring bytes back",
+	  "A directory stands for all files below it.",
+	  OPT_BIT(OPT_DRY_RUN) | OPT_BIT(OPT_YES), 1, -1, verb_recall_run,
+	  verb_recall_show, false },
+	{ "config check", "[FILE]", "Check a config and list every error",
+	  "The files of secrets and the accounts it names: mersey doctor.", 0,
+	  0, 1, verb_config_check_run, verb_config_check_show, false },
+	{ "config show", "[TRUST]",
+	  "Print the config in force with defaults filled in, secrets as file "
+	  "names",
+	  NULL, 0, 0, 1, verb_config_show_run, verb_config_show_show, false },
+	{ "config schema", "",
+	  "Print all keys with type, unit, default and help (JSON Schema)",
+	  NULL, 0, 0, 0, verb_config_schema_run, verb_config_schema_show,
+	  false },
+	{ "trust add", "NAME",
+	  "Make a trust's service user, directories and key; check its buckets",
+	  "What exists already is left as it is. --out says where the recovery "
+	  "sheet goes.",
+	  OPT_BIT(OPT_DRY_RUN) | OPT_BIT(OPT_YES) | OPT_BIT(OPT_OUT), 1, 1,
+	  verb_trust_add_run, verb_trust_add_show, false },
+	{ "trust list", "", "List trusts", NULL, 0, 0, 0, verb_trust_list_run,
+	  verb_trust_list_show, false },
+	{ "cost report",
+	  "[--month M | --from D --to D] [--by tier] [--format table|csv|json]",
+	  "What each trust's data cost, and what it will cost by the end of the "
+	  "month",
+	  NULL,
+	  OPT_BIT(OPT_MONTH) | OPT_BIT(OPT_FROM) | OPT_BIT(OPT_TO) |
+		  OPT_BIT(OPT_BY) | OPT_BIT(OPT_FORMAT),
+	  0, 0, verb_cost_report_run, verb_cost_report_show, false },
+	{ "pack list", "FILE --key FILE --keys DIR",
+	  "List what one pack holds, offline, without any daemon", NULL,
+	  OPT_BIT(OPT_KEY) | OPT_BIT(OPT_KEYS), 1, 1, verb_pack_list_run,
+	  verb_pack_list_show, false },
+	{ "pack extract", "FILE --key FILE --keys DIR [--out DIR] [--force]",
+	  "Write the files of one pack, offline, without any daemon",
+	  "Below --out (default: here). A file that exists is left alone without "
+	  "--force.",
+	  OPT_BIT(OPT_KEY) | OPT_BIT(OPT_KEYS) | OPT_BIT(OPT_OUT) |
+		  OPT_BIT(OPT_FORCE),
+	  1, 1, verb_pack_extract_run, verb_pack_extract_show, false },
+	{ 0 },
+};
+
+/* ---- options -------------------------------------------------------- */
+
+/* The option that "name" or "name=value" names; OPT_COUNT when none does. */
+static enum cli_opt opt_find(const char *name, size_t len)
+{
+	int i;
+
+	for (i = 0; i < OPT_COUNT; i++)
+		if (strncmp(cli_options[i].name, name, len) == 0 &&
+		    cli_options[i].name[len] == '\0')
+			break;
+	return (enum cli_opt)i;
+}
+
+static int opt_set(struct cli *c, enum cli_opt o, const char *value)
+{
+	c->given |= OPT_BIT(o);
+	c->opt[o] = value;
+	if (o == OPT_JSON)
+		c->json = true;
+	if (o == OPT_QUIET)
+		c->quiet = true;
+	if (o != OPT_TRUST)
+		return 0;
+	if (c->trusts == CLI_TRUSTS_MAX)
+		return cli_usage(c, "more than %d times --trust",
+				 CLI_TRUSTS_MAX);
+	c->trust[c->trusts++] = value;
+	return 0;
+}
+
+/* Takes argv[*i], and the next one when it is the value. */
+static int opt_take(struct cli *c, int argc, char **argv, int *i)
+{
+	const char *name = argv[*i] + 2, *eq = strchr(name, '=');
+	size_t len = eq ? (size_t)(eq - name) : strlen(name);
+	enum cli_opt o = opt_find(name, len);
+	const char *value = eq ? eq + 1 : NULL;
+
+	if (o == OPT_COUNT)
+		return cli_usage(c, "there is no option '--%.*s'", (int)len,
+				 name);
+	if (!cli_options[o].arg && value)
+		return cli_usage(c, "--%s takes no value", cli_options[o].name);
+	if (cli_options[o].arg && !value) {
+		if (*i + 1 >= argc)
+			return cli_usage(c, "--%s needs a value: %s",
+					 cli_options[o].name,
+					 cli_options[o].arg);
+		value = argv[++*i];
+	}
+	return opt_set(c, o, value);
+}
+
+static int opt_short(struct cli *c, const char *s)
+{
+	if (strcmp(s, "-h") == 0)
+		return opt_set(c, OPT_HELP, NULL);
+	if (strcmp(s, "-q") == 0)
+		return opt_set(c, OPT_QUIET, NULL);
+	return cli_usage(c, "there is no option '%s'", s);
+}
+
+/* ---- verbs ---------------------------------------------------------- */
+
+/* Does `name` consist of the first arguments? How many it took, or 0. */
+static int verb_match(const char *name, char **arg, int args)
+{
+	const char *blank = strchr(name, ' ');
+	size_t len = blank ? (size_t)(blank - name) : strlen(name);
+
+	if (args < 1 || strncmp(name, arg[0], len) != 0 || arg[0][len])
+		return 0;
+	if (!blank)
+		return 1;
+	return args > 1 && strcmp(blank + 1, arg[1]) == 0 ? 2 : 0;
+}
+
+static int verb_unknown(struct cli *c)
+{
+	const struct cli_verb *v;
+	size_t len = strlen(c->arg[0]);
+
+	for (v = cli_verbs; v->name; v++)
+		if (strncmp(v->name, c->arg[0], len) == 0 &&
+		    v->name[len] == ' ')
+			return cli_usage(c, "'%s' needs a second word: %s",
+					 c->arg[0], v->name);
+	return cli_usage(c, "there is no verb '%s'", c->arg[0]);
+}
+
+static int verb_find(struct cli *c)
+{
+	const struct cli_verb *v;
+
+	for (v = cli_verbs; v->name; v++) {
+		int took = verb_match(v->name, c->arg, c->args);
+
+		if (!took)
+			continue;
+		c->verb = v;
+		c->arg += took;
+		c->args -= took;
+		return 0;
+	}
+	return verb_unknown(c);
+}
+
+static int verb_check(struct cli *c)
+{
+	unsigned bad = c->given & ~(OPTS_COMMON | c->verb->opts);
+	int i;
+
+	if (cli_has(c, OPT_HELP) || cli_has(c, OPT_VERSION))
+		return 0;
+	for (i = 0; i < OPT_COUNT; i++)
+		if (bad & OPT_BIT(i))
+			return cli_usage(c, "'%s' takes no --%s", c->verb->name,
+					 cli_options[i].name);
+	if (c->args < c->verb->min)
+		return cli_usage(c, "'%s' needs %s", c->verb->name,
+				 c->verb->args);
+	if (c->verb->max >= 0 && c->args > c->verb->max)
+		return cli_usage(c, "'%s': '%s' is one argument too many",
+				 c->verb->name, c->arg[c->verb->max]);
+	return 0;
+}
+
+int cli_parse(struct cli *c, int argc, char **argv)
+{
+	bool ended = false;
+	int i, rc = 0;
+
+	c->args = 0;
+	for (i = 1; i < argc && rc == 0; i++) {
+		if (ended || argv[i][0] != '-' || argv[i][1] == '\0')
+			c->arg[c->args++] = argv[i];
+		else if (strcmp(argv[i], "--") == 0)
+			ended = true;
+		else if (argv[i][1] == '-')
+			rc = opt_take(c, argc, argv, &i);
+		else
+			rc = opt_short(c, argv[i]);
+	}
+	if (rc < 0 || !c->args || strcmp(c->arg[0], "help") == 0)
+		return rc;
+	rc = verb_find(c);
+	return rc < 0 ? rc : verb_check(c);
+}

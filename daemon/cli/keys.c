@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The keys of each verb's JSON result: what `mersey help json` prints, and
+ * what the tests compare with real output. "[]" = of each element.
+ */
+#include "cli/cli.h"
+
+#include <string.h>
+
+#define S "text"
+#define N "number"
+#define B "boolean"
+#define T "time"
+#define O "object"
+#define L "list"
+#define M "money"
+
+const struct cli_key cli_keys[] = {
+	{ "status", "trusts", L, "one for each trust" },
+	{ "status", "trusts[].trust", S, "short name" },
+	{ "status", "trusts[].name", S, "long name" },
+	{ "status", "trusts[].state", S, "online, degraded, offline" },
+	{ "status", "trusts[].since", T, "when the state began" },
+	{ "status", "trusts[].files", N, "files, directories and all others" },
+	{ "status", "trusts[].logical_bytes", N, "sum of the files' sizes" },
+	{ "status", "trusts[].cached_bytes", N, "on the cache disk" },
+	{ "status", "trusts[].cache_size_bytes", N, "the trust's share of it" },
+	{ "status", "trusts[].by_state", O,
+	  "dirty, local, partial, remote, archived, recalling" },
+	{ "status", "trusts[].by_state.*.files", N, "files in that state" },
+	{ "status", "trusts[].by_state.*.bytes", N, "their sizes" },
+	{ "status", "trusts[].damaged_files", N, "known to be bad" },
+	{ "status", "trusts[].unprotected", O, "only on this machine" },
+	{ "status", "trusts[].unprotected.files", N, "" },
+	{ "status", "trusts[].unprotected.bytes", N, "" },
+	{ "status", "trusts[].unprotected.oldest_at", T, "oldest such change" },
+	{ "status", "trusts[].unprotected.oldest_seconds", N, "its age" },
+	{ "status", "trusts[].cache_room_seconds", N,
+	  "until writers are slowed, at the present rate" },
+	{ "status", "trusts[].queues", L, "work that waits" },
+	{ "status", "trusts[].queues[].name", S, "of the job" },
+	{ "status", "trusts[].queues[].waiting", N, "files" },
+	{ "status", "trusts[].queues[].active", B, "runs now" },
+	{ "status", "trusts[].queues[].oldest_at", T, "oldest that waits" },
+	{ "status", "trusts[].queues[].reason", S, "why it waits" },
+	{ "status", "trusts[].stores", L, "where the data is kept" },
+	{ "status", "trusts[].stores[].tier", S, "" },
+	{ "status", "trusts[].stores[].store", S, "name of the endpoint" },
+	{ "status", "trusts[].stores[].state", S, "up, down, unknown" },
+	{ "status", "trusts[].stores[].since", T, "" },
+	{ "status", "trusts[].stores[].error", S, "why it is down" },
+	{ "status", "trusts[].worker", O, "the process that serves it" },
+	{ "status", "trusts[].worker.pid", N, "" },
+	{ "status", "trusts[].worker.uptime_seconds", N, "" },
+	{ "status", "trusts[].worker.rss_bytes", N, "memory" },
+	{ "status", "trusts[].worker.restarts", N, "" },
+	{ "status", "trusts[].worker.data_path", S, "passthrough, splice" },
+	{ "status", "trusts[].worker.version", S, "" },
+	{ "status", "trusts[].backup", O, "of the metadata" },
+	{ "status", "trusts[].backup.last_at", T, "" },
+	{ "status", "trusts[].backup.lag_seconds", N, "" },
+
+	{ "info", "files", L, "one for each path" },
+	{ "info", "files[].path", S, "path_base64 beside it when not UTF-8" },
+	{ "info", "files[].inode", N, "" },
+	{ "info", "files[].size_bytes", N, "" },
+	{ "info", "files[].state", S,
+	  "dirty, local, partial, remote, archived, recalling, damaged" },
+	{ "info", "files[].tier", S, "" },
+	{ "info", "files[].storage_class", S, "" },
+	{ "info", "files[].protected_at", T, "" },
+	{ "info", "files[].versions", N, "" },
+	{ "info", "files[].cached_bytes", N, "of it on the cache disk" },
+	{ "info", "files[].extents", L, "where its bytes are in the store" },
+	{ "info", "files[].extents[].offset", N, "in the file" },
+	{ "info", "files[].extents[].bytes", N, "" },
+	{ "info", "files[].extents[].pack", S, "id" },
+	{ "info", "files[].extents[].object", S, "key in the bucket" },
+	{ "info", "files[].extents[].cached", B, "all of it is local" },
+	{ "info", "files[].extents[].cached_bytes", N, "" },
+	{ "info", "files[].study_uid", S, "" },
+	{ "info", "files[].patient_id", S, "" },
+	{ "info", "files[].pinned_until", T, "" },
+	{ "info", "files[].hold", S, "" },
+	{ "info", "files[].quota_dir", S, "" },
+	{ "info", "files[].rule", O, "" },
+	{ "info", "files[].recall", O, "" },
+
+	{ "jobs", "jobs", L, "all background jobs" },
+	{ "jobs", "jobs[].trust", S, "" },
+	{ "jobs", "jobs[].job", S, "name" },
+	{ "jobs", "jobs[].state", S,
+	  "running, waiting, sleeping, backing_off" },
+	{ "jobs", "jobs[].started_at", T, "current or last run" },
+	{ "jobs", "jobs[].done", O, "in it" },
+	{ "jobs", "jobs[].done.files", N, "" },
+	{ "jobs", "jobs[].done.bytes", N, "" },
+	{ "jobs", "jobs[].total", O, "files and bytes, when known" },
+	{ "jobs", "jobs[].total.files", N, "" },
+	{ "jobs", "jobs[].total.bytes", N, "" },
+	{ "jobs", "jobs[].rate_bytes_per_second", N, "" },
+	{ "jobs", "jobs[].waiting_for", S, "in words" },
+	{ "jobs", "jobs[].next_at", T, "next run" },
+	{ "jobs", "jobs[].last_error", S, "until a run succeeds" },
+
+	{ "doctor", "checks", L, "" },
+	{ "doctor", "checks[].check", S, "name" },
+	{ "doctor", "checks[].trust", S, "null: the whole machine" },
+	{ "doctor", "checks[].level", S, "ok, warn, fail" },
+	{ "doctor", "checks[].message", S, "" },
+	{ "doctor", "checks[].hint", S, "what to do" },
+
+	{ "wait", "files", N, "that were waited for" },
+	{ "wait", "bytes", N, "" },
+	{ "wait", "seconds", N, "" },
+
+	{ "evict", "files", N, "evicted" },
+	{ "evict", "bytes", N, "freed on the cache disk" },
+	{ "evict", "skipped", L, "at most 1000 for each trust" },
+	{ "evict", "skipped[].path", S, "" },
+	{ "evict", "skipped[].reason", S, "" },
+	{ "evict", "skipped_files", N, "all of them" },
+	{ "evict", "dry_run", B, "nothing was done" },
+
+	{ "recall", "files", N, "recalled" },
+	{ "recall", "bytes", N, "sum of their sizes" },
+	{ "recall", "skipped", L, "at most 1000 for each trust" },
+	{ "recall", "skipped[].path", S, "" },
+	{ "recall", "skipped[].reason", S, "" },
+	{ "recall", "skipped_files", N, "all of them" },
+	{ "recall", "dry_run", B, "nothing was done" },
+	{ "recall", "requests", N, "" },
+	{ "recall", "cost", M, "" },
+	{ "recall", "ready_at", T, "" },
+	{ "recall", "at_risk", L, "" },
+
+	{ "config check", "file", S, "that was checked" },
+	{ "config check", "errors", L, "" },
+	{ "config check", "errors[].file", S, "" },
+	{ "config check", "errors[].line", N, "" },
+	{ "config check", "errors[].column", N, "" },
+	{ "config check", "errors[].key", S, "" },
+	{ "config check", "errors[].message", S, "" },
+	{ "config check", "errors[].suggestion", S, "" },
+
+	{ "trust add", "trust", S, "" },
+	{ "trust add", "user", S, "service account" },
+	{ "trust add", "uid", N, "" },
+	{ "trust add", "state_dir", S, "" },
+	{ "trust add", "key_id", S, "public name of the root key" },
+	{ "trust add", "recovery_file", S, "the recovery sheet" },
+	{ "trust add", "stores", L, "" },
+	{ "trust add", "stores[].tier", S, "" },
+	{ "trust add", "stores[].capabilities", O, "what the store can do" },
+	{ "trust add", "stores[].capabilities.*", B, "" },
+	{ "trust add", "made", L, "what did not exist" },
+	{ "trust add", "dry_run", B, "nothing was done" },
+
+	{ "trust list", "trusts", L, "" },
+	{ "trust list", "trusts[].trust", S, "" },
+	{ "trust list", "trusts[].name", S, "" },
+	{ "trust list", "trusts[].state", S, "online, degraded, offline" },
+	{ "trust list", "trusts[].mount", S, "" },
+
+	{ "cost report", "period", O, "" },
+	{ "cost report", "period.from", S, "first day" },
+	{ "cost report", "period.to", S, "last day" },
+	{ "cost report", "period.elapsed_seconds", N, "" },
+	{ "cost report", "currency", S, "" },
+	{ "cost report", "prices", L, "tables that were used" },
+	{ "cost report", "prices[].table", S, "" },
+	{ "cost report", "prices[].as_of", S, "" },
+	{ "cost report", "prices[].source", S, "" },
+	{ "cost report", "prices[].unconfirmed", L, "figures that were used" },
+	{ "cost report", "exchange", O, "" },
+	{ "cost report", "exchange.currency", S, "" },
+	{ "cost report", "exchange.as_of", S, "" },
+	{ "cost report", "exchange.source", S, "" },
+	{ "cost report", "exchange.rates", O, "" },
+	{ "cost report", "exchange.rates.*", S, "for one of that currency" },
+	{ "cost report", "rows", L, "one for each trust, tier and class" },
+	{ "cost report", "rows[].trust", S, "" },
+	{ "cost report", "rows[].tier", S, "" },
+	{ "cost report", "rows[].storage_class", S, "" },
+	{ "cost report", "rows[].byte_hours", N, "" },
+	{ "cost report", "rows[].average_bytes", N, "" },
+	{ "cost report", "rows[].current_bytes", N, "stored now" },
+	{ "cost report", "rows[].objects", N, "stored now" },
+	{ "cost report", "rows[].requests", O, "" },
+	{ "cost report", "rows[].requests.puts", N, "" },
+	{ "cost report", "rows[].requests.gets", N, "" },
+	{ "cost report", "rows[].requests.heads", N, "" },
+	{ "cost report", "rows[].requests.lists", N, "" },
+	{ "cost report", "rows[].requests.deletes", N, "" },
+	{ "cost report", "rows[].in_bytes", N, "downloaded" },
+	{ "cost report", "rows[].out_bytes", N, "uploaded" },
+	{ "cost report", "rows[].charges", O, "" },
+	{ "cost report", "rows[].charges.storage", M, "" },
+	{ "cost report", "rows[].charges.requests", M, "" },
+	{ "cost report", "rows[].charges.retrieval", M, "" },
+	{ "cost report", "rows[].charges.transfer", M, "" },
+	{ "cost report", "rows[].charges.early_deletion", M, "" },
+	{ "cost report", "rows[].charges.minimum_size", M, "" },
+	{ "cost report", "rows[].total", M, "" },
+	{ "cost report", "rows[].projected", M, "by the end of the period" },
+	{ "cost report", "rows[].per_month_at_this_size", M, "storage" },
+	{ "cost report", "totals", O, "of all rows" },
+	{ "cost report", "totals.storage", M, "" },
+	{ "cost report", "totals.requests", M, "" },
+	{ "cost report", "totals.retrieval", M, "" },
+	{ "cost report", "totals.transfer", M, "" },
+	{ "cost report", "totals.early_deletion", M, "" },
+	{ "cost report", "totals.minimum_size", M, "" },
+	{ "cost report", "totals.total", M, "" },
+	{ "cost report", "projected", O, "" },
+	{ "cost report", "projected.total", M, "" },
+	{ "cost report", "per_month_at_this_size", O, "" },
+	{ "cost report", "per_month_at_this_size.total", M, "" },
+	{ "cost report", "compared_with", L, "" },
+	{ "cost report", "estimate", B, "always true: not an invoice" },
+
+	{ "pack list", "pack", S, "id" },
+	{ "pack list", "version", N, "of the format" },
+	{ "pack list", "trust", S, "null: a pack does not name it" },
+	{ "pack list", "volume", S, "id of the namespace" },
+	{ "pack list", "key_id", S, "root key that opened it" },
+	{ "pack list", "generation", N, "of the key" },
+	{ "pack list", "files", L, "" },
+	{ "pack list", "files[].path", S, "path_base64 when not UTF-8" },
+	{ "pack list", "files[].inode", N, "" },
+	{ "pack list", "files[].size_bytes", N, "of the whole file" },
+	{ "pack list", "files[].mode", S, "octal" },
+	{ "pack list", "files[].mtime_at", T, "" },
+	{ "pack list", "files[].frames", N, "in this pack" },
+	{ "pack list", "files[].bytes_here", N, "in this pack" },
+};
+const size_t cli_keys_n = ARRAY_SIZE(cli_keys);
+
+void cli_keys_print(FILE *f)
+{
+	const char *verb = "";
+	size_t i;
+
+	fputs("Every answer: mersey (1), verb, at, and either result and "
+	      "problems[], or error\n{code, errno, message, hint}. Unknown is "
+	      "null. Money is {amount, currency}, exact.\n",
+	      f);
+	for (i = 0; i < cli_keys_n; i++) {
+		const struct cli_key *k = &cli_keys[i];
+
+		if (strcmp(verb, k->verb) != 0)
+			fprintf(f, "\n%s\n", k->verb);
+		verb = k->verb;
+		fprintf(f, "  %-46s %-8s %s\n", k->key, k->type, k->help);
+	}
+	fputs("\npack extract: as pack list, of the files that were written\n"
+	      "config show, config schema: see mersey.yaml(5)\n",
+	      f);
+}
+
+/* ---- comparing ------------------------------------------------------ */
+
+static const struct cli_key *key_find(const char *verb, const char *key)
+{
+	size_t i;
+
+	for (i = 0; i < cli_keys_n; i++)
+		if (strcmp(cli_keys[i].verb, verb) == 0 &&
+		    strcmp(cli_keys[i].key, key) == 0)
+			return &cli_keys[i];
+	return NULL;
+}
+
+/* Is the object at `at` one whose members have names of their own? */
+static bool key_wild(const char *verb, const char *at)
+{
+	char star[256];
+	size_t i, n = (size_t)snprintf(star, sizeof(star), "%s.*", at);
+
+	for (i = 0; i < cli_keys_n; i++)
+		if (strcmp(cli_keys[i].verb, verb) == 0 &&
+		    strncmp(cli_keys[i].key, star, n) == 0)
+			return true;
+	return false;
+}
+
+static int keys_value(const char *verb, const char *at, const json_t *v,
+		      struct buf *out);
+
+/* Every member is listed. */
+static int keys_members(const char *verb, const char *at, const json_t *o,
+			struct buf *out)
+{
+	bool wild = key_wild(verb, at);
+	const char *name;
+	json_t *v;
+	int rc = 0;
+
+	json_object_foreach((json_t *)o, name, v) {
+		char path[256];
+
+		if (strcmp(name, "path_base64") == 0)
+			continue;
+		snprintf(path, sizeof(path), "%s%s%s", at, at[0] ? "." : "",
+			 wild ? "*" : name);
+		if (rc == 0 && !wild && !key_find(verb, path))
+			rc = buf_addf(out, "%s: %s is not listed\n", verb,
+				      path);
+		if (rc == 0)
+			rc = keys_value(verb, path, v, out);
+	}
+	return rc;
+}
+
+/* Every listed child of `at` is a member. */
+static int keys_listed(const char *verb, const char *at, const json_t *o,
+		       struct buf *out)
+{
+	size_t i, n = strlen(at);
+	int rc = 0;
+
+	for (i = 0; i < cli_keys_n && rc == 0; i++) {
+		const char *key = cli_keys[i].key, *rest = key + n;
+
+		if (strcmp(cli_keys[i].verb, verb) != 0 ||
+		    strncmp(key, at, n) != 0 || (n && *rest != '.'))
+			continue;
+		rest += n ? 1 : 0;
+		if (strpbrk(rest, ".[*") || json_object_get(o, rest))
+			continue;
+		rc = buf_addf(out, "%s: %s is missing\n", verb, key);
+	}
+	return rc;
+}
+
+static bool is_money(const json_t *o)
+{
+	return json_object_size(o) == 2 && json_object_get(o, "amount") &&
+	       json_object_get(o, "currency");
+}
+
+static int keys_value(const char *verb, const char *at, const json_t *v,
+		      struct buf *out)
+{
+	char path[256];
+	const json_t *e;
+	size_t i;
+	int rc = 0;
+
+	if (json_is_object(v) && !is_money(v)) {
+		rc = keys_members(verb, at, v, out);
+		return rc < 0 ? rc : keys_listed(verb, at, v, out);
+	}
+	snprintf(path, sizeof(path), "%s[]", at);
+	json_array_foreach(v, i, e) {
+		if (rc == 0 && json_is_object(e))
+			rc = keys_value(verb, path, e, out);
+	}
+	return rc;
+}
+
+int cli_keys_check(const char *verb, const json_t *result, struct buf *out)
+{
+	return keys_value(verb, "", result, out);
+}

@@ -51,16 +51,19 @@ int64_t db_log_bytes(struct db *db)
 /* One checkpoint call; *left = frames it did not copy. */
 static int db_copy_log(struct db *db, int mode, int *left)
 {
-	int log = 0, copied = 0;
-	int code =
-		sqlite3_wal_checkpoint_v2(db->sql, NULL, mode, &log, &copied);
+	int frames, copied = 0, code;
+	int rc = atomic_load(&db->log->failed);
 
+	if (rc < 0)
+		return rc;
+	code = sqlite3_wal_checkpoint_v2(db->sql, NULL, mode, &frames, &copied);
 	if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC)
 		return db_log_failed(db->log, -EIO);
 	if (code != SQLITE_OK)
 		return db_error(db, code);
-	log = (int)((db_log_bytes(db) - DB_LOG_HEADER) / DB_LOG_FRAME);
-	*left = log - copied;
+	/* With those that were committed since the checkpoint began. */
+	frames = (int)((db_log_bytes(db) - DB_LOG_HEADER) / DB_LOG_FRAME);
+	*left = frames - copied;
 	return 0;
 }
 
@@ -92,9 +95,7 @@ int db_checkpoint(struct db *db, pthread_mutex_t *lock)
 {
 	int rc, pass, left = 0;
 
-	rc = atomic_load(&db->log->failed);
-	if (rc == 0)
-		rc = db_helpers(db);
+	rc = db_helpers(db);
 	for (pass = 0; rc == 0 && pass < DB_PASSES_MAX; pass++) {
 		rc = db_copy_pinned(db, &left);
 		if (left <= DB_REST_MAX)

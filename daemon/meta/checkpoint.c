@@ -4,6 +4,12 @@
 
 #define RETRY_NS 1000000000LL
 
+int meta_checkpoint_now(struct meta *m)
+{
+	LOCK_SCOPE(&m->checkpoint); /* one at a time */
+	return db_checkpoint(m->conn.db, &m->commit);
+}
+
 int64_t meta_checkpoint_run(struct job *job, void *arg)
 {
 	struct meta *m = arg;
@@ -17,7 +23,7 @@ int64_t meta_checkpoint_run(struct job *job, void *arg)
 		return rc;
 	if (db_log_bytes(m->conn.db) == 0)
 		return META_CHECKPOINT_NS;
-	rc = db_checkpoint(m->conn.db, &m->commit);
+	rc = meta_checkpoint_now(m);
 	if (rc == -EBUSY) {
 		job_waiting(job, "a reader of the database");
 		return RETRY_NS;

@@ -2,8 +2,9 @@
 /*
  * What the files of daemon/meta share.
  *
- * Lock order: refill > commit; sync and the job's own lock are leaves. The
- * commit mutex guards the connection and everything that says so below.
+ * Lock order: checkpoint, refill > commit; sync and the job's own lock are
+ * leaves. The commit mutex guards the connection and everything that says so
+ * below.
  *
  * SQL is portable: INTEGER is 64 bits wide and BLOB holds bytes (a driver
  * for another database translates the two words and the WITHOUT ROWID of the
@@ -77,6 +78,7 @@ struct meta {
 	int error; /* that makes this transaction impossible to commit */
 	bool checkpointing; /* the job was woken for the log or for ids */
 
+	pthread_mutex_t checkpoint; /* one checkpoint at a time */
 	pthread_mutex_t refill; /* one at a time makes new id blocks durable */
 
 	_Atomic uint64_t committed; /* sequence of the newest commit */

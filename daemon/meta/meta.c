@@ -22,6 +22,7 @@ static struct meta *meta_new(void)
 	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ERRORCHECK);
 	pthread_mutex_init(&m->commit, &attr);
 	pthread_mutexattr_destroy(&attr);
+	pthread_mutex_init(&m->checkpoint, NULL);
 	pthread_mutex_init(&m->refill, NULL);
 	pthread_mutex_init(&m->sync, NULL);
 	pthread_cond_init(&m->synced, NULL);
@@ -40,6 +41,7 @@ void meta_close(struct meta *m)
 	pthread_cond_destroy(&m->synced);
 	pthread_mutex_destroy(&m->sync);
 	pthread_mutex_destroy(&m->refill);
+	pthread_mutex_destroy(&m->checkpoint);
 	pthread_mutex_destroy(&m->commit);
 	free(m);
 }
@@ -101,7 +103,7 @@ static int meta_make(const char *path, const struct meta_opts *o,
 		return rc;
 	rc = meta_fill(m, o);
 	if (rc == 0)
-		rc = db_checkpoint(m->conn.db, &m->commit);
+		rc = meta_checkpoint_now(m);
 	if (rc < 0)
 		return fail(err, rc, "cannot create database '%s': %m", path);
 	return 0;

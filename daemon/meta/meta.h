@@ -91,6 +91,8 @@ int meta_durable(struct meta *m, uint64_t seq);
 void meta_set_barrier(struct meta *m, bool on);
 
 int64_t meta_log_bytes(struct meta *m);
+/* Empties the log now, and waits for it. -EBUSY beside a reader. */
+int meta_checkpoint_now(struct meta *m);
 /* The job "checkpoint", for `jobs`. */
 void meta_job(struct meta *m, struct job_info *out);
 /* integrity_check; commits go on meanwhile. Not inside a transaction. */

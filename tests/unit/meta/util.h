@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/io.h"
+#include "base/clock.h"
 #include "meta/meta.h"
 
 static char dir[] = "/tmp/mersey-test-meta-XXXXXX";
@@ -78,6 +79,17 @@ static inline void util_reopen(void)
 {
 	util_close();
 	m = util_open_at("db");
+}
+
+/* Waits until the checkpoint job, which runs at the start, has run. */
+static inline void util_idle(void)
+{
+	struct job_info info;
+
+	do {
+		clock_sleep_ns(1000000);
+		meta_job(m, &info);
+	} while (info.started_ns == 0 || info.state == JOB_RUNNING);
 }
 
 /* The totals and the database are as they should be. */

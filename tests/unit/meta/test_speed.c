@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Prints what a create-like transaction and a lookup cost; asserts nothing
+ * about time. Argument: number of files (100000). */
+#include "tests/unit/meta/util.h"
+
+#include "base/clock.h"
+
+#define DIRS 100
+
+static int files = 100000;
+
+static double since(int64_t start, int n)
+{
+	return (double)(clock_boot_ns() - start) / 1000.0 / n;
+}
+
+static void name_of(int i, char name[32])
+{
+	/* As scanners do it: long, alike, in no order. */
+	snprintf(name, 32, "IM%08x%08x.dcm", (unsigned)i * 2654435761u,
+		 (unsigned)i);
+}
+
+/* What vfs_create() changes: a new inode, its name, its directory. */
+static void create(uint64_t parent, int i)
+{
+	struct meta_inode dp, in = {
+		.mode = S_IFREG | 0644,
+		.nlink = 1,
+		.state = META_DIRTY,
+		.opened_for_write = true,
+		.dirty_ns = 1000 + i,
+	};
+	char name[32];
+	META_TXN(t);
+
+	begin(&t);
+	assert_int_equal(meta_inode_get(&t, parent, &dp), 0);
+	assert_int_equal(meta_new_ino(&t, &in.ino), 0);
+	assert_int_equal(meta_new_version(&t, &in.content_version), 0);
+	assert_int_equal(meta_inode_insert(&t, &in), 0);
+	name_of(i, name);
+	assert_int_equal(
+		meta_dirent_insert(&t, parent, name, strlen(name), in.ino), 0);
+	dp.mtime_ns = dp.ctime_ns = i;
+	assert_int_equal(meta_inode_update(&t, &dp), 0);
+	commit(&t);
+}
+
+static void lookup(uint64_t parent, int i)
+{
+	struct meta_inode in;
+	char name[32];
+	uint64_t ino;
+	META_TXN(t);
+
+	name_of(i, name);
+	reading(&t);
+	assert_int_equal(meta_dirent_get(&t, parent, name, strlen(name), &ino),
+			 0);
+	assert_int_equal(meta_inode_get(&t, ino, &in), 0);
+	commit(&t);
+}
+
+/* What cache_release() changes: the file's final attributes. */
+static void settle(uint64_t ino, int i)
+{
+	struct meta_inode in;
+	META_TXN(t);
+
+	begin(&t);
+	assert_int_equal(meta_inode_get(&t, ino, &in), 0);
+	in.opened_for_write = false;
+	in.size = in.cached_bytes = 8192;
+	in.settle_ns = i;
+	assert_int_equal(meta_inode_update(&t, &in), 0);
+	commit(&t);
+}
+
+static void test_speed(void **state)
+{
+	uint64_t parent[DIRS], first;
+	char name[32];
+	int64_t start;
+	META_TXN(t);
+	int i;
+
+	begin(&t);
+	for (i = 0; i < DIRS; i++) {
+		snprintf(name, sizeof(name), "dir%d", i);
+		parent[i] = make_dir(&t, META_ROOT_INO, name);
+	}
+	first = parent[DIRS - 1] + 1;
+	commit(&t);
+	start = clock_boot_ns();
+	for (i = 0; i < files; i++)
+		create(parent[i / 500 % DIRS], i);
+	printf("create  %7.2f us (%d files)\n", since(start, files), files);
+	start = clock_boot_ns();
+	for (i = 0; i < files; i++)
+		settle(first + (uint64_t)i, i);
+	printf("settle  %7.2f us\n", since(start, files));
+	start = clock_boot_ns();
+	for (i = 0; i < files; i++) {
+		int k = (int)((unsigned)i * 7919u % (unsigned)files);
+
+		lookup(parent[k / 500 % DIRS], k);
+	}
+	printf("lookup  %7.2f us (random)\n", since(start, files));
+	start = clock_boot_ns();
+	for (i = 0; i < files; i++)
+		lookup(parent[i / 500 % DIRS], i);
+	printf("lookup  %7.2f us (in order)\n", since(start, files));
+	start = clock_boot_ns();
+	for (i = 0; i < 100; i++)
+		assert_int_equal(meta_durable(m, 0), 0);
+	printf("durable %7.2f us (nothing new)\n", since(start, 100));
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = { META_TEST(test_speed) };
+
+	if (argc > 1)
+		files = atoi(argv[1]);
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}

@@ -2,7 +2,6 @@
 #include "pack/crypto.h"
 
 #include <limits.h>
-#include <string.h>
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -203,7 +202,7 @@ int pack_hkdf(const uint8_t key[PACK_KEY_SIZE], const void *salt,
 	      size_t info_len, void *out, size_t out_len)
 {
 	size_t label_len = strlen(label);
-	uint8_t all[HKDF_INFO_MAX];
+	uint8_t all[HKDF_INFO_MAX], *end;
 	OSSL_PARAM params[5];
 	EVP_KDF *kdf;
 	EVP_KDF_CTX *ctx;
@@ -211,10 +210,10 @@ int pack_hkdf(const uint8_t key[PACK_KEY_SIZE], const void *salt,
 
 	if (label_len > sizeof(all) - 64 || info_len > 64)
 		return -EINVAL;
-	memcpy(all, label, label_len);
+	end = mempcpy(all, label, label_len);
 	if (info_len)
-		memcpy(all + label_len, info, info_len);
-	hkdf_params(params, key, salt, salt_len, all, label_len + info_len);
+		end = mempcpy(end, info, info_len);
+	hkdf_params(params, key, salt, salt_len, all, (size_t)(end - all));
 	kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
 	ctx = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
 	ok = ctx && EVP_KDF_derive(ctx, out, out_len, params) == 1;

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "pack/format.h"
 
@@ -76,6 +77,17 @@ int pack_sha256(const void *p, size_t len, uint8_t out[PACK_DIGEST_SIZE]);
 /* The bytes of pack_root_id(). */
 int pack_root_id_bytes(const struct pack_root *root,
 		       uint8_t out[PACK_ROOT_ID_SIZE]);
+
+/* The eight bytes that start each kind of object; no NUL behind them. */
+static inline void pack_put_magic(uint8_t *p, const char *magic)
+{
+	memcpy(p, magic, PACK_MAGIC_SIZE);
+}
+
+static inline bool pack_is_magic(const uint8_t *p, const char *magic)
+{
+	return memcmp(p, magic, PACK_MAGIC_SIZE) == 0;
+}
 
 /* Are all n bytes zero? (For reserved fields; not for secrets.) */
 bool pack_all_zero(const void *p, size_t n);

@@ -42,7 +42,7 @@ int pack_header_make(struct pack_sealer *s, const struct pack_header *h,
 	uint8_t aad[PACK_AAD_SIZE + HEADER_TAG], nonce[PACK_NONCE_SIZE];
 
 	memset(out, 0, PACK_HEADER_SIZE);
-	memcpy(out, PACK_HEADER_MAGIC, PACK_MAGIC_SIZE);
+	pack_put_magic(out, PACK_HEADER_MAGIC);
 	put_le16(out + HEADER_VERSION, h->version);
 	put_le32(out + HEADER_GENERATION, h->generation);
 	memcpy(out + HEADER_VOLUME, h->volume.b, sizeof(h->volume.b));
@@ -67,8 +67,7 @@ int pack_header_parse(const void *p, size_t len, struct pack_header *out)
 {
 	const uint8_t *h = p;
 
-	if (len < PACK_HEADER_SIZE ||
-	    memcmp(h, PACK_HEADER_MAGIC, PACK_MAGIC_SIZE) != 0 ||
+	if (len < PACK_HEADER_SIZE || !pack_is_magic(h, PACK_HEADER_MAGIC) ||
 	    get_le16(h + HEADER_VERSION) != PACK_VERSION ||
 	    get_le32(h + HEADER_GENERATION) == 0 ||
 	    !pack_all_zero(h + HEADER_ZERO1, 2) ||
@@ -88,7 +87,7 @@ void pack_trailer_make(const struct pack_trailer *t,
 		       uint8_t out[PACK_TRAILER_SIZE])
 {
 	memset(out, 0, PACK_TRAILER_SIZE);
-	memcpy(out, PACK_TRAILER_MAGIC, PACK_MAGIC_SIZE);
+	pack_put_magic(out, PACK_TRAILER_MAGIC);
 	put_le16(out + TRAILER_VERSION, PACK_VERSION);
 	put_le64(out + TRAILER_INDEX_OFFSET, t->index_off);
 	put_le64(out + TRAILER_INDEX_LEN, t->index_len);
@@ -111,7 +110,7 @@ int pack_trailer_parse(const uint8_t p[PACK_TRAILER_SIZE], uint64_t size,
 	uint64_t off = get_le64(p + TRAILER_INDEX_OFFSET);
 	uint64_t len = get_le64(p + TRAILER_INDEX_LEN);
 
-	if (memcmp(p, PACK_TRAILER_MAGIC, PACK_MAGIC_SIZE) != 0 ||
+	if (!pack_is_magic(p, PACK_TRAILER_MAGIC) ||
 	    get_le16(p + TRAILER_VERSION) != PACK_VERSION ||
 	    !pack_all_zero(p + TRAILER_ZERO1, 6) ||
 	    !pack_all_zero(p + TRAILER_ZERO2, 16) ||

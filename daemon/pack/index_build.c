@@ -167,7 +167,7 @@ int pack_index_encode(const struct pack_index_build *b,
 
 	if (!p)
 		return -ENOMEM;
-	memcpy(p, PACK_INDEX_MAGIC, PACK_MAGIC_SIZE);
+	pack_put_magic(p, PACK_INDEX_MAGIC);
 	put_le16(p + INDEX_VERSION, PACK_VERSION);
 	put_le32(p + INDEX_GENERATION, bind->generation);
 	memcpy(p + INDEX_HEADER_HASH, bind->header_hash, PACK_DIGEST_SIZE);

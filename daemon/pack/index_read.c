@@ -212,8 +212,7 @@ static int check_head(const uint8_t *p, size_t len,
 	uint64_t used;
 
 	if (len < INDEX_HEAD_SIZE || len > PACK_INDEX_MAX ||
-	    len % PACK_INDEX_PAD != 0 ||
-	    memcmp(p, PACK_INDEX_MAGIC, PACK_MAGIC_SIZE) != 0 ||
+	    len % PACK_INDEX_PAD != 0 || !pack_is_magic(p, PACK_INDEX_MAGIC) ||
 	    get_le16(p + INDEX_VERSION) != PACK_VERSION ||
 	    !pack_all_zero(p + INDEX_ZERO, 2))
 		return -EBADMSG;

@@ -158,7 +158,7 @@ static int key_object_head(const struct pack_keyring *kr,
 	int rc;
 
 	memset(object, 0, PACK_KEY_OBJECT_SIZE);
-	memcpy(object, PACK_KEY_MAGIC, PACK_MAGIC_SIZE);
+	pack_put_magic(object, PACK_KEY_MAGIC);
 	put_le16(object + KEYOBJ_VERSION, PACK_VERSION);
 	put_le32(object + KEYOBJ_GENERATION, gen);
 	memcpy(object + KEYOBJ_VOLUME, kr->volume.b, sizeof(kr->volume.b));
@@ -228,8 +228,7 @@ int pack_keyring_create(struct pack_keyring *kr, const struct pack_root *root,
 /* Shape only: nothing is authenticated yet. */
 static int key_object_shape(const uint8_t *o, size_t len, struct err *err)
 {
-	if (len != PACK_KEY_OBJECT_SIZE ||
-	    memcmp(o, PACK_KEY_MAGIC, PACK_MAGIC_SIZE) != 0)
+	if (len != PACK_KEY_OBJECT_SIZE || !pack_is_magic(o, PACK_KEY_MAGIC))
 		return fail(err, -EBADMSG, "not a key object");
 	if (get_le16(o + KEYOBJ_VERSION) != PACK_VERSION)
 		return fail(err, -EBADMSG,

@@ -174,7 +174,6 @@ int pack_reader_open(struct pack_keyring *kr, pack_read_fn read, void *arg,
 		     uint64_t size, const struct pack_id *want_id,
 		     struct pack_reader **out, struct err *err)
 {
-	CLEANUP(pack_reader_free_guard)
 	struct pack_reader *r = calloc(1, sizeof(*r));
 	struct pack_index_bind bind;
 	int rc;
@@ -187,9 +186,11 @@ int pack_reader_open(struct pack_keyring *kr, pack_read_fn read, void *arg,
 	rc = open_header(r, kr, want_id, &bind, err);
 	if (rc == 0)
 		rc = open_index(r, &bind, err);
-	if (rc < 0)
+	if (rc < 0) {
+		pack_reader_free(r);
 		return rc;
-	*out = take(r);
+	}
+	*out = r;
 	return 0;
 }
 

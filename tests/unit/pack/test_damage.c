@@ -31,18 +31,23 @@ static int expected(size_t at, int bit)
 	return at == HEADER_GENERATION && bit == 0 ? -EBADMSG : -ENOKEY;
 }
 
-static void test_every_bit(void **state)
+/* Every bit of what is not the index, and one of each byte of the index. */
+static void test_every_byte(void **state)
 {
 	CLEANUP_BUF struct buf p = { 0 };
-	size_t i;
+	size_t i, index, end;
 	int bit;
 
 	small_pack(&keys, &p);
+	end = p.len - PACK_TRAILER_SIZE;
+	index = end - PACK_TAG_SIZE - PACK_INDEX_PAD;
 	assert_int_equal(read_all(keys.kr, p.data, p.len, NULL, NULL), 0);
 	for (i = 0; i < p.len; i++) {
 		for (bit = 0; bit < 8; bit++) {
 			int rc;
 
+			if (i >= index && i < end && (size_t)bit != i % 8)
+				continue;
 			p.data[i] ^= (uint8_t)(1 << bit);
 			rc = read_all(keys.kr, p.data, p.len, NULL, NULL);
 			p.data[i] ^= (uint8_t)(1 << bit);
@@ -352,7 +357,7 @@ static void test_insane_frames(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_bit),
+		cmocka_unit_test(test_every_byte),
 		cmocka_unit_test(test_every_length),
 		cmocka_unit_test(test_appended_trailer),
 		cmocka_unit_test(test_swapped_packs),

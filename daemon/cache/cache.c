@@ -82,6 +82,8 @@ static struct cache *cache_new(const struct cache_opts *o, struct meta *m,
 	c->root_fd = c->lost_fd = -1;
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_mutex_init(&c->room_lock, NULL);
+	pthread_mutex_init(&c->flush_lock, NULL);
+	pthread_mutex_init(&c->hook_lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&c->room_cond, &attr);
@@ -119,7 +121,7 @@ void cache_close(struct cache *c)
 		return;
 	job_stop(c->flusher);
 	c->flusher = NULL; /* job_wake(NULL) is fine */
-	c->on_dirty = NULL;
+	cache_on_dirty(c, NULL, NULL);
 	rc = cache_flush(c);
 	if (rc < 0) /* the next start takes those files up */
 		log_err("closing the cache: %s", errno_name(-rc));
@@ -129,8 +131,31 @@ void cache_close(struct cache *c)
 	cache_close_fd(&c->lost_fd);
 	pthread_cond_destroy(&c->room_cond);
 	pthread_mutex_destroy(&c->room_lock);
+	pthread_mutex_destroy(&c->flush_lock);
+	pthread_mutex_destroy(&c->hook_lock);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
+}
+
+/* ---- hooks ---------------------------------------------------------- */
+
+void cache_hook_run(struct cache *c, const struct cache_hook *hook)
+{
+	LOCK_SCOPE(&c->hook_lock);
+	if (hook->fn)
+		hook->fn(hook->arg);
+}
+
+void cache_on_pressure(struct cache *c, void (*fn)(void *arg), void *arg)
+{
+	LOCK_SCOPE(&c->hook_lock);
+	c->on_pressure = (struct cache_hook){ .fn = fn, .arg = arg };
+}
+
+void cache_on_dirty(struct cache *c, void (*fn)(void *arg), void *arg)
+{
+	LOCK_SCOPE(&c->hook_lock);
+	c->on_dirty = (struct cache_hook){ .fn = fn, .arg = arg };
 }
 
 void cache_job(struct cache *c, struct job_info *out)

@@ -190,6 +190,10 @@ int cache_seal_commit(struct cache_seal *s, struct meta_txn *t, int64_t now_ns);
 /* Gives the lease back. `committed`: the transaction went through. */
 void cache_seal_end(struct cache_seal *s, bool committed);
 
+/* Marks a file whose bytes cannot be read back as damaged, with a log line:
+ * it is neither protected nor evicted. */
+void cache_damage(struct cache_file *f, const char *what, int rc);
+
 /* ---- evicting and dropping ------------------------------------------ */
 
 /*
@@ -226,7 +230,8 @@ struct cache_usage {
 void cache_usage(struct cache *c, struct cache_usage *out);
 
 /* Called (outside locks) when usage crosses the high mark or a writer waits
- * for room. Set once, before use. */
+ * for room. NULL: not any more; no call is under way after that. `fn` only
+ * wakes somebody. */
 void cache_on_pressure(struct cache *c, void (*fn)(void *arg), void *arg);
 /* Called when a dirty file was closed: protect has something to wait for. */
 void cache_on_dirty(struct cache *c, void (*fn)(void *arg), void *arg);

@@ -344,8 +344,8 @@ int cache_release(struct cache_file *f, bool writable)
 	dirty = cache_leave(f, writable, &flush);
 	if (flush)
 		flush_queue(f);
-	else if (dirty && c->on_dirty)
-		c->on_dirty(c->dirty_arg);
+	else if (dirty)
+		cache_hook_run(c, &c->on_dirty);
 	return cache_in_use(f) ? 0 : cache_settle_presence(f);
 }
 

@@ -152,8 +152,8 @@ static int flush_one(struct cache_file *f)
 	pthread_mutex_unlock(&f->lock);
 	if (again)
 		flush_queue(f);
-	else if (rc == 0 && c->on_dirty)
-		c->on_dirty(c->dirty_arg);
+	else if (rc == 0)
+		cache_hook_run(c, &c->on_dirty);
 	cache_put(f);
 	return rc == -EBUSY ? 0 : rc;
 }
@@ -219,9 +219,27 @@ static int flush_batch(struct cache *c, struct cache_file **batch, unsigned n)
 	return rc;
 }
 
-int64_t flush_run(struct job *job, void *arg)
+/* One batch. How many it took, 0 when nothing is due; *error is kept when
+ * all went well. */
+static unsigned flush_some(struct cache *c, bool all, int64_t *next_ns,
+			   int *error)
 {
 	struct cache_file *batch[FLUSH_BATCH];
+	unsigned n;
+	int rc;
+
+	LOCK_SCOPE(&c->flush_lock);
+	n = flush_take(c, all, batch, next_ns);
+	if (n == 0)
+		return 0;
+	rc = flush_batch(c, batch, n);
+	if (rc < 0)
+		*error = rc;
+	return n;
+}
+
+int64_t flush_run(struct job *job, void *arg)
+{
 	struct cache *c = arg;
 	int64_t next = JOB_IDLE;
 	unsigned n;
@@ -229,14 +247,9 @@ int64_t flush_run(struct job *job, void *arg)
 
 	job_begin(job, 0, 0);
 	while (!job_stopping(job)) {
-		int one;
-
-		n = flush_take(c, false, batch, &next);
+		n = flush_some(c, false, &next, &rc);
 		if (n == 0)
 			break;
-		one = flush_batch(c, batch, n);
-		if (one < 0)
-			rc = one;
 		job_add(job, n, 0);
 	}
 	return rc < 0 ? rc : MAX(next, 1000000);
@@ -244,7 +257,6 @@ int64_t flush_run(struct job *job, void *arg)
 
 int cache_flush(struct cache *c)
 {
-	struct cache_file *batch[FLUSH_BATCH];
 	unsigned left, n;
 	int64_t next;
 	int rc = 0;
@@ -252,17 +264,10 @@ int cache_flush(struct cache *c)
 	pthread_mutex_lock(&c->lock);
 	left = c->queue_len; /* not those that come while we work */
 	pthread_mutex_unlock(&c->lock);
-	while (left > 0) {
-		int one;
-
-		n = flush_take(c, true, batch, &next);
-		if (n == 0)
-			break;
-		one = flush_batch(c, batch, n);
-		if (one < 0)
-			rc = one;
+	do { /* once at least: the job may be at a batch */
+		n = flush_some(c, true, &next, &rc);
 		left -= MIN(n, left);
-	}
+	} while (n > 0 && left > 0);
 	return rc;
 }
 

@@ -82,10 +82,14 @@ struct cache {
 	uint8_t volume[16];
 	int root_fd, lost_fd;
 	struct job *flusher;
-	void (*on_pressure)(void *arg);
-	void *pressure_arg;
-	void (*on_dirty)(void *arg);
-	void *dirty_arg;
+
+	pthread_mutex_t hook_lock; /* guards the hooks; held while one runs */
+	struct cache_hook {
+		void (*fn)(void *arg);
+		void *arg;
+	} on_pressure, on_dirty;
+
+	pthread_mutex_t flush_lock; /* held while a batch is synced */
 
 	pthread_mutex_t lock; /* guards the table and the queue */
 	struct cache_file *table;
@@ -173,6 +177,10 @@ int flush_file(struct cache_file *f);
 int64_t flush_run(struct job *job, void *arg);
 /* Empties the queue; the next start takes up what was in it. */
 void flush_forget(struct cache *c);
+
+/* ---- cache.c -------------------------------------------------------- */
+
+void cache_hook_run(struct cache *c, const struct cache_hook *hook);
 
 /* ---- space.c -------------------------------------------------------- */
 

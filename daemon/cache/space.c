@@ -81,27 +81,14 @@ void cache_usage(struct cache *c, struct cache_usage *out)
 	*out = u;
 }
 
-void cache_on_pressure(struct cache *c, void (*fn)(void *arg), void *arg)
-{
-	c->on_pressure = fn;
-	c->pressure_arg = arg;
-}
-
-void cache_on_dirty(struct cache *c, void (*fn)(void *arg), void *arg)
-{
-	c->on_dirty = fn;
-	c->dirty_arg = arg;
-}
-
 static void space_press(struct cache *c)
 {
 	int64_t now = clock_boot_ns();
 	int64_t last = atomic_load(&c->pressure_ns);
 
-	if (!c->on_pressure || now - last < SPACE_CALL_NS)
-		return;
-	if (atomic_compare_exchange_strong(&c->pressure_ns, &last, now))
-		c->on_pressure(c->pressure_arg);
+	if (now - last >= SPACE_CALL_NS &&
+	    atomic_compare_exchange_strong(&c->pressure_ns, &last, now))
+		cache_hook_run(c, &c->on_pressure);
 }
 
 static bool space_there(struct cache *c, uint64_t n, uint64_t slack)

@@ -105,6 +105,13 @@ void cache_damage_locked(struct cache_file *f, const char *what, int rc)
 			(unsigned long long)f->ino, errno_name(-rc));
 }
 
+void cache_damage(struct cache_file *f, const char *what, int rc)
+{
+	LOCK_SCOPE(&f->lock);
+	if (!f->damaged)
+		cache_damage_locked(f, what, rc);
+}
+
 bool cache_incomplete_locked(const struct cache_file *f)
 {
 	return f->size > 0 && f->state != META_DIRTY && f->state != META_LOCAL;

@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Files into a pack. Holes have no frames, nor have frames of zeros; the
+ * others become extents: runs of frames that follow one another in the file
+ * and in the pack. A member is named only when its file was proven unchanged
+ * after the last frame was read (S18).
+ */
+#include "move/impl.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/io.h"
+#include "base/log.h"
+
+static void item_forget(struct item *it)
+{
+	while (it->n > 0)
+		meta_extent_done(&it->extent[--it->n]);
+}
+
+void parcel_drop_last(struct parcel *p)
+{
+	struct item *it = &p->item[--p->n];
+
+	cache_seal_end(&it->seal, it->committed);
+	item_forget(it);
+	free(it->extent);
+}
+
+void parcel_done(struct parcel *p)
+{
+	while (p->n > 0)
+		parcel_drop_last(p);
+	free(p->item);
+	free(p->pack);
+	*p = (struct parcel){ 0 };
+}
+
+int parcel_add(struct move *mv, struct parcel *p, uint64_t ino)
+{
+	int rc;
+
+	if (p->n == p->cap) {
+		size_t cap = p->cap ? 2 * p->cap : 16;
+		struct item *item = realloc(p->item, cap * sizeof(*item));
+
+		if (!item)
+			return -ENOMEM;
+		p->item = item;
+		p->cap = cap;
+	}
+	p->item[p->n] = (struct item){ 0 };
+	rc = cache_seal_begin(mv->c, ino, &p->item[p->n].seal);
+	if (rc == 0)
+		p->n++;
+	return rc;
+}
+
+/* ---- extents -------------------------------------------------------- */
+
+static struct meta_extent *item_extent(struct item *it)
+{
+	if (it->n == it->cap) {
+		size_t cap = it->cap ? 2 * it->cap : 4;
+		struct meta_extent *e = realloc(it->extent, cap * sizeof(*e));
+
+		if (!e)
+			return NULL;
+		it->extent = e;
+		it->cap = cap;
+	}
+	it->extent[it->n] = (struct meta_extent){ 0 };
+	return &it->extent[it->n++];
+}
+
+/* Does the frame go on where the extent ends, in file and pack? A pack that
+ * has its row already is another one. */
+static bool extent_goes_on(const struct meta_extent *e, uint64_t off,
+			   const struct pack_frame *frame)
+{
+	return e->pack == 0 && e->off + e->len == off &&
+	       e->len % META_FRAME_SIZE == 0 &&
+	       e->first_frame + e->frames == frame->index;
+}
+
+/* The table grows when its length reaches a power of two. */
+static int extent_add(struct meta_extent *e, const struct pack_frame *frame,
+		      bool last)
+{
+	if ((e->frames & (e->frames - 1)) == 0) {
+		size_t cap = e->frames ? 2 * (size_t)e->frames : 1;
+		uint32_t *table = realloc(e->table, cap * sizeof(*table));
+
+		if (!table)
+			return -ENOMEM;
+		e->table = table;
+	}
+	e->table[e->frames++] =
+		frame->stored_len |
+		(frame->compressed ? PACK_TABLE_COMPRESSED : 0) |
+		(last ? PACK_TABLE_LAST : 0);
+	e->len += frame->plain_len;
+	return 0;
+}
+
+static int item_frame(struct item *it, uint64_t off,
+		      const struct pack_frame *frame, bool last)
+{
+	struct meta_extent *e = it->n > 0 ? &it->extent[it->n - 1] : NULL;
+
+	if (!e || !extent_goes_on(e, off, frame)) {
+		e = item_extent(it);
+		if (!e)
+			return -ENOMEM;
+		e->off = off;
+		e->pack_off = frame->offset;
+		e->first_frame = frame->index;
+	}
+	return extent_add(e, frame, last);
+}
+
+/* ---- reading -------------------------------------------------------- */
+
+/* One frame is held back until it is known whether it is the last. */
+struct building {
+	struct pack_writer *w;
+	struct item *it;
+	uint8_t *buf[2];
+	int cur;      /* the buffer that is read into */
+	uint64_t off; /* of the frame held back */
+	size_t len;   /* 0 = none */
+};
+
+static int build_emit(struct building *b, bool last)
+{
+	struct pack_frame frame;
+	int rc;
+
+	if (b->len == 0)
+		return 0;
+	rc = pack_writer_frame(b->w, b->off, b->buf[!b->cur], b->len, last,
+			       &frame);
+	if (rc == 0)
+		rc = item_frame(b->it, b->off, &frame, last);
+	b->len = 0;
+	return rc;
+}
+
+static bool all_zero(const uint8_t *p, size_t n)
+{
+	return p[0] == 0 && memcmp(p, p + 1, n - 1) == 0;
+}
+
+/* 1: the file is not what was sealed. */
+static int build_frame(struct building *b, uint64_t off, size_t n)
+{
+	uint8_t *p = b->buf[b->cur];
+	ssize_t got = io_pread(b->it->seal.fd, p, n, (off_t)off);
+	int rc;
+
+	if (got < 0) { /* the other files of the pack go on */
+		cache_damage(b->it->seal.f, "it cannot be read", (int)got);
+		return 1;
+	}
+	if ((size_t)got != n)
+		return 1;
+	if (all_zero(p, n))
+		return 0;
+	rc = build_emit(b, false);
+	b->cur = !b->cur;
+	b->off = off;
+	b->len = n;
+	return rc;
+}
+
+/* The next run of data in [*off, end), in whole frames. False: none. */
+static bool build_data(int fd, uint64_t *off, uint64_t end, uint64_t *to)
+{
+	off_t data = lseek(fd, (off_t)*off, SEEK_DATA);
+	off_t hole;
+
+	if (data < 0 && errno == ENXIO)
+		return false;
+	if (data < 0) { /* the filesystem cannot tell */
+		*to = end;
+		return true;
+	}
+	if ((uint64_t)data >= end)
+		return false;
+	*off = MAX(*off, (uint64_t)data & ~(META_FRAME_SIZE - 1));
+	hole = lseek(fd, data, SEEK_HOLE);
+	*to = hole < 0 ? end : MIN(end, (uint64_t)hole);
+	return true;
+}
+
+static int build_frames(struct building *b, uint64_t off, uint64_t end)
+{
+	uint64_t to;
+	int rc = 0;
+
+	while (rc == 0 && off < end &&
+	       build_data(b->it->seal.fd, &off, end, &to)) {
+		for (; rc == 0 && off < to; off += META_FRAME_SIZE)
+			rc = build_frame(b, off,
+					 MIN(META_FRAME_SIZE, end - off));
+		if (rc == 0 && !cache_seal_valid(&b->it->seal))
+			rc = 1;
+	}
+	return rc;
+}
+
+/* ---- members -------------------------------------------------------- */
+
+#define MEMBER_XATTRS 256
+
+/* What the index says of a file; the bytes lie in the buffers. */
+struct member {
+	struct pack_member m;
+	struct buf path, names, values;
+	struct pack_xattr xattr[MEMBER_XATTRS];
+	size_t at[MEMBER_XATTRS]; /* of each value in `values` */
+};
+
+static void member_done(struct member *mb)
+{
+	buf_done(&mb->path);
+	buf_done(&mb->names);
+	buf_done(&mb->values);
+}
+
+static int member_xattrs(struct member *mb, struct meta_txn *t, uint64_t ino)
+{
+	const char *name, *end;
+	size_t n = 0, i;
+	int rc = meta_xattr_list(t, ino, &mb->names);
+
+	if (rc < 0 || mb->names.len == 0)
+		return rc;
+	name = (const char *)mb->names.data;
+	end = name + mb->names.len;
+	for (; name < end; name += strlen(name) + 1, n++) {
+		if (n == MEMBER_XATTRS)
+			return -E2BIG;
+		mb->at[n] = mb->values.len;
+		mb->xattr[n].name = name;
+		rc = meta_xattr_get(t, ino, name, &mb->values);
+		if (rc < 0)
+			return rc;
+		mb->xattr[n].len = mb->values.len - mb->at[n];
+	}
+	for (i = 0; i < n; i++) /* the buffer moves no more */
+		mb->xattr[i].value = mb->values.data + mb->at[i];
+	mb->m.xattr = mb->xattr;
+	mb->m.xattrs = n;
+	return 0;
+}
+
+static void member_row(struct member *mb, const struct meta_inode *row)
+{
+	mb->m = (struct pack_member){
+		.inode = row->ino,
+		.content_version = row->content_version,
+		.meta_version = row->meta_version,
+		.mode = row->mode,
+		.uid = row->uid,
+		.gid = row->gid,
+		.size = row->size,
+		.atime_ns = row->atime_ns,
+		.mtime_ns = row->mtime_ns,
+		.ctime_ns = row->ctime_ns,
+		.btime_ns = row->btime_ns,
+	};
+}
+
+/* 1: the file has no name any more, or is another version. */
+static int member_load(struct move *mv, const struct cache_seal *s,
+		       struct member *mb)
+{
+	uint64_t ino = cache_ino(s->f);
+	struct meta_inode row;
+	META_TXN(t);
+	int rc = meta_read(mv->m, &t);
+
+	if (rc == 0)
+		rc = meta_inode_get(&t, ino, &row);
+	if (rc == -ENOENT)
+		return 1;
+	if (rc < 0)
+		return rc;
+	if (row.content_version != s->version || row.size != s->size)
+		return 1;
+	member_row(mb, &row);
+	rc = meta_path(&t, ino, &mb->path);
+	if (rc < 0)
+		return rc == -ENOENT ? 1 : rc;
+	mb->m.path = mb->path.data;
+	mb->m.path_len = mb->path.len;
+	return member_xattrs(mb, &t, ino);
+}
+
+/*
+ * What an index cannot say (a path or xattrs beyond its limits) must not
+ * keep the bytes unprotected: they get a name by inode there. The database
+ * knows the real one.
+ */
+static int member_plain(struct member *mb)
+{
+	log_warn("inode %llu: its path or xattrs are too long for a pack's "
+		 "index, which names it by number",
+		 (unsigned long long)mb->m.inode);
+	mb->path.len = 0;
+	mb->m.xattrs = 0;
+	if (buf_addf(&mb->path, ".mersey-inode-%llx",
+		     (unsigned long long)mb->m.inode) < 0)
+		return -ENOMEM;
+	mb->m.path = mb->path.data;
+	mb->m.path_len = mb->path.len;
+	return 0;
+}
+
+/* 1: named; 0: it changed, or has no name. */
+static int build_member(struct move *mv, struct pack_writer *w, struct item *it)
+{
+	struct member *mb = calloc(1, sizeof(*mb));
+	int rc = mb ? member_load(mv, &it->seal, mb) : -ENOMEM;
+	bool named = rc == 0 && cache_seal_valid(&it->seal);
+
+	if (rc == 0 && named)
+		rc = pack_writer_member(w, &mb->m);
+	if (rc == -EINVAL || rc == -ENAMETOOLONG || rc == -E2BIG) {
+		rc = member_plain(mb);
+		rc = rc < 0 ? rc : pack_writer_member(w, &mb->m);
+	}
+	if (mb)
+		member_done(mb);
+	free(mb);
+	return rc < 0 ? rc : rc == 0 && named;
+}
+
+/* The member ends without a name. */
+static int build_dead(struct pack_writer *w, struct item *it)
+{
+	item_forget(it);
+	return pack_writer_member(w, NULL);
+}
+
+int build_item(struct move *mv, struct pack_writer *w, struct item *it,
+	       uint64_t off, uint64_t end)
+{
+	CLEANUP_FREE uint8_t *buf = malloc(2 * META_FRAME_SIZE);
+	struct building b = { .w = w,
+			      .it = it,
+			      .buf = { buf, buf + META_FRAME_SIZE } };
+	int rc = buf ? build_frames(&b, off, end) : -ENOMEM, dead;
+
+	if (rc == 0)
+		rc = build_emit(&b, true);
+	if (rc == 0)
+		rc = build_member(mv, w, it);
+	else if (rc == 1)
+		rc = 0;
+	it->named = rc == 1;
+	if (rc == 1 || (rc < 0 && rc != -ENOSPC))
+		return rc;
+	dead = build_dead(w, it);
+	return dead < 0 ? dead : rc;
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * gc: objects that nothing names any more are deleted after their grace
+ * period (P7), and only while the clocks agree (S24): the wall clock with
+ * the store's Date, with the highest time ever seen, and with the time that
+ * has passed since the start. Else it stops and says so.
+ */
+#include "move/impl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/units.h"
+
+#define GC_PAGE	      64
+#define GC_SKEW_NS    (300 * NSEC_PER_SEC)
+#define GC_HIGH_WATER "gc.high_water"
+
+static struct store *gc_store(struct move *mv)
+{
+	return mv->s.cause[STORE_CAUSE_POLICY];
+}
+
+/* ---- clocks --------------------------------------------------------- */
+
+static int64_t gc_abs(int64_t ns)
+{
+	return ns < 0 ? -ns : ns;
+}
+
+static int gc_differs(struct job *job, const char *what, int64_t ns)
+{
+	char text[UNITS_SIZE];
+
+	job_error(job, "nothing is deleted: the wall clock and %s differ by %s",
+		  what, units_format_duration(gc_abs(ns), text));
+	return -EUCLEAN;
+}
+
+/* A store tells its time in answers: asks for one if need be. */
+static int gc_skew(struct move *mv, struct job *job, int64_t *ahead)
+{
+	struct store *s = gc_store(mv);
+	struct store_info info;
+	char why[128];
+	int rc = store_skew(s, ahead);
+
+	if (rc != -ENODATA)
+		return rc;
+	rc = store_head(s, PACK_MARKER_NAME, &info);
+	if (rc < 0 && rc != -ENOENT) {
+		job_error(job, "tier '%s': %s", mv->o.tier,
+			  move_why(rc, why, sizeof(why)));
+		return rc;
+	}
+	return store_skew(s, ahead);
+}
+
+static int gc_high_water(struct move *mv, int64_t now, int64_t *high)
+{
+	CLEANUP_BUF struct buf b = { 0 };
+	META_TXN(t);
+	uint8_t v[8];
+	int rc = meta_begin(mv->m, &t);
+
+	if (rc == 0)
+		rc = meta_value_get(&t, GC_HIGH_WATER, &b);
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	*high = b.len == 8 ? (int64_t)get_le64(b.data) : 0;
+	if (now <= *high)
+		return 0;
+	put_le64(v, (uint64_t)now);
+	rc = meta_value_set(&t, GC_HIGH_WATER, v, sizeof(v));
+	return rc < 0 ? rc : meta_commit(&t, NULL);
+}
+
+static int gc_clocks(struct move *mv, struct job *job, int64_t *now)
+{
+	int64_t ahead, high, drift;
+	int rc = gc_skew(mv, job, &ahead);
+
+	if (rc < 0)
+		return rc;
+	if (gc_abs(ahead) > GC_SKEW_NS)
+		return gc_differs(job, "the store's", ahead);
+	*now = clock_wall_ns();
+	drift = (*now - mv->wall0_ns) - (clock_boot_ns() - mv->boot0_ns);
+	if (gc_abs(drift) > GC_SKEW_NS)
+		return gc_differs(job, "the time since the start", drift);
+	rc = gc_high_water(mv, *now, &high);
+	if (rc == 0 && high - *now > GC_SKEW_NS)
+		return gc_differs(job, "the latest time ever seen",
+				  high - *now);
+	return rc;
+}
+
+/* ---- deleting ------------------------------------------------------- */
+
+static int gc_page(struct move *mv, uint64_t after, int64_t before,
+		   struct meta_pack *pack)
+{
+	META_TXN(t);
+	int rc = meta_read(mv->m, &t);
+
+	return rc < 0 ? rc
+		      : meta_pack_list(&t, META_PACK_CONDEMNED, after, before,
+				       pack, GC_PAGE);
+}
+
+static int gc_rows(struct move *mv, struct job *job,
+		   const struct meta_pack *pack, const int *rc, int n)
+{
+	META_TXN(t);
+	int i, one = meta_begin(mv->m, &t);
+
+	for (i = 0; one == 0 && i < n; i++) {
+		if (rc[i] < 0)
+			continue;
+		one = meta_pack_delete(&t, pack[i].row);
+		if (one == 0)
+			job_add(job, 1, pack[i].length);
+	}
+	return one < 0 ? one : meta_commit(&t, NULL);
+}
+
+/* The rows are CONDEMNED for good (no move leads back), and durable. */
+static int gc_delete(struct move *mv, struct job *job,
+		     const struct meta_pack *pack, int n)
+{
+	const char *key[GC_PAGE];
+	int rc[GC_PAGE] = { 0 }, i, first, row;
+	char why[128];
+
+	for (i = 0; i < n; i++)
+		key[i] = pack[i].object;
+	first = meta_durable(mv->m, 0);
+	if (first < 0)
+		return first;
+	first = store_del(gc_store(mv), key, (size_t)n, rc);
+	if (first < 0)
+		job_error(job, "tier '%s': %s", mv->o.tier,
+			  move_why(first, why, sizeof(why)));
+	row = gc_rows(mv, job, pack, rc, n);
+	return first < 0 ? first : row;
+}
+
+static int64_t gc_interval(const struct move *mv)
+{
+	int64_t ns = mv->o.delete_after_ns / 4;
+
+	return MIN(MAX(ns, NSEC_PER_SEC / 4), 3600 * NSEC_PER_SEC);
+}
+
+static int gc_some(struct move *mv, struct job *job, int64_t now)
+{
+	struct meta_pack *pack = calloc(GC_PAGE, sizeof(*pack));
+	uint64_t after = 0;
+	int n, rc = 0;
+
+	if (!pack)
+		return -ENOMEM;
+	do {
+		n = gc_page(mv, after, now - mv->o.delete_after_ns, pack);
+		if (n <= 0) {
+			rc = n;
+			break;
+		}
+		after = pack[n - 1].row;
+		rc = gc_delete(mv, job, pack, n);
+	} while (rc == 0 && n == GC_PAGE && !job_stopping(job));
+	free(pack);
+	return rc;
+}
+
+int64_t gc_run(struct job *job, void *arg)
+{
+	struct move *mv = arg;
+	struct meta_pack first;
+	int64_t now;
+	int rc;
+
+	job_begin(job, 0, 0);
+	/* Nothing condemned: no reason to ask anybody for the time. */
+	{
+		META_TXN(t);
+
+		rc = meta_read(mv->m, &t);
+		if (rc == 0)
+			rc = meta_pack_list(&t, META_PACK_CONDEMNED, 0,
+					    INT64_MAX, &first, 1);
+	}
+	if (rc > 0) {
+		rc = gc_clocks(mv, job, &now);
+		if (rc == 0)
+			rc = gc_some(mv, job, now);
+	}
+	return rc < 0 ? rc : gc_interval(mv);
+}
+
+/* ---- the start ------------------------------------------------------ */
+
+int gc_intents(struct move *mv, struct err *err)
+{
+	struct meta_pack *pack = calloc(GC_PAGE, sizeof(*pack));
+	int n, i, rc = pack ? 0 : -ENOMEM;
+
+	do {
+		META_TXN(t);
+
+		n = 0;
+		if (rc == 0)
+			rc = meta_begin(mv->m, &t);
+		if (rc == 0)
+			rc = n = meta_pack_list(&t, META_PACK_INTENT, 0,
+						INT64_MAX, pack, GC_PAGE);
+		for (i = 0; rc >= 0 && i < n; i++)
+			rc = meta_pack_condemn(&t, pack[i].row,
+					       clock_wall_ns());
+		if (rc >= 0)
+			rc = meta_commit(&t, NULL);
+	} while (rc == 0 && n == GC_PAGE);
+	free(pack);
+	return rc < 0 ? fail(err, rc,
+			     "cannot take up packs that the last "
+			     "process was sending: %m")
+		      : 0;
+}

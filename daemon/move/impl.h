@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of daemon/move; move.h is its face.
+ *
+ * move.c     assembly, jobs
+ * recall.c   what a reader does: plan, share, wait
+ * fetch.c    what a fetch thread does: GET, open frames, fill
+ * keys.c     packs' names and data keys, the recently used
+ * protect.c  the job: which files, when
+ * build.c    files into a pack
+ * send.c     intent, PUT, commit
+ * evict.c reap.c gc.c   the other jobs
+ *
+ * Locks: build_lock > now.lock; fetcher.lock > cache's; keys.lock and
+ * jobs_lock are innermost. None is held over a call of a store.
+ */
+#ifndef MERSEY_MOVE_IMPL_H
+#define MERSEY_MOVE_IMPL_H
+
+#include <stdatomic.h>
+
+#include "base/clock.h"
+#include "move/move.h"
+
+#define MOVE_STREAMS_MAX  8
+#define MOVE_FETCHERS_MAX 16
+#define MOVE_ITEMS_MAX	  512 /* files of one pack: each holds a lease */
+#define MOVE_NOW_MAX	  256
+#define FETCH_BYTES	  (4ULL << 20) /* of one GET, at most */
+#define FETCH_SMALL	  (1ULL << 20) /* a file up to this comes at once */
+#define FETCHES_MAX	  256
+
+/* ---- keys ----------------------------------------------------------- */
+
+#define KEYS_MAX 64
+
+struct move_key {
+	uint64_t row; /* 0 = free */
+	uint64_t used;
+	char object[128];
+	struct pack_key key;
+};
+
+struct move_keys {
+	pthread_mutex_t lock; /* guards all below */
+	uint64_t clock;
+	struct move_key key[KEYS_MAX];
+};
+
+/* ---- fetches -------------------------------------------------------- */
+
+struct fetch {
+	struct fetch *prev, *next; /* in fetcher.list until it is done */
+	uint64_t ino, version, off, len;
+	enum store_cause cause;
+	unsigned refs; /* waiters, and the thread or the queue */
+	bool running, done;
+	int rc; /* 0, -EIO bad for good, -ESTALE, -EAGAIN not now, others */
+};
+
+struct fetcher {
+	pthread_mutex_t lock; /* guards all below and every fetch */
+	pthread_cond_t work;  /* something to do */
+	pthread_cond_t done;  /* one is done; CLOCK_MONOTONIC */
+	struct fetch *list;   /* oldest first */
+	unsigned n;
+	bool stop;
+	unsigned threads;
+	pthread_t thread[MOVE_FETCHERS_MAX];
+};
+
+/* ---- protect -------------------------------------------------------- */
+
+/* A file on its way into packs. */
+struct item {
+	struct cache_seal seal; /* f NULL: given back */
+	struct meta_extent *extent;
+	size_t n, cap;
+	bool named; /* its member stands in the index */
+	bool committed;
+};
+
+/* Packs that are committed in one transaction: one pack of many files, or
+ * the segments of a large one. */
+struct parcel {
+	struct item *item;
+	size_t n, cap;
+	struct meta_pack *pack; /* whose intent is a row */
+	size_t packs, packs_cap;
+};
+
+struct protect_now {
+	pthread_mutex_t lock; /* guards all below */
+	bool all;
+	unsigned n;
+	uint64_t ino[MOVE_NOW_MAX];
+};
+
+struct stream {
+	struct move *mv;
+	struct job *job;
+	unsigned index;
+};
+
+struct move {
+	struct move_opts o;
+	struct meta *m;
+	struct cache *c;
+	struct pack_keyring *kr;
+	struct move_stores s;
+	_Atomic bool stopping;
+	struct move_keys keys;
+	struct fetcher fetcher;
+	struct protect_now now;
+	pthread_mutex_t build_lock; /* one stream chooses files at a time */
+	unsigned streams;
+
+	pthread_mutex_t jobs_lock; /* guards the pointers to jobs */
+	struct stream stream[MOVE_STREAMS_MAX];
+	struct job *evict, *reap, *gc, *lost;
+	/* Clocks at the start, to notice that one was set (S24). */
+	int64_t wall0_ns, boot0_ns;
+};
+
+/* ---- keys.c --------------------------------------------------------- */
+
+void keys_init(struct move_keys *k);
+void keys_done(struct move_keys *k);
+static inline void move_key_wipe(struct move_key *k)
+{
+	pack_key_done(&k->key);
+}
+/* Copies the name and key of a pack; for CLEANUP(move_key_wipe). */
+int keys_get(struct move *mv, uint64_t row, struct move_key *out);
+
+/* ---- fetch.c -------------------------------------------------------- */
+
+/* Does it: sets nothing but the cache file. The rc of struct fetch. */
+int fetch_run(struct move *mv, const struct fetch *x);
+
+/* ---- recall.c ------------------------------------------------------- */
+
+int fetcher_start(struct move *mv);
+void fetcher_stop(struct move *mv);
+
+/* ---- protect.c build.c send.c --------------------------------------- */
+
+int64_t protect_run(struct job *job, void *stream);
+/* Sleeps; true when the job is stopping. Not ended by job_wake(). */
+bool move_sleep(struct job *job, int64_t ns);
+
+void parcel_done(struct parcel *p);
+/* Gives the last file back, unprotected. */
+void parcel_drop_last(struct parcel *p);
+/* Seals a file and adds it. -EBUSY, -EIO and others of cache_seal_begin. */
+int parcel_add(struct move *mv, struct parcel *p, uint64_t ino);
+/*
+ * Reads [off, end) of an item into the writer and ends the member: named
+ * when the file is proven unchanged, else its frames are dead. 1: named,
+ * 0: not, -ENOSPC: not, the pack takes no more, -errno: the writer is of no
+ * use any more.
+ */
+int build_item(struct move *mv, struct pack_writer *w, struct item *it,
+	       uint64_t off, uint64_t end);
+/* Seals the pack, writes its intent, puts it. On -errno nothing names it. */
+int send_pack(struct move *mv, struct job *job, struct parcel *p,
+	      struct pack_writer *w);
+/* The transaction that names it all. How many files it moved, or -errno. */
+int send_commit(struct move *mv, struct job *job, struct parcel *p);
+/* Condemns the parcel's packs. */
+int send_abandon(struct move *mv, struct parcel *p);
+
+/* ---- evict.c reap.c gc.c -------------------------------------------- */
+
+int64_t evict_run(struct job *job, void *mv);
+int64_t reap_run(struct job *job, void *mv);
+int64_t gc_run(struct job *job, void *mv);
+/* Condemns the intents of the last process. */
+int gc_intents(struct move *mv, struct err *err);
+int64_t lost_run(struct job *job, void *mv);
+
+/* Wakes one of mv's jobs, if it is there. */
+void move_wake(struct move *mv, struct job **job);
+
+/* What a store said, in words. */
+const char *move_why(int rc, char *out, size_t size);
+
+#endif

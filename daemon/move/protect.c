@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Protect: settled files go into packs, the oldest first, with those of the
+ * same directory that have settled too. Several streams send; one at a time
+ * chooses and seals files, so that a directory is not cut up between them.
+ */
+#include "move/impl.h"
+
+#include <string.h>
+
+#include "base/log.h"
+
+#define PROTECT_PAGE	 64
+#define PROTECT_BUSY_NS	 NSEC_PER_SEC /* look again for files in use */
+#define PROTECT_PAUSE_NS (NSEC_PER_SEC / 10)
+
+/* ---- at once, please ------------------------------------------------ */
+
+void move_protect_now(struct move *mv, uint64_t ino)
+{
+	unsigned i;
+
+	pthread_mutex_lock(&mv->now.lock);
+	if (ino == 0 || mv->now.n == MOVE_NOW_MAX)
+		mv->now.all = true;
+	else
+		mv->now.ino[mv->now.n++] = ino;
+	pthread_mutex_unlock(&mv->now.lock);
+	for (i = 0; i < mv->streams; i++)
+		move_wake(mv, &mv->stream[i].job);
+}
+
+/* What was asked for, and forgets it. */
+struct wish {
+	bool all;
+	unsigned n;
+	uint64_t ino[MOVE_NOW_MAX];
+};
+
+static void wish_take(struct move *mv, struct wish *w)
+{
+	LOCK_SCOPE(&mv->now.lock);
+	w->all = mv->now.all;
+	w->n = mv->now.n;
+	memcpy(w->ino, mv->now.ino, w->n * sizeof(w->ino[0]));
+	mv->now.all = false;
+	mv->now.n = 0;
+}
+
+/* ---- choosing ------------------------------------------------------- */
+
+struct choice {
+	struct move *mv;
+	struct parcel *p;
+	struct pack_writer *w;
+	int64_t before_ns;
+	bool busy; /* some were in use */
+};
+
+static int choose_page(struct choice *ch, uint64_t parent, size_t skip,
+		       struct meta_todo *todo)
+{
+	META_TXN(t);
+	int rc = meta_read(ch->mv->m, &t);
+
+	return rc < 0 ? rc
+		      : meta_protectable(&t, parent, ch->before_ns, skip, todo,
+					 PROTECT_PAGE);
+}
+
+static bool choose_fits(const struct choice *ch, uint64_t size)
+{
+	return ch->p->n == 0 ||
+	       pack_writer_len(ch->w) + size <= ch->mv->o.object_size;
+}
+
+/* 1: taken or passed over; 0: the pack is full. */
+static int choose_file(struct choice *ch, uint64_t ino, uint64_t size)
+{
+	struct parcel *p = ch->p;
+	int rc;
+
+	if (p->n == MOVE_ITEMS_MAX || !choose_fits(ch, size))
+		return 0;
+	if (p->n > 0 && size > ch->mv->o.object_size)
+		return 1;
+	rc = parcel_add(ch->mv, p, ino);
+	if (rc == -EBUSY)
+		ch->busy = true;
+	if (rc == -EMFILE || rc == -ENFILE)
+		return p->n > 0 ? 0 : rc;
+	if (rc < 0) /* damage was logged; what is gone needs nothing */
+		return rc == -EBUSY || rc == -EIO || rc == -ENOENT ? 1 : rc;
+	size = p->item[p->n - 1].seal.size;
+	if (size > ch->mv->o.object_size) {
+		if (p->n == 1)
+			return 0; /* alone */
+		parcel_drop_last(p);
+		return 1;
+	}
+	rc = build_item(ch->mv, ch->w, &p->item[p->n - 1], 0, size);
+	if (rc == -ENOSPC && p->n > 1) { /* the index is full */
+		parcel_drop_last(p);
+		return 0;
+	}
+	return rc < 0 ? rc : 1;
+}
+
+/* Goes on in one directory until the pack is full. */
+static int choose_mates(struct choice *ch, uint64_t parent, uint64_t first)
+{
+	struct meta_todo todo[PROTECT_PAGE];
+	size_t skip = 0;
+	int n, i, rc = 1;
+
+	do {
+		n = choose_page(ch, parent, skip, todo);
+		for (i = 0; rc == 1 && i < n; i++)
+			if (todo[i].ino != first)
+				rc = choose_file(ch, todo[i].ino, todo[i].size);
+		skip += PROTECT_PAGE;
+	} while (rc == 1 && n == PROTECT_PAGE);
+	return n < 0 ? n : MIN(rc, 0);
+}
+
+/* The oldest that can be had, and its directory's. */
+static int choose_oldest(struct choice *ch)
+{
+	struct meta_todo todo[PROTECT_PAGE];
+	size_t skip = 0;
+	int n, i, rc = 1;
+
+	do {
+		n = choose_page(ch, 0, skip, todo);
+		for (i = 0; rc == 1 && i < n; i++) {
+			rc = choose_file(ch, todo[i].ino, todo[i].size);
+			if (ch->p->n == 0)
+				continue;
+			return rc == 1 ? choose_mates(ch, todo[i].parent,
+						      todo[i].ino)
+				       : rc;
+		}
+		skip += PROTECT_PAGE;
+	} while (rc == 1 && n == PROTECT_PAGE);
+	return n < 0 ? n : MIN(rc, 0);
+}
+
+static int choose_wish(struct choice *ch, uint64_t ino)
+{
+	struct meta_inode row;
+	META_TXN(t);
+	int rc = meta_read(ch->mv->m, &t);
+
+	if (rc == 0)
+		rc = meta_inode_get(&t, ino, &row);
+	meta_abort(&t);
+	if (rc < 0)
+		return rc == -ENOENT ? 1 : rc;
+	if (row.state != META_DIRTY || row.nlink == 0)
+		return 1;
+	return choose_file(ch, ino, row.size);
+}
+
+static bool choice_has(const struct choice *ch, uint64_t ino)
+{
+	return ch->p->n > 0 &&
+	       cache_ino(ch->p->item[ch->p->n - 1].seal.f) == ino;
+}
+
+/* Wishes first; those that did not fit wait for the next round. */
+static int choose(struct choice *ch, const struct wish *w)
+{
+	unsigned i, k;
+	int rc = 1;
+
+	for (i = 0; rc == 1 && i < w->n; i++)
+		rc = choose_wish(ch, w->ino[i]);
+	if (rc == 0 && !choice_has(ch, w->ino[i - 1]))
+		i--;
+	for (k = i; k < w->n; k++)
+		move_protect_now(ch->mv, w->ino[k]);
+	return rc < 0 || ch->p->n > 0 ? MIN(rc, 0) : choose_oldest(ch);
+}
+
+/* ---- sending -------------------------------------------------------- */
+
+/* A large file: packs of its own, one after the other, one commit. */
+static int protect_large(struct move *mv, struct job *job, struct parcel *p)
+{
+	uint64_t part = MAX(mv->o.object_size & ~(META_FRAME_SIZE - 1),
+			    META_FRAME_SIZE);
+	struct item *it = &p->item[0];
+	uint64_t off, size = it->seal.size;
+	int rc = 1;
+
+	for (off = 0; rc == 1 && off < size; off += part) {
+		CLEANUP(pack_writer_free_guard)
+		struct pack_writer *w = pack_writer_new(mv->kr);
+
+		if (!w)
+			return -errno;
+		if (job_stopping(job))
+			return -EINTR;
+		rc = build_item(mv, w, it, off, MIN(off + part, size));
+		/* A part of holes needs no pack, but the file one. */
+		if (rc == 1 && (pack_writer_frames(w) > 0 ||
+				(p->packs == 0 && off + part >= size))) {
+			rc = send_pack(mv, job, p, w);
+			rc = rc == 0 ? 1 : rc;
+		}
+	}
+	return rc == 0 ? -ESTALE : MIN(rc, 0);
+}
+
+static int protect_small(struct move *mv, struct job *job, struct parcel *p,
+			 struct pack_writer *w)
+{
+	size_t i;
+
+	for (i = 0; i < p->n; i++)
+		if (p->item[i].named)
+			return send_pack(mv, job, p, w);
+	return -ESTALE;
+}
+
+/* How many files became protected. */
+static int protect_send(struct move *mv, struct job *job, struct parcel *p,
+			struct pack_writer *w)
+{
+	int rc, undo;
+
+	if (p->item[0].seal.size > mv->o.object_size)
+		rc = protect_large(mv, job, p);
+	else
+		rc = protect_small(mv, job, p, w);
+	if (rc == 0)
+		rc = send_commit(mv, job, p);
+	if (rc >= 0 || p->packs == 0)
+		return rc;
+	undo = send_abandon(mv, p);
+	if (undo < 0) /* the next start condemns them */
+		log_warn("protect: cannot condemn %zu packs: %s", p->packs,
+			 errno_name(-undo));
+	return rc;
+}
+
+/* ---- the job -------------------------------------------------------- */
+
+static int64_t protect_before(struct move *mv, bool all)
+{
+	int64_t settle, now = clock_wall_ns();
+	META_TXN(t);
+	int rc = all ? 1 : meta_read(mv->m, &t);
+
+	if (all)
+		return INT64_MAX;
+	if (rc == 0)
+		rc = meta_next_settle(&t, &settle);
+	/* A close in the future: the clock was set back. Not a reason to
+	 * leave files unprotected until it comes. */
+	if (rc == 0 && settle > now)
+		return settle + 1;
+	return now - mv->o.settle_ns;
+}
+
+/* How long until the next file has settled. */
+static int64_t protect_next(struct move *mv)
+{
+	int64_t settle, due;
+	META_TXN(t);
+	int rc = meta_read(mv->m, &t);
+
+	if (rc == 0)
+		rc = meta_next_settle(&t, &settle);
+	if (rc < 0)
+		return rc == -ENOENT ? JOB_IDLE : rc;
+	due = settle + mv->o.settle_ns - clock_wall_ns();
+	return due > 0 ? due + 1000000 : PROTECT_BUSY_NS;
+}
+
+/* Who waits for room gets what can be evicted now. */
+static void protect_after(struct move *mv)
+{
+	struct cache_usage u;
+
+	cache_usage(mv->c, &u);
+	if (u.over_high)
+		move_wake(mv, &mv->evict);
+}
+
+/* One pack, or one large file. > 0: go on; 0: nothing to do. */
+static int protect_round(struct stream *st, struct job *job, struct wish *w,
+			 bool *busy)
+{
+	struct move *mv = st->mv;
+	CLEANUP(pack_writer_free_guard)
+	struct pack_writer *pw = pack_writer_new(mv->kr);
+	CLEANUP(parcel_done) struct parcel p = { 0 };
+	struct choice ch = { .mv = mv, .p = &p, .w = pw };
+	int rc;
+
+	if (!pw)
+		return -errno;
+	pthread_mutex_lock(&mv->build_lock);
+	ch.before_ns = protect_before(mv, w->all);
+	rc = choose(&ch, w);
+	pthread_mutex_unlock(&mv->build_lock);
+	w->n = 0;
+	*busy = ch.busy;
+	if (rc < 0 || p.n == 0)
+		return rc;
+	if (st->index + 1 < mv->streams)
+		move_wake(mv, &mv->stream[st->index + 1].job);
+	rc = protect_send(mv, job, &p, pw);
+	protect_after(mv);
+	if (rc != -ESTALE)
+		return rc < 0 ? rc : 1;
+	/* Changed meanwhile: its turn comes again, but not in a hurry. */
+	return move_sleep(job, PROTECT_PAUSE_NS) ? -EINTR : 1;
+}
+
+static void protect_total(struct move *mv, struct job *job)
+{
+	struct meta_totals totals;
+	META_TXN(t);
+
+	if (meta_read(mv->m, &t) == 0 && meta_totals(&t, &totals) == 0)
+		job_begin(job, totals.dirty_files, totals.dirty_bytes);
+}
+
+/* Files that were closed a moment ago are flushed first. */
+static int protect_wishes(struct move *mv, struct wish *w)
+{
+	bool had = w->all;
+	int rc;
+
+	wish_take(mv, w);
+	rc = w->all || w->n > 0 ? cache_flush(mv->c) : 0;
+	w->all |= had;
+	return rc;
+}
+
+static int64_t protect_run_loop(struct stream *st, struct job *job,
+				struct wish *w)
+{
+	struct move *mv = st->mv;
+	bool busy = false;
+	int rc;
+
+	do {
+		if (job_stopping(job))
+			return JOB_IDLE;
+		rc = protect_wishes(mv, w);
+		if (rc == 0)
+			rc = protect_round(st, job, w, &busy);
+	} while (rc > 0);
+	if (rc == -EINTR)
+		return JOB_IDLE;
+	if (rc < 0) {
+		if (w->all)
+			move_protect_now(mv, 0); /* still wanted */
+		return rc;
+	}
+	return busy ? PROTECT_BUSY_NS : protect_next(mv);
+}
+
+int64_t protect_run(struct job *job, void *arg)
+{
+	struct stream *st = arg;
+	struct wish *w = calloc(1, sizeof(*w));
+	int64_t rc;
+
+	if (!w)
+		return -ENOMEM;
+	protect_total(st->mv, job);
+	rc = protect_run_loop(st, job, w);
+	free(w);
+	return rc;
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Reap: inodes that lost their last name and are no longer open. */
+#include "move/impl.h"
+
+#include <sys/stat.h>
+
+#define REAP_PAGE     64
+#define REAP_AGAIN_NS (60 * NSEC_PER_SEC) /* in case a wake was missed */
+
+/* Regular files have bytes to drop first; rc 1: not regular. */
+static int reap_page(struct move *mv, uint64_t after, struct cache_victim *v)
+{
+	uint64_t ino[REAP_PAGE];
+	struct meta_inode row;
+	int n, i, rc;
+	META_TXN(t);
+
+	rc = meta_read(mv->m, &t);
+	if (rc < 0)
+		return rc;
+	n = meta_orphans(&t, after, ino, REAP_PAGE);
+	for (i = 0; i < n; i++) {
+		rc = meta_inode_get(&t, ino[i], &row);
+		if (rc < 0)
+			return rc;
+		v[i] = (struct cache_victim){ .ino = ino[i],
+					      .rc = !S_ISREG(row.mode) };
+	}
+	return n;
+}
+
+static void reap_drop(struct move *mv, struct cache_victim *v, int n)
+{
+	struct cache_victim file[REAP_PAGE];
+	size_t k = 0;
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (v[i].rc == 0)
+			file[k++] = v[i];
+	if (k > 0)
+		cache_drop_many(mv->c, file, k);
+	for (i = 0, k = 0; i < n; i++)
+		if (v[i].rc == 0)
+			v[i] = file[k++];
+}
+
+static int reap_rows(struct move *mv, struct job *job,
+		     const struct cache_victim *v, int n)
+{
+	META_TXN(t);
+	int i, rc = meta_begin(mv->m, &t);
+
+	for (i = 0; rc == 0 && i < n; i++) {
+		if (v[i].rc < 0) /* in use: its last close wakes us */
+			continue;
+		rc = meta_inode_delete(&t, v[i].ino);
+		if (rc == 0)
+			job_add(job, 1, v[i].freed);
+	}
+	return rc < 0 ? rc : meta_commit(&t, NULL);
+}
+
+int64_t reap_run(struct job *job, void *arg)
+{
+	struct cache_victim v[REAP_PAGE];
+	struct move *mv = arg;
+	uint64_t after = 0;
+	int n, rc = 0;
+
+	job_begin(job, 0, 0);
+	do {
+		n = reap_page(mv, after, v);
+		if (n <= 0)
+			break;
+		after = v[n - 1].ino;
+		reap_drop(mv, v, n);
+		rc = reap_rows(mv, job, v, n);
+	} while (rc == 0 && n == REAP_PAGE && !job_stopping(job));
+	if (n < 0 || rc < 0)
+		return n < 0 ? n : rc;
+	return REAP_AGAIN_NS;
+}
+
+static bool lost_stop(void *job)
+{
+	return job_stopping(job);
+}
+
+int64_t lost_run(struct job *job, void *arg)
+{
+	struct move *mv = arg;
+	int n;
+
+	job_begin(job, 0, 0);
+	n = cache_scan_lost(mv->c, lost_stop, job);
+	if (n > 0)
+		job_add(job, (uint64_t)n, 0);
+	return n < 0 && n != -EINTR ? n : 24 * 3600 * NSEC_PER_SEC;
+}

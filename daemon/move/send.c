@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Packs into the store, then into the namespace (P3): the intent's row is
+ * durable before the PUT (S23), the same sealed bytes are sent until they
+ * are acknowledged (S17), and one transaction names them. A pack that does
+ * not come that far is condemned; gc deletes what may have arrived.
+ */
+#include "move/impl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "base/units.h"
+
+#define SEND_PAUSE_MAX_NS (60 * NSEC_PER_SEC)
+#define SEND_CHUNK	  (1ULL << 20)
+
+const char *move_why(int rc, char *out, size_t size)
+{
+	const char *detail = store_detail();
+
+	snprintf(out, size, "%s%s%s", strerror(-rc), *detail ? ": " : "",
+		 detail);
+	return out;
+}
+
+bool move_sleep(struct job *job, int64_t ns)
+{
+	int64_t end = clock_boot_ns() + ns;
+
+	while (!job_stopping(job) && clock_boot_ns() < end)
+		clock_sleep_ns(MIN(end - clock_boot_ns(),
+				   (int64_t)(NSEC_PER_SEC / 10)));
+	return job_stopping(job);
+}
+
+/* ---- intent --------------------------------------------------------- */
+
+static int send_intend(struct move *mv, struct meta_pack *pack)
+{
+	uint64_t seq;
+	META_TXN(t);
+	int rc = meta_begin(mv->m, &t);
+
+	if (rc == 0)
+		rc = meta_pack_intend(&t, pack);
+	if (rc == 0)
+		rc = meta_commit(&t, &seq);
+	meta_abort(&t);
+	return rc < 0 ? rc : meta_durable(mv->m, seq);
+}
+
+static struct meta_pack *parcel_pack(struct parcel *p)
+{
+	if (p->packs == p->packs_cap) {
+		size_t cap = p->packs_cap ? 2 * p->packs_cap : 1;
+		struct meta_pack *pack = realloc(p->pack, cap * sizeof(*pack));
+
+		if (!pack)
+			return NULL;
+		p->pack = pack;
+		p->packs_cap = cap;
+	}
+	memset(&p->pack[p->packs], 0, sizeof(*p->pack));
+	return &p->pack[p->packs];
+}
+
+static void pack_describe(struct move *mv, const struct pack_writer *w,
+			  size_t len, const uint8_t digest[PACK_DIGEST_SIZE],
+			  struct meta_pack *pack)
+{
+	int64_t now = clock_wall_ns();
+
+	memcpy(pack->id, pack_writer_id(w)->b, sizeof(pack->id));
+	memcpy(pack->salt, pack_writer_salt(w), sizeof(pack->salt));
+	memcpy(pack->digest, digest, sizeof(pack->digest));
+	pack->generation = pack_writer_generation(w);
+	pack->length = len;
+	pack->created_ns = now;
+	snprintf(pack->tier, sizeof(pack->tier), "%s", mv->o.tier);
+	snprintf(pack->storage_class, sizeof(pack->storage_class), "%s",
+		 mv->o.storage_class);
+	pack_object_name(pack->generation, (uint64_t)now, pack_writer_id(w),
+			 pack->object);
+}
+
+/* The frames written since the last pack lie in this one. */
+static void parcel_name(struct parcel *p, uint64_t row)
+{
+	size_t i, k;
+
+	for (i = 0; i < p->n; i++)
+		for (k = p->item[i].n; k > 0; k--) {
+			if (p->item[i].extent[k - 1].pack)
+				break;
+			p->item[i].extent[k - 1].pack = row;
+		}
+}
+
+/* ---- the PUT -------------------------------------------------------- */
+
+static bool parcel_wanted(struct parcel *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->n; i++)
+		if (p->item[i].named && cache_seal_valid(&p->item[i].seal))
+			return true;
+	return false;
+}
+
+/* The key is taken: by ourselves, when an answer was lost (S25)? */
+static int send_compare(struct store *s, const char *object,
+			const uint8_t *data, size_t len)
+{
+	CLEANUP_FREE uint8_t *buf = malloc(SEND_CHUNK);
+	struct store_info info;
+	size_t off, want;
+	ssize_t n;
+	int rc = buf ? store_head(s, object, &info) : -ENOMEM;
+
+	if (rc < 0)
+		return rc;
+	if (info.size != len)
+		return -EEXIST;
+	for (off = 0; off < len; off += want) {
+		want = MIN(len - off, (size_t)SEND_CHUNK);
+		n = store_get(s, object, off, buf, want);
+		if (n < 0)
+			return (int)n;
+		if ((size_t)n != want || memcmp(buf, data + off, want) != 0)
+			return -EEXIST;
+	}
+	return 0;
+}
+
+static int send_try(struct move *mv, const char *object, const void *data,
+		    size_t len)
+{
+	struct store *s = mv->s.cause[STORE_CAUSE_PROTECT];
+	struct store_put_opts o = { 0 };
+	struct store_caps caps;
+	int rc;
+
+	store_caps(s, &caps);
+	o.if_absent = caps.create_only;
+	if (*mv->o.storage_class)
+		o.storage_class = mv->o.storage_class;
+	rc = store_put(s, object, data, len, &o);
+	return rc == -EEXIST ? send_compare(s, object, data, len) : rc;
+}
+
+/* For ever, while the store is away and anybody still wants the pack. */
+static int send_put(struct move *mv, struct job *job, struct parcel *p,
+		    const char *object, const void *data, size_t len)
+{
+	int64_t pause = NSEC_PER_SEC;
+	char why[128], next[UNITS_SIZE];
+	int rc;
+
+	while ((rc = send_try(mv, object, data, len)) < 0) {
+		if (!store_is_transient(rc)) {
+			job_error(job, "tier '%s': %s", mv->o.tier,
+				  move_why(rc, why, sizeof(why)));
+			return rc;
+		}
+		job_waiting(job, "tier '%s': %s; next try in %s", mv->o.tier,
+			    move_why(rc, why, sizeof(why)),
+			    units_format_duration(pause, next));
+		if (move_sleep(job, pause))
+			return -EINTR;
+		if (!parcel_wanted(p))
+			return -ESTALE;
+		pause = MIN(2 * pause, SEND_PAUSE_MAX_NS);
+	}
+	job_waiting(job, NULL);
+	return 0;
+}
+
+int send_pack(struct move *mv, struct job *job, struct parcel *p,
+	      struct pack_writer *w)
+{
+	struct meta_pack *pack = parcel_pack(p);
+	uint8_t digest[PACK_DIGEST_SIZE];
+	const void *data;
+	size_t len;
+	int rc;
+
+	if (!pack)
+		return -ENOMEM;
+	rc = pack_writer_seal(w, &data, &len, digest);
+	if (rc < 0)
+		return rc;
+	pack_describe(mv, w, len, digest, pack);
+	rc = send_intend(mv, pack);
+	if (pack->row)
+		p->packs++;
+	if (rc < 0)
+		return rc;
+	parcel_name(p, pack->row);
+	return send_put(mv, job, p, pack->object, data, len);
+}
+
+/* ---- the commit ----------------------------------------------------- */
+
+/* 1: the file is protected; 0: it changed. */
+static int commit_item(struct meta_txn *t, struct item *it, int64_t now)
+{
+	size_t i;
+	int rc;
+
+	if (!it->named)
+		return 0;
+	rc = cache_seal_commit(&it->seal, t, now);
+	if (rc < 0)
+		return rc == -EBUSY ? 0 : rc;
+	rc = meta_extent_clear(t, cache_ino(it->seal.f), NULL, 0, now);
+	for (i = 0; rc >= 0 && i < it->n; i++) {
+		it->extent[i].ino = cache_ino(it->seal.f);
+		rc = meta_extent_insert(t, &it->extent[i]);
+	}
+	it->committed = rc >= 0;
+	return rc < 0 ? rc : 1;
+}
+
+static int commit_rows(struct meta_txn *t, struct parcel *p)
+{
+	int64_t now = clock_wall_ns();
+	int rc = 0, files = 0;
+	size_t i;
+
+	for (i = 0; rc >= 0 && i < p->packs; i++)
+		rc = meta_pack_stored(t, &p->pack[i]);
+	for (i = 0; rc >= 0 && i < p->n; i++) {
+		rc = commit_item(t, &p->item[i], now);
+		files += rc > 0;
+	}
+	/* A pack of empty files only has no extents, yet its index is what
+	 * their names are rebuilt from. Without any file it is nothing. */
+	for (i = 0; rc >= 0 && files == 0 && i < p->packs; i++)
+		rc = meta_pack_condemn(t, p->pack[i].row, now);
+	return rc < 0 ? rc : files;
+}
+
+int send_commit(struct move *mv, struct job *job, struct parcel *p)
+{
+	META_TXN(t);
+	int rc = meta_begin(mv->m, &t), files;
+	size_t i;
+
+	if (rc < 0)
+		return rc;
+	files = rc = commit_rows(&t, p);
+	if (rc >= 0)
+		rc = meta_commit(&t, NULL);
+	for (i = 0; i < p->n; i++) {
+		struct item *it = &p->item[i];
+
+		it->committed = it->committed && rc >= 0;
+		if (it->committed)
+			job_add(job, 1, it->seal.size);
+	}
+	return rc < 0 ? rc : files;
+}
+
+int send_abandon(struct move *mv, struct parcel *p)
+{
+	int64_t now = clock_wall_ns();
+	size_t i;
+	META_TXN(t);
+	int rc = meta_begin(mv->m, &t);
+
+	for (i = 0; rc == 0 && i < p->packs; i++) {
+		rc = meta_pack_condemn(&t, p->pack[i].row, now);
+		if (rc == -ENOENT) /* its intent was not committed */
+			rc = 0;
+	}
+	return rc < 0 ? rc : meta_commit(&t, NULL);
+}

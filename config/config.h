@@ -172,7 +172,8 @@ int config_show_json(const struct config *c, const char *trust,
 /* All keys as JSON Schema (draft 2020-12) with title, default, unit and
  * help. Appends. */
 int config_schema(struct buf *out);
-/* The key list of mersey.yaml(5), as mdoc. Appends. */
+/* The key lists of mersey.yaml(5) (the file, a price table), as mdoc.
+ * Appends. */
 int config_schema_mdoc(struct buf *out);
 
 /* A user or group name or number. 0, -ENOENT or -errno. */

@@ -238,8 +238,8 @@ static const struct config_key cache_keys[] = {
 	{ .name = "encrypt",
 	  .type = CONFIG_BOOL,
 	  .def = "false",
-	  .help = "Keep the state directory in an encrypted directory "
-		  "(fscrypt).",
+	  .help = "Serve the trust only when its state directory is "
+		  "encrypted (fscrypt).",
 	  CONFIG_FIELD(struct config_trust, cache_encrypt) },
 	{ .name = "reserve", .part = 3 },
 };

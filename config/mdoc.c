@@ -95,14 +95,17 @@ static void mdoc_key(struct mdoc *m, const struct config_key *k,
 	mdoc_default(m, k);
 }
 
-/* The key list of one section, then those of the sections in it. */
+/* The key list of one section, then those of the sections in it. `path` is
+ * "" for the outermost. */
 static void mdoc_section(struct mdoc *m, const struct config_section *s,
 			 const char *path)
 {
 	char inner[200];
 	size_t i;
 
-	mdoc_add(m, ".Ss %s\n.Bl -tag -width Ds\n", path);
+	if (*path)
+		mdoc_add(m, ".Ss %s\n", path);
+	mdoc_add(m, ".Bl -tag -width Ds\n");
 	for (i = 0; i < s->n; i++)
 		if (config_key_known(&s->keys[i]))
 			mdoc_key(m, &s->keys[i], s->keys[0].name);
@@ -113,12 +116,11 @@ static void mdoc_section(struct mdoc *m, const struct config_section *s,
 		mdoc_add(m, ".Pp\nFurther, any key of\n.Ic defaults .\n");
 	for (i = 0; i < s->n; i++) {
 		const struct config_key *k = &s->keys[i];
-		const char *sep = s == &config_root ? "" : ".";
 
 		if (!config_key_known(k) || !mdoc_is_map(k))
 			continue;
-		snprintf(inner, sizeof(inner), "%s%s%s%s%s",
-			 s == &config_root ? "" : path, sep, k->name,
+		snprintf(inner, sizeof(inner), "%s%s%s%s%s", path,
+			 *path ? "." : "", k->name,
 			 k->type == CONFIG_NAMED   ? "."
 			 : k->type == CONFIG_ITEMS ? "[]"
 						   : "",
@@ -132,6 +134,9 @@ int config_schema_mdoc(struct buf *out)
 {
 	struct mdoc m = { .out = out };
 
-	mdoc_section(&m, &config_root, "The file");
+	mdoc_add(&m, ".Sh KEYS\n");
+	mdoc_section(&m, &config_root, "");
+	mdoc_add(&m, ".Sh KEYS OF A PRICE TABLE\n");
+	mdoc_section(&m, &config_price_table, "");
 	return m.rc;
 }

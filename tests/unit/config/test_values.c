@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a good text means: defaults, what trusts say otherwise, paths. */
+#include "tests/unit/config/parse.h"
+
+#include "base/clock.h"
+#include "config/path.h"
+
+#define MIB (1ULL << 20)
+
+static void test_defaults(void **state)
+{
+	CLEANUP(config_free_guard) struct config *c = parse_good(GOOD);
+	const struct config_trust *t = config_trust_find(c, "rem");
+	const struct config_store *s = &c->stores[1];
+
+	assert_string_equal(c->path, "/etc/m.yaml");
+	assert_true(c->gateway_name[0]);
+	assert_string_equal(c->state_dir, "/var/lib/mersey");
+	assert_string_equal(c->mount_dir, "/srv/mersey");
+	assert_string_equal(c->runtime_dir, "/run/mersey");
+	assert_string_equal(c->currency, "GBP");
+	assert_string_equal(c->exchange.currency, "GBP");
+	assert_int_equal(c->ops.groups.n, 0);
+	assert_string_equal(s->name, "ceph");
+	assert_false(s->virtual_style);
+	assert_null(s->ca_file);
+	assert_null(s->prices);
+	assert_int_equal(s->in_flight, 16);
+	assert_string_equal(t->long_name, "rem");
+	assert_string_equal(t->mount, "/srv/mersey/rem");
+	assert_string_equal(t->root_owner, "0");
+	assert_string_equal(t->root_group, "0");
+	assert_int_equal(t->root_mode, 0700);
+	assert_string_equal(t->tiers[0].prefix, "mersey/rem/");
+	assert_ptr_equal(t->tiers[0].store, &c->stores[0]);
+	assert_int_equal(t->line, 6);
+	assert_int_equal(t->user_at.line, 7);
+	assert_int_equal(t->user_at.column, 11);
+}
+
+static void test_trust_defaults(void **state)
+{
+	CLEANUP(config_free_guard) struct config *c = parse_good(GOOD);
+	const struct config_trust *t = config_trust_find(c, "rbq");
+
+	assert_int_equal(t->settle_ns, 60 * NSEC_PER_SEC);
+	assert_int_equal(t->read_wait_ns, 20 * NSEC_PER_SEC);
+	assert_int_equal(t->delete_after_ns, 35 * 86400 * NSEC_PER_SEC);
+	assert_true(t->cache_size == MIB << 20);
+	assert_int_equal(t->cache_high, 90);
+	assert_int_equal(t->cache_low, 80);
+	assert_false(t->cache_encrypt);
+	assert_true(t->limit_memory == 512 * MIB);
+	assert_int_equal(t->limit_threads, 32);
+	assert_int_equal(t->limit_descriptors, 8192);
+	assert_int_equal(t->alarm_unprotected_ns, 900 * NSEC_PER_SEC);
+}
+
+/* Key by key: built-in, then defaults, then the trust; in any order. */
+static void test_overrides(void **state)
+{
+	CLEANUP(config_free_guard)
+	struct config *c = parse_good(
+		GOOD_HEAD GOOD_STORES GOOD_REM
+		"    settle: 5s\n"
+		"    cache: {size: 8TiB, encrypt: true}\n"
+		"    alarms: {unprotected_for: 1h}\n" GOOD_RBQ "    cache: {}\n"
+		"defaults:\n"
+		"  settle: 10s\n"
+		"  read_wait: 3s\n"
+		"  cache: {size: 2TiB, high: 95%}\n"
+		"  limits: {threads: 8}\n");
+	const struct config_trust *rem = config_trust_find(c, "rem");
+	const struct config_trust *rbq = config_trust_find(c, "rbq");
+
+	assert_int_equal(rem->settle_ns, 5 * NSEC_PER_SEC);
+	assert_int_equal(rbq->settle_ns, 10 * NSEC_PER_SEC);
+	assert_int_equal(rem->read_wait_ns, 3 * NSEC_PER_SEC);
+	assert_true(rem->cache_size == 8 * MIB << 20);
+	assert_true(rbq->cache_size == 2 * MIB << 20);
+	assert_int_equal(rem->cache_high, 95);
+	assert_int_equal(rem->cache_low, 80);
+	assert_true(rem->cache_encrypt);
+	assert_false(rbq->cache_encrypt);
+	assert_int_equal(rem->limit_threads, 8);
+	assert_true(rem->limit_memory == 512 * MIB);
+	assert_int_equal(rem->alarm_unprotected_ns, 3600 * NSEC_PER_SEC);
+	assert_int_equal(rbq->alarm_unprotected_ns, 900 * NSEC_PER_SEC);
+}
+
+static void test_everything(void **state)
+{
+	CLEANUP(config_free_guard)
+	struct config *c = parse_good(
+		GOOD_HEAD
+		"gateway:\n"
+		"  name: gw 1\n"
+		"  state_dir: st\n"
+		"  mount_dir: /m/\n"
+		"  runtime_dir: ./run//x/.\n"
+		"  operators:\n"
+		"    ops: {users: [joe, 7], groups: [ops]}\n"
+		"    finance: {groups: [fin]}\n"
+		"cost:\n"
+		"  currency: EUR\n"
+		"  exchange: {USD: \"0.92\", GBP: '1.1512345678', as_of: "
+		"2026-11-01, source: ECB}\n"
+		"stores:\n"
+		"  s: {kind: s3, endpoint: 'https://h:9', region: uk, "
+		"address_style: virtual, ca_file: ../ca.pem, in_flight: 3}\n"
+		"trusts:\n"
+		"  r:\n"
+		"    name: Royal\n"
+		"    user: u\n"
+		"    mount: mnt\n"
+		"    root: {owner: 61001, group: g, mode: \"2770\"}\n"
+		"    key: {credential: r.key}\n"
+		"    credentials: {s: sec/r.cred}\n"
+		"    tiers: [{name: t, store: s, bucket: bbb, prefix: ''}]\n");
+	const struct config_trust *t = &c->trusts[0];
+	CLEANUP_FREE char *state_dir = config_state_dir(c, t);
+	CLEANUP_FREE char *sock = config_socket(c, t);
+	money_t m;
+
+	assert_string_equal(c->gateway_name, "gw 1");
+	assert_string_equal(state_dir, "/etc/st/r");
+	assert_string_equal(sock, "/etc/run/x/r.sock");
+	assert_string_equal(c->mount_dir, "/m");
+	assert_int_equal(c->ops.users.n, 2);
+	assert_string_equal(c->ops.users.name[1], "7");
+	assert_string_equal(c->finance.groups.name[0], "fin");
+	assert_int_equal(price_convert(&c->exchange, "GBP", MONEY_UNIT, &m), 0);
+	assert_true(m == 11512345678);
+	assert_string_equal(c->exchange.source, "ECB");
+	assert_true(c->stores[0].virtual_style);
+	assert_string_equal(c->stores[0].ca_file, "/ca.pem");
+	assert_int_equal(c->stores[0].in_flight, 3);
+	assert_string_equal(t->long_name, "Royal");
+	assert_string_equal(t->mount, "/etc/mnt");
+	assert_string_equal(t->root_owner, "61001");
+	assert_int_equal(t->root_mode, 02770);
+	assert_string_equal(t->key_credential, "r.key");
+	assert_string_equal(config_credential_file(t, &c->stores[0]),
+			    "/etc/sec/r.cred");
+	assert_string_equal(t->tiers[0].prefix, "");
+}
+
+static void assert_join(const char *dir, const char *path, const char *want)
+{
+	CLEANUP_FREE char *got = config_path_join(dir, path);
+
+	assert_string_equal(got, want);
+}
+
+static void test_paths(void **state)
+{
+	assert_join("/etc", "a", "/etc/a");
+	assert_join("/etc", "/a//b/./c/", "/a/b/c");
+	assert_join("/etc/x", "../a", "/etc/a");
+	assert_join("/etc", "../../../a", "/a");
+	assert_join("/etc", "..", "/");
+	assert_join("/", "", "/");
+	assert_join("/", "...", "/...");
+	assert_true(config_path_below("/a/b", "/a"));
+	assert_false(config_path_below("/ab", "/a"));
+	assert_false(config_path_below("/a", "/a"));
+	assert_true(config_path_below("/a", "/"));
+	assert_false(config_path_below("/", "/"));
+}
+
+static void test_accounts(void **state)
+{
+	uid_t uid = 7;
+	gid_t gid = 7;
+
+	assert_int_equal(config_uid("root", &uid), 0);
+	assert_int_equal(uid, 0);
+	assert_int_equal(config_gid("root", &gid), 0);
+	assert_int_equal(gid, 0);
+	assert_int_equal(config_uid("61001", &uid), 0);
+	assert_int_equal(uid, 61001);
+	assert_int_equal(config_uid("4294967295", &uid), -ENOENT);
+	assert_int_equal(config_uid("no-such-user-here", &uid), -ENOENT);
+	assert_int_equal(config_gid("no-such-group-here", &gid), -ENOENT);
+	assert_int_equal(config_uid("", &uid), -ENOENT);
+	assert_int_equal(uid, 61001);
+}
+
+/* ---- config show ------------------------------------------------------ */
+
+#define RICH                                                            \
+	GOOD_HEAD                                                       \
+	"gateway: {name: 'yes', operators: {ops: {users: [7, joe]}}}\n" \
+	"cost: {exchange: {USD: \"0.790\", as_of: 2026-11-01, source: " \
+	"'a: \"b\" \\ ü'}}\n" GOOD_STORES GOOD_REM "    settle: 90s\n"  \
+	"    cache: {size: 1500MB, high: 70%, low: 0%}\n"               \
+	"    root: {mode: \"0007\"}\n" GOOD_RBQ "  c:\n"                \
+	"    user: '12'\n"                                              \
+	"    key: {credential: k}\n"                                    \
+	"    credentials: {ceph: x}\n"                                  \
+	"    tiers: [{name: '1', store: ceph, bucket: ccc, prefix: ''}]\n"
+
+static void test_round_trip(void **state)
+{
+	CLEANUP(config_free_guard) struct config *c = parse_good(RICH);
+	CLEANUP(config_free_guard) struct config *again = NULL;
+	CLEANUP_BUF struct buf one = { 0 }, two = { 0 };
+
+	assert_int_equal(config_show_yaml(c, NULL, &one), 0);
+	again = parse_good(buf_str(&one));
+	assert_int_equal(config_show_yaml(again, NULL, &two), 0);
+	assert_string_equal(buf_str(&one), buf_str(&two));
+	assert_int_equal(again->n_trusts, 3);
+	assert_int_equal(again->trusts[0].settle_ns, 90 * NSEC_PER_SEC);
+	assert_int_equal(again->trusts[0].cache_low, 0);
+	assert_int_equal(again->trusts[0].root_mode, 07);
+	assert_string_equal(again->gateway_name, "yes");
+	assert_string_equal(again->exchange.source, "a: \"b\" \\ ü");
+	assert_string_equal(again->trusts[2].tiers[0].prefix, "");
+	assert_string_equal(again->trusts[2].user, "12");
+}
+
+static void test_show_one(void **state)
+{
+	CLEANUP(config_free_guard) struct config *c = parse_good(RICH);
+	CLEANUP(config_free_guard) struct config *again = NULL;
+	CLEANUP_BUF struct buf one = { 0 };
+
+	assert_int_equal(config_show_yaml(c, "nobody", &one), -ENOENT);
+	assert_int_equal(one.len, 0);
+	assert_int_equal(config_show_yaml(c, "c", &one), 0);
+	again = parse_good(buf_str(&one));
+	assert_int_equal(again->n_trusts, 1);
+	assert_int_equal(again->n_stores, 1);
+	assert_string_equal(again->stores[0].name, "ceph");
+	assert_non_null(config_trust_find(again, "c"));
+}
+
+static void test_show_text(void **state)
+{
+	CLEANUP(config_free_guard) struct config *c = parse_good(RICH);
+	CLEANUP_BUF struct buf b = { 0 };
+	const char *text;
+
+	assert_int_equal(config_show_yaml(c, "rem", &b), 0);
+	text = buf_str(&b);
+	assert_non_null(strstr(text, "version: 1\n"
+				     "gateway:\n"
+				     "  name: \"yes\"\n"));
+	assert_non_null(strstr(text, "    USD: \"0.79\"\n"));
+	assert_non_null(strstr(text, "trusts:\n"
+				     "  rem:\n"
+				     "    name: rem\n"
+				     "    user: mersey-rem\n"));
+	assert_non_null(strstr(text, "    tiers:\n"
+				     "      - name: near\n"
+				     "        store: nas\n"));
+	assert_non_null(strstr(text, "      size: 1500000000B\n"));
+	assert_non_null(strstr(text, "    key:\n"
+				     "      file: /sec/rem.key\n"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_trust_defaults),
+		cmocka_unit_test(test_overrides),
+		cmocka_unit_test(test_everything),
+		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_accounts),
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_show_one),
+		cmocka_unit_test(test_show_text),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

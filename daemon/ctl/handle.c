@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "base/log.h"
+#include "base/clock.h"
 
 static const struct {
 	const char *name;
@@ -84,7 +84,10 @@ static int handle_reply(const struct ctl_call *c, int rc, json_t *result,
 int ctl_handle_line(const struct ctl_worker *w, struct ctl_peer *peer,
 		    const char *line, size_t len, struct buf *reply)
 {
-	struct ctl_call c = { .w = w, .peer = peer, .err = ERR_INIT };
+	struct ctl_call c = { .w = w,
+			      .peer = peer,
+			      .err = ERR_INIT,
+			      .said_ns = clock_boot_ns() };
 	CLEANUP_JSON json_t *req = NULL;
 	CLEANUP_JSON json_t *result = json_object();
 	int rc;

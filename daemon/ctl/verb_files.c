@@ -30,24 +30,6 @@ static json_t *files_progress(const struct files *f, size_t at)
 			 proto_count(f->set.bytes));
 }
 
-/* Every file of the set through `one`; the client may leave at any time. */
-static int files_each(struct files *f,
-		      int (*one)(struct files *f, const struct ctl_item *i))
-{
-	size_t i;
-	int rc = 0;
-
-	for (i = 0; i < f->set.n && rc == 0; i++) {
-		if (ctl_gone(f->c))
-			return -EINTR;
-		rc = one(f, &f->set.item[i]);
-		f->looked += f->set.item[i].bytes;
-		if (rc == 0)
-			rc = ctl_progress(f->c, files_progress(f, i + 1));
-	}
-	return rc;
-}
-
 static int files_result(struct files *f, json_t *r)
 {
 	int rc = proto_set(r, "files", proto_count(f->files));
@@ -105,23 +87,53 @@ static int evict_dry(struct files *f, uint64_t ino, uint64_t *freed)
 	return 0;
 }
 
-static int evict_one(struct files *f, const struct ctl_item *i)
+static int evict_count(struct files *f, const struct cache_victim *v)
 {
-	const struct ctl_worker *w = f->c->w;
-	uint64_t freed = 0;
-	int rc;
-
-	rc = f->dry_run ? evict_dry(f, i->ino, &freed)
-			: cache_evict(w->cache, i->ino, &freed);
-	if (rc < 0)
-		return evict_skip(f, i->ino, rc);
-	if (!freed)
+	if (v->rc < 0)
+		return evict_skip(f, v->ino, v->rc);
+	if (!v->freed)
 		return 0;
 	f->files++;
-	f->bytes += freed;
-	if (w->vfs && !f->dry_run)
-		vfs_invalidate(w->vfs, i->ino);
+	f->bytes += v->freed;
+	if (f->c->w->vfs && !f->dry_run)
+		vfs_invalidate(f->c->w->vfs, v->ino);
 	return 0;
+}
+
+/* Up to CACHE_EVICT_BATCH files, for which the cache needs one barrier. */
+static int evict_batch(struct files *f, const struct ctl_item *item, size_t n)
+{
+	struct cache_victim v[CACHE_EVICT_BATCH] = { 0 };
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < n; i++) {
+		v[i].ino = item[i].ino;
+		f->looked += item[i].bytes;
+		if (f->dry_run)
+			v[i].rc = evict_dry(f, v[i].ino, &v[i].freed);
+	}
+	if (!f->dry_run)
+		cache_evict_many(f->c->w->cache, v, n);
+	for (i = 0; i < n && rc == 0; i++)
+		rc = evict_count(f, &v[i]);
+	return rc;
+}
+
+static int evict_all(struct files *f)
+{
+	size_t at, n;
+	int rc = 0;
+
+	for (at = 0; at < f->set.n && rc == 0; at += n) {
+		if (ctl_gone(f->c))
+			return -EINTR;
+		n = MIN(f->set.n - at, (size_t)CACHE_EVICT_BATCH);
+		rc = evict_batch(f, &f->set.item[at], n);
+		if (rc == 0)
+			rc = ctl_progress(f->c, files_progress(f, at + n));
+	}
+	return rc;
 }
 
 int ctl_verb_evict(struct ctl_call *c, json_t *result)
@@ -131,7 +143,7 @@ int ctl_verb_evict(struct ctl_call *c, json_t *result)
 	int rc = ctl_collect(c, evict_want, &f.set);
 
 	if (rc == 0)
-		rc = files_each(&f, evict_one);
+		rc = evict_all(&f);
 	return rc < 0 ? rc : files_result(&f, result);
 }
 
@@ -189,6 +201,22 @@ static int recall_one(struct files *f, const struct ctl_item *i)
 	return 0;
 }
 
+static int recall_all(struct files *f)
+{
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < f->set.n && rc == 0; i++) {
+		if (ctl_gone(f->c))
+			return -EINTR;
+		rc = recall_one(f, &f->set.item[i]);
+		f->looked += f->set.item[i].bytes;
+		if (rc == 0)
+			rc = ctl_progress(f->c, files_progress(f, i + 1));
+	}
+	return rc;
+}
+
 int ctl_verb_recall(struct ctl_call *c, json_t *result)
 {
 	CLEANUP(files_done)
@@ -196,7 +224,7 @@ int ctl_verb_recall(struct ctl_call *c, json_t *result)
 	int rc = ctl_collect(c, recall_want, &f.set);
 
 	if (rc == 0)
-		rc = files_each(&f, recall_one);
+		rc = recall_all(&f);
 	if (rc == 0)
 		rc = files_result(&f, result);
 	if (rc == 0)

@@ -51,7 +51,8 @@ static uint64_t info_cached(struct info *i, uint64_t off, uint64_t len)
 
 	if (!i->f)
 		return 0;
-	while (off < end && cache_missing(i->f, off, end - off, &moff, &mlen)) {
+	while (off < end &&
+	       cache_missing(i->f, off, end - off, &moff, &mlen) > 0) {
 		uint64_t stop = MIN(moff + mlen, end);
 
 		if (stop <= moff) /* outside: nothing more is missing */

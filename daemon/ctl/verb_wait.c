@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 
 #define WAIT_POLL_MIN	(20 * NSEC_PER_SEC / 1000)
 #define WAIT_POLL_MAX	(200 * NSEC_PER_SEC / 1000)
@@ -89,6 +90,18 @@ static int wait_progress(struct wait *w, uint64_t files, uint64_t bytes,
 				      w->local ? json_null() : wait_reason(w)));
 }
 
+/*
+ * Sizes and times of closed files reach their rows now, not within a second.
+ * A file whose flush fails is damaged then, and found so.
+ */
+static void wait_flush(const struct wait *w)
+{
+	int rc = cache_flush(w->c->w->cache);
+
+	if (rc < 0)
+		log_warn("wait: flush of closed files: %s", strerror(-rc));
+}
+
 /* Asks again now and then: a file may have been closed meanwhile. */
 static void wait_urge(struct wait *w, uint64_t ino)
 {
@@ -97,6 +110,7 @@ static void wait_urge(struct wait *w, uint64_t ino)
 	if (w->local || now - w->urged < WAIT_URGE)
 		return;
 	w->urged = now;
+	wait_flush(w);
 	move_protect_now(w->c->w->move, ino);
 }
 
@@ -241,6 +255,8 @@ int ctl_verb_wait(struct ctl_call *c, json_t *result)
 	bool all = ctl_flag(c, "all");
 	int rc = wait_until(&w);
 
+	if (rc == 0 && !w.local)
+		wait_flush(&w);
 	if (rc == 0)
 		rc = all && !w.local ? wait_all(&w, &first) : wait_set(&w);
 	all = all && !w.local;

@@ -97,8 +97,7 @@ static int meter_put(struct store *s, const char *key, const void *data,
 	int rc = store_put(m->inner, key, data, len, opts);
 
 	note(m, &m->counts->puts, rc);
-	if (rc == 0 || is_unknown(rc))
-		count(&m->counts->out_bytes, len);
+	count(&m->counts->out_bytes, store_call.sent * len);
 	if (is_unknown(rc))
 		count(&m->counts->unknown, 1);
 	return rc;

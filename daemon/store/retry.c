@@ -152,6 +152,7 @@ static int retry_put(struct store *s, const char *key, const void *data,
 	ATTEMPTS_SCOPE(a, &r->opts);
 	do {
 		rc = store_put(r->inner, key, data, len, opts);
+		unknown |= store_call.sent > 1; /* the driver tried again */
 		if (rc == -EEXIST && unknown) {
 			a.made = 0;
 			return compare_again(r, &a, key, data, len);

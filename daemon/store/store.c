@@ -77,14 +77,14 @@ int store_del(struct store *s, const char *const *keys, size_t n, int *rc)
 {
 	size_t i;
 
-	store_begin(n);
 	for (i = 0; i < n && store_key_ok(keys[i]); i++)
 		;
 	if (i < n) {
 		for (i = 0; i < n; i++)
 			rc[i] = -EINVAL;
-		return -EINVAL;
+		return store_refuse();
 	}
+	store_begin(n);
 	return n ? s->ops->del(s, keys, n, rc) : 0;
 }
 
@@ -130,6 +130,12 @@ void store_begin(size_t requests)
 {
 	store_call.sent = requests;
 	store_call.detail[0] = '\0';
+}
+
+int store_refuse(void)
+{
+	store_begin(0);
+	return -EINVAL;
 }
 
 const char *store_detail(void)

@@ -137,35 +137,37 @@ bool store_is_transient(int rc);
  */
 const char *store_detail(void);
 
-/* For the inline callers: starts a call that is so many requests. */
+/* For the inline callers: starts a call that is so many requests; or
+ * refuses it, with -EINVAL. */
 void store_begin(size_t requests);
+int store_refuse(void);
 
 static inline int store_put(struct store *s, const char *key, const void *data,
 			    size_t len, const struct store_put_opts *opts)
 {
 	static const struct store_put_opts none;
 
-	store_begin(1);
 	if (!store_key_ok(key))
-		return -EINVAL;
+		return store_refuse();
+	store_begin(1);
 	return s->ops->put(s, key, data, len, opts ? opts : &none);
 }
 
 static inline ssize_t store_get(struct store *s, const char *key, uint64_t off,
 				void *dst, size_t len)
 {
-	store_begin(1);
 	if (!store_key_ok(key) || len == 0 || off > INT64_MAX)
-		return -EINVAL;
+		return store_refuse();
+	store_begin(1);
 	return s->ops->get(s, key, off, dst, len);
 }
 
 static inline int store_head(struct store *s, const char *key,
 			     struct store_info *out)
 {
-	store_begin(1);
 	if (!store_key_ok(key))
-		return -EINVAL;
+		return store_refuse();
+	store_begin(1);
 	return s->ops->head(s, key, out);
 }
 
@@ -177,10 +179,10 @@ static inline int store_list(struct store *s, const char *prefix,
 			     const char *after, size_t max,
 			     struct store_list *out)
 {
-	store_begin(1);
 	if (max == 0 || max > 1000 || !store_prefix_ok(prefix) ||
 	    !store_prefix_ok(after))
-		return -EINVAL;
+		return store_refuse();
+	store_begin(1);
 	return s->ops->list(s, prefix, after, max, out);
 }
 

@@ -8,6 +8,17 @@
 
 #include "base/clock.h"
 
+/* Called when a request is about to be sent on an open connection; once more
+ * when libcurl finds that a kept connection had died, and sends it again. */
+int s3_on_request(void *arg, char *remote_ip, char *local_ip, int remote_port,
+		  int local_port)
+{
+	struct s3_request *r = arg;
+
+	r->requests++;
+	return CURL_PREREQFUNC_OK;
+}
+
 size_t s3_on_read(char *p, size_t size, size_t n, void *arg)
 {
 	struct s3_request *r = arg;

@@ -6,6 +6,8 @@
 #include "store/s3/request.h"
 
 /* All run in the transfer thread; `arg` is the request. */
+int s3_on_request(void *arg, char *remote_ip, char *local_ip, int remote_port,
+		  int local_port);
 size_t s3_on_read(char *p, size_t size, size_t n, void *arg);
 int s3_on_seek(void *arg, curl_off_t off, int origin);
 size_t s3_on_header(char *p, size_t size, size_t n, void *arg);

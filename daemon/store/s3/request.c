@@ -336,6 +336,8 @@ static void set_request(struct s3_http *h, struct s3_request *r, char *text)
 	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(e, CURLOPT_USERAGENT, "mersey/" MERSEY_VERSION);
 	curl_easy_setopt(e, CURLOPT_BUFFERSIZE, 262144L);
+	curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, s3_on_request);
+	curl_easy_setopt(e, CURLOPT_PREREQDATA, r);
 	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, s3_on_header);
 	curl_easy_setopt(e, CURLOPT_HEADERDATA, r);
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, s3_on_body);
@@ -362,11 +364,10 @@ static void run(struct s3_http *h, struct s3_request *r)
 /* What became of it, in the words of store.h. */
 static int outcome(struct s3_request *r, const char *text)
 {
-	long request_bytes = 0, os_errno = 0;
+	long os_errno = 0;
 
-	curl_easy_getinfo(r->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
 	curl_easy_getinfo(r->easy, CURLINFO_OS_ERRNO, &os_errno);
-	store_call.sent += request_bytes > 0;
+	store_call.sent += r->requests;
 	if (r->rc < 0) /* a callback gave up */
 		return store_explain(r->rc, "%s",
 				     r->rc == -EPROTO
@@ -398,6 +399,7 @@ int s3_http_do(struct s3_http *h, struct s3_request *r)
 	r->answer = (struct s3_answer){ .length = -1 };
 	r->next = NULL;
 	r->sent = 0;
+	r->requests = 0;
 	r->rc = 0;
 	r->done = false;
 	set_request(h, r, text);

@@ -58,8 +58,9 @@ struct s3_request {
 	/* Of the transfer in progress. */
 	struct s3_request *next;
 	CURL *easy;
-	size_t sent; /* of body */
-	int rc;	     /* why a callback gave up */
+	size_t sent;	   /* of body */
+	unsigned requests; /* that libcurl made of it, see s3_on_request() */
+	int rc;		   /* why a callback gave up */
 	CURLcode code;
 	bool done;
 };

@@ -74,7 +74,7 @@ class Writer(threading.Thread):
             self.absent.add(name)
             self.unsure -= {name, new}
         elif what == 1 and len(self.present) > 5:
-            old = self.rng.choice(list(self.present))
+            old = self.rng.choice([n for n, d in self.present.items() if d is not None])
             self.unsure.add(old)
             os.unlink(self.dir / old)
             del self.present[old]

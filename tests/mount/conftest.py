@@ -40,7 +40,7 @@ def pytest_collection_modifyitems(config, items):
     """Long runs are not part of the default run: they are not collected."""
     if not FULL:
         keep = [i for i in items if not i.get_closest_marker("full")]
-        config.hook.pytest_deselected([i for i in items if i not in keep])
+        config.hook.pytest_deselected(items=[i for i in items if i not in keep])
         items[:] = keep
 
 

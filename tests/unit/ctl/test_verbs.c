@@ -174,8 +174,9 @@ static void test_evict_many(void **state)
 	for (i = 0; i < 150; i++) {
 		snprintf(name, sizeof(name), "f%d", i);
 		assert_int_equal(fake_protect(make_in(d, name, 100)), 0);
+		snprintf(name, sizeof(name), "sub%d", i);
 		if (i % 50 == 0)
-			make_dir(d, io_path("sub%d", i));
+			make_dir(d, name);
 	}
 	a = ask("{\"id\":1,\"verb\":\"evict\",\"args\":{\"paths\":["
 		"{\"path\":\"d\"},{\"path\":\"d/f1\"},{\"path\":\"\"}]}}");

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a path to its trust, by its text. */
+#include "tests/test.h"
+
+#include "cli/cli.h"
+
+static void check_abs(const char *arg, const char *want)
+{
+	CLEANUP_BUF struct buf b = { 0 };
+
+	assert_int_equal(cli_path_absolute("/srv/mersey/rem", arg, &b), 0);
+	assert_string_equal(buf_str(&b), want);
+}
+
+static void test_absolute(void **state)
+{
+	check_abs("a", "/srv/mersey/rem/a");
+	check_abs(".", "/srv/mersey/rem");
+	check_abs("", "/srv/mersey/rem");
+	check_abs("../rbq//x/./y/", "/srv/mersey/rbq/x/y");
+	check_abs("/", "/");
+	check_abs("/../../..", "/");
+	check_abs("//a///b", "/a/b");
+	check_abs("/a/..b/.c", "/a/..b/.c");
+	check_abs("\xff/\xfe", "/srv/mersey/rem/\xff/\xfe");
+}
+
+static struct config_trust trusts[] = {
+	{ .name = (char *)"rem", .mount = (char *)"/srv/mersey/rem" },
+	{ .name = (char *)"rbq", .mount = (char *)"/srv/mersey/rbq/" },
+	{ .name = (char *)"in", .mount = (char *)"/srv/mersey/rem/in" },
+};
+static const struct config cfg = { .trusts = trusts, .n_trusts = 3 };
+
+static void check_trust(const char *abs, const char *name, const char *want)
+{
+	const char *rel = NULL;
+	const struct config_trust *t = cli_path_trust(&cfg, abs, &rel);
+
+	if (!name) {
+		assert_null(t);
+		return;
+	}
+	assert_non_null(t);
+	assert_string_equal(t->name, name);
+	assert_string_equal(rel, want);
+}
+
+static void test_trust(void **state)
+{
+	check_trust("/srv/mersey/rem", "rem", "");
+	check_trust("/srv/mersey/rem/a/b", "rem", "a/b");
+	check_trust("/srv/mersey/rbq/a", "rbq", "a");
+	check_trust("/srv/mersey/rem/in/a", "in", "a");
+	check_trust("/srv/mersey/rem/inner", "rem", "inner");
+	check_trust("/srv/mersey/remote", NULL, NULL);
+	check_trust("/srv/mersey", NULL, NULL);
+	check_trust("/", NULL, NULL);
+}
+
+static void test_path_out(void **state)
+{
+	CLEANUP_JSON json_t *o = proto_path("a/b", 3);
+	CLEANUP_JSON json_t *raw = proto_path("a\xff", 2);
+	CLEANUP_JSON json_t *root = proto_path("", 0);
+	CLEANUP_BUF struct buf b = { 0 };
+
+	assert_int_equal(cli_path_out(o, &trusts[0]), 0);
+	assert_string_equal(json_text(o, "path"), "/srv/mersey/rem/a/b");
+	assert_int_equal(cli_path_out(root, &trusts[0]), 0);
+	assert_string_equal(json_text(root, "path"), "/srv/mersey/rem");
+	assert_int_equal(cli_path_out(raw, &trusts[0]), 0);
+	assert_int_equal(proto_get_path(raw, &b), 0);
+	assert_string_equal(buf_str(&b), "/srv/mersey/rem/a\xff");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_absolute),
+		cmocka_unit_test(test_trust),
+		cmocka_unit_test(test_path_out),
+	};
+
+	return RUN_TESTS(tests, NULL, NULL);
+}

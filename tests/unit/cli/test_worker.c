@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The command and two workers in one process, over real sockets: screens,
+ * exit codes, and that the JSON is what `mersey help json` says.
+ */
+#include "tests/unit/cli/run.h"
+
+#include "tests/unit/ctl/util.h"
+
+static struct ctl_server *server[2];
+static struct ctl_worker second;
+static char conf[128];
+
+static struct ctl_server *serve(const char *name, const struct ctl_worker *w)
+{
+	CLEANUP_FREE char *path = io_path("%s/run/%s.sock", dir, name);
+	struct ctl_server *s = NULL;
+	struct err err = ERR_INIT;
+	int fd = ctl_listen(path, &err);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ctl_server_start(fd, w, &s, &err), 0);
+	return s;
+}
+
+static void put(const char *name, const char *text)
+{
+	CLEANUP_FREE char *path = io_path("%s/%s", dir, name);
+
+	assert_int_equal(io_write_file(path, 0644, text, strlen(text), false),
+			 0);
+}
+
+static void put_config(void)
+{
+	static const char text[] =
+		"version: 1\n"
+		"gateway: {name: gw1, state_dir: state, mount_dir: mnt, "
+		"runtime_dir: run}\n"
+		"cost: {prices: [], currency: GBP}\n"
+		"stores: {near: {kind: dir, path: bucket}}\n"
+		"trusts:\n"
+		"  rem:\n"
+		"    name: Liverpool University Hospitals\n"
+		"    user: '60901'\n"
+		"    key: {file: rem.key}\n"
+		"    tiers: [{name: near, store: near, bucket: rem-mersey}]\n"
+		"  rbq:\n"
+		"    name: Liverpool Heart and Chest\n"
+		"    user: '60902'\n"
+		"    key: {file: rbq.key}\n"
+		"    tiers: [{name: near, store: near, bucket: rbq-mersey}]\n";
+
+	put("mersey.yaml", text);
+	snprintf(conf, sizeof(conf), "%s/mersey.yaml", dir);
+	assert_int_equal(setenv("MERSEY_CONFIG", conf, 1), 0);
+}
+
+static int setup(void **state)
+{
+	static const char *const sub[] = { "run", "bucket" };
+	size_t i;
+	int rc = worker_setup(state);
+
+	if (rc)
+		return rc;
+	for (i = 0; i < 2; i++) {
+		CLEANUP_FREE char *path = io_path("%s/%s", dir, sub[i]);
+
+		assert_int_equal(mkdir(path, 0755), 0);
+	}
+	put_config();
+	second = worker;
+	second.trust = "rbq";
+	second.long_name = "Liverpool Heart and Chest";
+	server[0] = serve("rem", &worker);
+	server[1] = serve("rbq", &second);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	ctl_server_stop(server[0]);
+	ctl_server_stop(server[1]);
+	run_free();
+	return worker_teardown(state);
+}
+
+static char *in_mount(const char *rel)
+{
+	return io_path("%s/mnt/rem/%s", dir, rel);
+}
+
+/* The result of the last run, checked against the table of keys. */
+static json_t *result(const char *verb)
+{
+	CLEANUP_BUF struct buf diff = { 0 };
+	CLEANUP_JSON json_t *o = run_json();
+	json_t *r = json_object_get(o, "result");
+
+	assert_string_equal(json_text(o, "verb"), verb);
+	assert_true(json_text(o, "at")[0]);
+	assert_true(json_is_array(json_object_get(o, "problems")));
+	assert_int_equal(cli_keys_check(verb, r, &diff), 0);
+	assert_string_equal(buf_str(&diff), "");
+	return json_incref(r);
+}
+
+static uint64_t make(const char *name, size_t n)
+{
+	uint64_t ino = make_file(name, 1, n);
+
+	assert_int_equal(cache_flush(c), 0);
+	return ino;
+}
+
+static void test_status(void **state)
+{
+	CLEANUP_JSON json_t *r = NULL;
+
+	make("a", 100000);
+	assert_int_equal(mersey("status", "--json", NULL), 0);
+	r = result("status");
+	assert_int_equal(json_array_size(at(r, "trusts")), 2);
+	assert_string_equal(text_at(r, "trusts.1.trust"), "rbq");
+	assert_int_equal(mersey("status", NULL), 0);
+	assert_has(run_out, "TRUST  NAME    ");
+	assert_has(run_out, "rem    Liverpool University Hospitals  online");
+	assert_has(run_out, "0.0 / 1.0 GiB");
+	assert_has(run_out, "97.7 KiB, ");
+	assert_int_equal(mersey("status", "--quiet", NULL), 0);
+	assert_string_equal(run_out, "");
+	assert_int_equal(mersey("status", "rem", NULL), 0);
+	assert_has(run_out, "  trust: rem  Liverpool University Hospitals\n");
+	assert_has(run_out, "  state: online since ");
+	assert_int_equal(mersey("status", "xyz", NULL), CLI_USAGE);
+}
+
+static void test_degraded(void **state)
+{
+	health.down = true;
+	health.since_ns = clock_wall_ns() - 90 * NSEC_PER_SEC;
+	strcpy(health.detail, "connection timed out");
+	assert_int_equal(mersey("status", NULL), CLI_ATTENTION);
+	assert_has(run_out, "DEGRADED");
+	assert_has(run_out, "near DOWN");
+	assert_has(run_out, "rbq: store 'near' does not answer: connection "
+			    "timed out. Details: mersey status rbq\n");
+	assert_int_equal(mersey("status", "rbq", NULL), CLI_ATTENTION);
+	assert_has(run_out, "  state: DEGRADED since ");
+	assert_has(run_out, " status: store 'near' does not answer");
+	assert_has(run_out, " action: check the network");
+}
+
+static void test_one_offline(void **state)
+{
+	CLEANUP_JSON json_t *r = NULL;
+
+	ctl_server_stop(server[1]);
+	server[1] = NULL;
+	assert_int_equal(mersey("status", "--json", NULL), CLI_ATTENTION);
+	r = result("status");
+	assert_string_equal(text_at(r, "trusts.0.state"), "online");
+	assert_string_equal(text_at(r, "trusts.1.state"), "offline");
+	assert_int_equal(mersey("status", "rbq", NULL), CLI_NOT_NOW);
+	assert_int_equal(mersey("jobs", NULL), CLI_ATTENTION);
+	assert_int_equal(mersey("cost", "report", NULL), CLI_NOT_NOW);
+	assert_has(run_msg, "the totals lack this trust");
+	assert_int_equal(mersey("cost", "report", "--trust", "rem", NULL), 0);
+}
+
+static void test_files(void **state)
+{
+	CLEANUP_FREE char *a = in_mount("a"), *root = in_mount("");
+	CLEANUP_FREE char *none = in_mount("none");
+	CLEANUP_JSON json_t *w = NULL, *e = NULL, *i = NULL, *rc = NULL;
+
+	make("a", 150000);
+	fake.hold = true;
+	assert_int_equal(mersey("evict", a, NULL), CLI_ATTENTION);
+	assert_has(run_msg, "mersey: cannot evict '");
+	assert_has(run_msg, "not protected yet\n  try: mersey wait ");
+	assert_int_equal(mersey("evict", a, "--json", NULL), CLI_ATTENTION);
+	e = result("evict");
+	assert_string_equal(text_at(e, "skipped.0.path"), a);
+	fake.hold = false;
+	assert_int_equal(mersey("wait", a, "--json", NULL), 0);
+	w = result("wait");
+	assert_int_equal(int_at(w, "files"), 1);
+	assert_int_equal(int_at(w, "bytes"), 150000);
+	assert_int_equal(mersey("wait", "--all", NULL), 0);
+	assert_has(run_out, "all protected already");
+	assert_int_equal(mersey("evict", root, NULL), 0);
+	assert_has(run_out, "evicted 1 file, ");
+	assert_int_equal(mersey("info", a, "--json", NULL), 0);
+	i = result("info");
+	assert_string_equal(text_at(i, "files.0.path"), a);
+	assert_string_equal(text_at(i, "files.0.state"), "remote");
+	assert_int_equal(mersey("recall", a, "--json", NULL), 0);
+	rc = result("recall");
+	assert_int_equal(int_at(rc, "bytes"), 150000);
+	assert_int_equal(mersey("info", a, NULL), 0);
+	assert_has(run_out, "   state: local, protected ");
+	assert_int_equal(mersey("info", a, none, NULL), CLI_FAILED);
+	assert_has(run_out, "state: local");
+	assert_has(run_msg, "No such file");
+	assert_int_equal(mersey("info", "/etc/passwd", NULL), CLI_USAGE);
+	assert_int_equal(mersey("info", "--trust", "rbq", a, NULL), CLI_USAGE);
+	assert_int_equal(mersey("wait", NULL), CLI_USAGE);
+	assert_int_equal(mersey("wait", "--all", a, NULL), CLI_USAGE);
+	assert_int_equal(mersey("wait", a, "--until", "x", NULL), CLI_USAGE);
+}
+
+/* The same directory seen through a symlink elsewhere. */
+static void test_through_a_symlink(void **state)
+{
+	CLEANUP_FREE char *mnt = io_path("%s/mnt", dir);
+	CLEANUP_FREE char *rem = io_path("%s/mnt/rem", dir);
+	CLEANUP_FREE char *link = io_path("%s/link", dir);
+	CLEANUP_FREE char *a = io_path("%s/link/a", dir);
+
+	make("a", 1);
+	assert_int_equal(mkdir(mnt, 0755), 0);
+	assert_int_equal(mkdir(rem, 0755), 0);
+	assert_int_equal(symlink("mnt/rem", link), 0);
+	assert_int_equal(mersey("info", a, NULL), 0);
+	assert_has(run_out, "/mnt/rem/a\n");
+}
+
+/* As a stranger: root becomes one, anybody else is one to this worker. */
+static int run_as_stranger(void)
+{
+	if (geteuid() == 0 && (setgid(61001) < 0 || setuid(61001) < 0))
+		return 100;
+	if (mersey("status", "rem", "--json", NULL) != CLI_REFUSED)
+		return 101;
+	return strstr(run_out, "\"not_allowed\"") ? 0 : 102;
+}
+
+static void test_refused(void **state)
+{
+	int status;
+	pid_t pid;
+
+	worker.worker_uid = 4242;
+	assert_int_equal(chmod(dir, 0711), 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(run_as_stranger());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void test_cost(void **state)
+{
+	CLEANUP_JSON json_t *r = NULL;
+
+	make("a", 150000);
+	move_protect_now(NULL, 0);
+	assert_int_equal(mersey("cost", "report", "--json", NULL), 0);
+	r = result("cost report");
+	assert_int_equal(json_array_size(at(r, "rows")), 2);
+	/* both show the same ledger: the total is twice the row */
+	assert_string_equal(text_at(r, "rows.0.charges.requests.amount"),
+			    "0.0000163200");
+	assert_string_equal(text_at(r, "totals.requests.amount"),
+			    "0.0000326400");
+	assert_int_equal(json_array_size(at(r, "prices")), 1);
+	assert_int_equal(mersey("cost", "report", NULL), 0);
+	assert_has(run_out, "Mersey cost report \xc2\xb7 ");
+	assert_has(run_out, "GBP without VAT \xc2\xb7 an estimate, not an "
+			    "invoice\n");
+	assert_has(run_out, "\nrem    near  ");
+	assert_has(run_out, "\xc2\xa3"
+			    "0.000016");
+	assert_has(run_out, "\ntotal ");
+	assert_has(run_out, "Prices: onprem (as of 2026-10-01; 1 unconfirmed: "
+			    "STANDARD requests).");
+	assert_int_equal(mersey("cost", "report", "--format", "csv", NULL), 0);
+	assert_has(run_out, "trust,tier,storage_class,");
+	assert_has(run_out, "\nrbq,near,STANDARD,");
+}
+
+static void test_cost_options(void **state)
+{
+	CLEANUP_JSON json_t *o = NULL, *leap = NULL;
+
+	assert_int_equal(mersey("cost", "report", "--month", "2025-12",
+				"--format", "json", NULL),
+			 0);
+	o = result("cost report");
+	assert_string_equal(text_at(o, "period.from"), "2025-12-01");
+	assert_string_equal(text_at(o, "period.to"), "2025-12-31");
+	assert_int_equal(
+		mersey("cost", "report", "--month=2028-02", "--json", NULL), 0);
+	leap = result("cost report");
+	assert_string_equal(text_at(leap, "period.to"), "2028-02-29");
+	assert_int_equal(mersey("cost", "report", "--month", "2025-13", NULL),
+			 CLI_USAGE);
+	assert_int_equal(mersey("cost", "report", "--by", "modality", NULL),
+			 CLI_USAGE);
+	assert_int_equal(mersey("cost", "report", "--format", "focus", NULL),
+			 CLI_USAGE);
+	assert_int_equal(mersey("cost", "report", "--from", "2025-12-01", NULL),
+			 CLI_USAGE);
+	assert_int_equal(mersey("cost", "report", "--from", "2025-12-02",
+				"--to", "2025-12-01", NULL),
+			 CLI_USAGE);
+}
+
+static void test_jobs_and_doctor(void **state)
+{
+	CLEANUP_JSON json_t *j = NULL, *d = NULL, *t = NULL;
+
+	assert_int_equal(mersey("jobs", "--json", NULL), 0);
+	j = result("jobs");
+	assert_true(json_array_size(at(j, "jobs")) >= 6);
+	assert_int_equal(mersey("jobs", NULL), 0);
+	assert_has(run_out, "rem    protect");
+	assert_int_equal(mersey("doctor", "--json", NULL), CLI_ATTENTION);
+	d = result("doctor");
+	assert_true(json_array_size(at(d, "checks")) > 10);
+	assert_int_equal(mersey("trust", "list", "--json", NULL), 0);
+	t = result("trust list");
+	assert_string_equal(text_at(t, "trusts.0.state"), "online");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_status),
+		TEST(test_degraded),
+		TEST(test_one_offline),
+		TEST(test_files),
+		TEST(test_through_a_symlink),
+		TEST(test_refused),
+		TEST(test_cost),
+		TEST(test_cost_options),
+		TEST(test_jobs_and_doctor),
+	};
+
+	return RUN_TESTS(tests, NULL, NULL);
+}

@@ -7,7 +7,8 @@
  * promises that the file on disk is at least as long as it says, so that
  * after a power cut a shorter one is damage and not bad luck. Many at once
  * are synced with one syncfs; the fdatasync of each then only asks for its
- * error. At most keep_fds wait; beyond that the closing thread helps.
+ * error. At most keep_fds wait, and as many are being synced; beyond that the
+ * closing thread helps.
  */
 #include "cache/impl.h"
 
@@ -188,13 +189,14 @@ static unsigned flush_take(struct cache *c, bool all,
 			   struct cache_file *batch[FLUSH_BATCH],
 			   int64_t *next_ns)
 {
+	unsigned max = MIN(MAX(c->o.keep_fds, 1U), (unsigned)FLUSH_BATCH);
 	int64_t now = clock_boot_ns();
 	unsigned n = 0;
 
 	LOCK_SCOPE(&c->lock);
 	if (c->queue_len > c->o.keep_fds / 2)
 		all = true;
-	while (c->queue && n < FLUSH_BATCH &&
+	while (c->queue && n < max &&
 	       (all || now - c->queue->queued_ns >= FLUSH_DELAY_NS))
 		batch[n++] = flush_pop_locked(c);
 	*next_ns = c->queue ? c->queue->queued_ns + FLUSH_DELAY_NS - now

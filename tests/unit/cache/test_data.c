@@ -80,7 +80,7 @@ static void test_flush_bounded(void **state)
 		row_get(first + i, &row);
 		open_rows += row.opened_for_write;
 	}
-	assert_true(open_rows <= 5);
+	assert_true(open_rows <= 9);
 }
 
 static void test_times(void **state)

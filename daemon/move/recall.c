@@ -290,10 +290,12 @@ static int recall_round(struct recall *r)
 	return rc;
 }
 
-/* Not now (P6): after a pause that doubles, once more; until the deadline. */
+/* Not now (P6): after a pause that doubles, once more; until the deadline,
+ * towards which pauses are shorter again. */
 static int recall_pause(struct recall *r)
 {
-	int64_t end = clock_boot_ns() + r->pause_ns;
+	int64_t now = clock_boot_ns(), left = (r->deadline_ns - now) / 2;
+	int64_t end = now + MIN(r->pause_ns, MAX(left, RECALL_PAUSE_NS / 2));
 	int rc;
 
 	r->pause_ns = MIN(2 * r->pause_ns, RECALL_PAUSE_MAX_NS);

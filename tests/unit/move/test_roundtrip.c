@@ -113,7 +113,7 @@ static void test_grouping(void **state)
 	char name[16];
 	int i;
 
-	plan.down = true;
+	SET(down, true);
 	for (i = 0; i < 2; i++) {
 		snprintf(name, sizeof(name), "d%d", i);
 		d[i] = new_file_in(META_ROOT_INO, name, S_IFDIR | 0755);
@@ -125,7 +125,7 @@ static void test_grouping(void **state)
 		write_file(ino[i], i, 5000);
 	}
 	assert_int_equal(cache_flush(c), 0);
-	plan.down = false;
+	SET(down, false);
 	assert_int_equal(start_move(), 0);
 	for (i = 0; i < 40; i++)
 		assert_true(wait_state(ino[i], META_LOCAL));

@@ -3,7 +3,8 @@
 #ifndef MERSEY_TESTS_MOVE_UTIL_H
 #define MERSEY_TESTS_MOVE_UTIL_H
 
-#include "move/move.h"
+#include "base/bytes.h"
+#include "move/impl.h"
 #include "tests/unit/cache/util.h"
 
 #define OBJECT (256 * KIB) /* object_size: small, so that files are cut */
@@ -14,13 +15,15 @@ static struct pack_root root;
 static struct pack_keyring *kr;
 static struct store *bucket; /* shared; with faults below */
 static struct store_fault_plan plan;
+/* Changes the plan while calls run. */
+#define SET(field, value) __atomic_store_n(&plan.field, value, __ATOMIC_RELAXED)
 static struct store_counts counts[STORE_CAUSE_COUNT];
 static struct move_stores stores;
 
 static inline void move_defaults(void)
 {
 	mopts = (struct move_opts){ .settle_ns = 0,
-				    .read_wait_ns = NSEC_PER_SEC,
+				    .read_wait_ns = NSEC_PER_SEC / 2,
 				    .delete_after_ns = 3600 * NSEC_PER_SEC,
 				    .object_size = OBJECT,
 				    .streams = 2,

@@ -33,7 +33,7 @@ struct config_at {
 struct config_problem {
 	char *file;
 	unsigned line, column; /* from 1; 0 = the whole file */
-	char *key;	       /* "trusts.rem.settle" */
+	char *key;	       /* "trusts.rem.settle"; "" = none */
 	char *message;
 	char *suggestion; /* NULL = none */
 };

@@ -114,29 +114,62 @@ static void secrets_names(struct secrets *s, const struct config_names *names,
 		secrets_account(s, NULL, names->at, key, group, names->name[i]);
 }
 
+struct service {
+	bool known;
+	uid_t uid;
+};
+
 /* The service account: not root, not that of a trust before. */
-static void secrets_service(struct secrets *s, size_t index)
+static void secrets_service(struct secrets *s, struct service *all,
+			    size_t index)
 {
 	const struct config_trust *t = &s->config->trusts[index];
-	uid_t uid, other;
+	struct service *me = &all[index];
 	size_t i;
 
-	secrets_account(s, t, t->user_at, ".user", false, t->user);
-	if (config_uid(t->user, &uid) < 0)
+	me->known = config_uid(t->user, &me->uid) == 0;
+	if (!me->known) {
+		secrets_account(s, t, t->user_at, ".user", false, t->user);
 		return;
-	if (uid == 0)
+	}
+	if (me->uid == 0)
 		secrets_report(s, t, t->user_at, ".user",
 			       "service account '%s' has the uid of root",
 			       t->user);
-	for (i = 0; i < index; i++) {
-		const struct config_trust *a = &s->config->trusts[i];
+	for (i = 0; i < index; i++)
+		if (all[i].known && all[i].uid == me->uid)
+			secrets_report(s, t, t->user_at, ".user",
+				       "service accounts of trusts '%s' and "
+				       "'%s' are both uid %u",
+				       s->config->trusts[i].name, t->name,
+				       me->uid);
+}
 
-		if (config_uid(a->user, &other) < 0 || other != uid)
-			continue;
-		secrets_report(s, t, t->user_at, ".user",
-			       "service accounts of trusts '%s' and '%s' are "
-			       "both uid %u",
-			       a->name, t->name, uid);
+static void secrets_accounts(struct secrets *s)
+{
+	const struct config *c = s->config;
+	CLEANUP_FREE struct service *all = NULL;
+	size_t i;
+
+	secrets_names(s, &c->ops.users, "gateway.operators.ops.users", false);
+	secrets_names(s, &c->ops.groups, "gateway.operators.ops.groups", true);
+	secrets_names(s, &c->finance.users, "gateway.operators.finance.users",
+		      false);
+	secrets_names(s, &c->finance.groups, "gateway.operators.finance.groups",
+		      true);
+	all = calloc(c->n_trusts + 1, sizeof(*all));
+	if (!all) {
+		s->diag.rc = -ENOMEM;
+		return;
+	}
+	for (i = 0; i < c->n_trusts; i++) {
+		const struct config_trust *t = &c->trusts[i];
+
+		secrets_service(s, all, i);
+		secrets_account(s, t, t->owner_at, ".root.owner", false,
+				t->root_owner);
+		secrets_account(s, t, t->group_at, ".root.group", true,
+				t->root_group);
 	}
 }
 
@@ -259,23 +292,8 @@ int config_check_secrets(const struct config *c,
 		.config = c,
 		.diag = { .problems = problems, .file = c->path },
 	};
-	size_t i;
 
-	secrets_names(&s, &c->ops.users, "gateway.operators.ops.users", false);
-	secrets_names(&s, &c->ops.groups, "gateway.operators.ops.groups", true);
-	secrets_names(&s, &c->finance.users, "gateway.operators.finance.users",
-		      false);
-	secrets_names(&s, &c->finance.groups,
-		      "gateway.operators.finance.groups", true);
-	for (i = 0; i < c->n_trusts; i++) {
-		const struct config_trust *t = &c->trusts[i];
-
-		secrets_service(&s, i);
-		secrets_account(&s, t, t->owner_at, ".root.owner", false,
-				t->root_owner);
-		secrets_account(&s, t, t->group_at, ".root.group", true,
-				t->root_group);
-	}
+	secrets_accounts(&s);
 	secrets_files(&s);
 	if (s.diag.rc < 0)
 		return s.diag.rc;

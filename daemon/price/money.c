@@ -142,12 +142,10 @@ const char *money_show(money_t m, const char *currency, char out[MONEY_SIZE])
 	size_t n;
 
 	step = money_pow10(MONEY_PLACES - places);
-	n = money_text(v / step + (v % step >= step - v % step), places + 1,
-		       digits);
-	while (places > 2 && digits[n - 1] == '0') { /* 0.00510 -> 0.0051 */
-		digits[--n] = '\0';
-		places--;
-	}
+	v = v / step + (v % step >= step - v % step);
+	for (; places > 2 && v % 10 == 0; places--) /* 0.00510 -> 0.0051 */
+		v /= 10;
+	n = money_text(v, places + 1, digits);
 	money_group(digits, (int)(n - places), whole);
 	snprintf(out, MONEY_SIZE, "%s%s%s.%s", m < 0 ? "\u2212" : "",
 		 money_sign(currency, other), whole, digits + n - places);

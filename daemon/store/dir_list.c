@@ -7,6 +7,8 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -118,7 +120,8 @@ static int read_names(struct listing *ls, DIR *d, size_t len, const char *from,
 		type = store_key_ok(e->d_name) ? entry_type(dirfd(d), e) : -1;
 		if (type < 0)
 			continue;
-		strcpy(stpcpy(name, e->d_name), type ? "/" : "");
+		snprintf(name, sizeof(name), "%s%s", e->d_name,
+			 type ? "/" : "");
 		if (strcmp(name, from) <= 0 || !wanted(ls, len, name))
 			continue;
 		rc = names_add(out, name);
@@ -196,7 +199,7 @@ static int list_pass(struct listing *ls, DIR *d, size_t len,
 		rc = list_names(ls, dirfd(d), len, names);
 	if (rc < 0 || !names->cut || ls->out->more)
 		return rc;
-	strcpy(from, names->name[names->n - 1]);
+	snprintf(from, NAME_MAX + 2, "%s", names->name[names->n - 1]);
 	return 1;
 }
 

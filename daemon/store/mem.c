@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A store in memory, for tests: one sorted array under one lock. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -71,7 +72,8 @@ static int mem_object_init(struct mem_object *o, const char *key,
 				  .modified_ns = clock_wall_ns() };
 	if (!o->key || !o->data)
 		return -ENOMEM;
-	strcpy(o->storage_class, storage_class);
+	snprintf(o->storage_class, sizeof(o->storage_class), "%s",
+		 storage_class);
 	if (len)
 		memcpy(o->data, data, len);
 	return 0;
@@ -152,7 +154,8 @@ static int mem_head(struct store *s, const char *key, struct store_info *out)
 		return -ENOENT;
 	*out = (struct store_info){ .size = o->len,
 				    .modified_ns = o->modified_ns };
-	strcpy(out->storage_class, o->storage_class);
+	memcpy(out->storage_class, o->storage_class,
+	       sizeof(out->storage_class));
 	return 0;
 }
 
@@ -204,12 +207,14 @@ static int mem_list(struct store *s, const char *prefix, const char *after,
 
 static void mem_caps(struct store *s, struct store_caps *out)
 {
+	(void)s;
 	*out = (struct store_caps){ .create_only = true,
 				    .storage_class = true };
 }
 
 static int mem_skew(struct store *s, int64_t *ahead_ns)
 {
+	(void)s;
 	*ahead_ns = 0;
 	return 0;
 }

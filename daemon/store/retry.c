@@ -104,7 +104,7 @@ static int compare(struct store *inner, const char *key, const uint8_t *data,
 		   size_t len)
 {
 	CLEANUP_FREE uint8_t *got = malloc(COMPARE_CHUNK);
-	struct store_info info;
+	struct store_info info = { 0 };
 	int rc = got ? store_head(inner, key, &info) : -ENOMEM;
 
 	if (rc < 0)

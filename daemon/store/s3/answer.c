@@ -15,6 +15,10 @@ int s3_on_request(void *arg, char *remote_ip, char *local_ip, int remote_port,
 {
 	struct s3_request *r = arg;
 
+	(void)remote_ip;
+	(void)local_ip;
+	(void)remote_port;
+	(void)local_port;
 	r->requests++;
 	return CURL_PREREQFUNC_OK;
 }

@@ -168,6 +168,7 @@ static void XMLCALL error_start(void *arg, const XML_Char *name,
 {
 	struct error_parser *p = arg;
 
+	(void)atts;
 	p->depth++;
 	p->into = NULL;
 	if (p->depth == 1)
@@ -189,6 +190,7 @@ static void XMLCALL error_end(void *arg, const XML_Char *name)
 {
 	struct error_parser *p = arg;
 
+	(void)name;
 	p->depth--;
 	p->into = NULL;
 }
@@ -214,6 +216,10 @@ static void XMLCALL error_doctype(void *arg, const XML_Char *name,
 {
 	struct error_parser *p = arg;
 
+	(void)name;
+	(void)sysid;
+	(void)pubid;
+	(void)internal;
 	XML_StopParser(p->xml, XML_FALSE);
 }
 

@@ -62,6 +62,7 @@ static void XMLCALL list_start(void *arg, const XML_Char *name,
 {
 	struct list_parser *p = arg;
 
+	(void)atts;
 	p->depth++;
 	if (p->depth == 1 && strcmp(name, "ListBucketResult") != 0)
 		return give_up(p, -EPROTO);
@@ -90,6 +91,10 @@ static void XMLCALL list_doctype(void *arg, const XML_Char *name,
 				 const XML_Char *sysid, const XML_Char *pubid,
 				 int internal)
 {
+	(void)name;
+	(void)sysid;
+	(void)pubid;
+	(void)internal;
 	give_up(arg, -EPROTO);
 }
 

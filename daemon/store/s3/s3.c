@@ -302,9 +302,9 @@ static int s3_head(struct store *st, const char *key, struct store_info *out)
 		return no_answer("it did not say how long the object is");
 	*out = (struct store_info){ .size = (uint64_t)a->length,
 				    .modified_ns = a->modified_ns };
-	strcpy(out->storage_class,
-	       a->storage_class[0] ? a->storage_class : "STANDARD");
-	strcpy(out->etag, a->etag);
+	snprintf(out->storage_class, sizeof(out->storage_class), "%s",
+		 a->storage_class[0] ? a->storage_class : "STANDARD");
+	memcpy(out->etag, a->etag, sizeof(out->etag));
 	return 0;
 }
 
@@ -408,6 +408,7 @@ static int s3_list(struct store *st, const char *prefix, const char *after,
 /* Create-only is assumed; whoever sets a store up is to try it (S22). */
 static void s3_caps(struct store *st, struct store_caps *out)
 {
+	(void)st;
 	*out = (struct store_caps){ .create_only = true,
 				    .storage_class = true };
 }

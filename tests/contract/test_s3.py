@@ -71,6 +71,12 @@ def test_contract(bucket, chain, tls):
     assert "[  PASSED  ]" in p.stdout + p.stderr
 
 
+def test_contract_virtual_style(bucket):
+    endpoint = os.environ["MERSEY_S3_ENDPOINT"].replace("127.0.0.1", "localhost")
+    p = run("s3", environment(bucket, ENDPOINT=endpoint, STYLE="virtual"))
+    assert p.returncode == 0, p.stdout + p.stderr
+
+
 def test_server_saw_the_ranges(bucket):
     log = pathlib.Path(os.environ["MERSEY_S3_LOG"])
     before = log.read_text(errors="replace").count(f'"GET /{bucket}/contract/')

@@ -161,6 +161,7 @@ def test_unlinked_open_files_are_cleaned_up():
         p = g.mount() / "orphan"
         f = open(p, "wb")
         f.write(b"x" * 100000)
+        f.flush()  # python buffers a whole st_blksize
         os.unlink(p)
         used = lambda: sum(len(files) for _, _, files in os.walk(g.work / "state/rem/cache"))
         assert used() == 1

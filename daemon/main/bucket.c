@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "main/bucket.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hex.h"
+#include "base/io.h"
+
+static const char scratch[] = "mersey scratch object; may be deleted\n";
+
+static int write_and_read(struct store *s, const char *key, struct err *err)
+{
+	struct store_put_opts create = { .if_absent = true };
+	char back[sizeof(scratch) + 1];
+	ssize_t n;
+	int rc = store_put(s, key, scratch, sizeof(scratch), &create);
+
+	if (rc < 0)
+		return fail(err, rc, "cannot write to the bucket: %m");
+	n = store_get(s, key, 0, back, sizeof(back));
+	if (n < 0)
+		return fail(err, (int)n, "cannot read from the bucket: %m");
+	if (n != sizeof(scratch) || memcmp(back, scratch, sizeof(scratch)) != 0)
+		return fail(err, -EPROTO,
+			    "the bucket gives back other bytes than were "
+			    "written");
+	return 0;
+}
+
+/* Other bytes under a key that is taken must be refused. */
+static int create_only(struct store *s, const char *key,
+		       struct store_caps *caps, struct err *err)
+{
+	struct store_put_opts create = { .if_absent = true };
+	int rc = store_put(s, key, "other", 5, &create);
+
+	if (rc == -EEXIST)
+		return 0;
+	caps->create_only = false;
+	if (rc < 0 && rc != -ENOTSUP)
+		return fail(err, rc, "cannot write to the bucket: %m");
+	rc = fail(err, -ENOTSUP,
+		  "the store overwrites an object that was to be created "
+		  "only: two gateways could destroy each other's data");
+	return fail_hint(err, rc, "use a store with create-only PUT");
+}
+
+static int remove_it(struct store *s, const char *key, struct err *err)
+{
+	struct store_info info;
+	int rc = store_del1(s, key);
+
+	if (rc < 0)
+		return fail(err, rc, "cannot delete from the bucket: %m");
+	rc = store_head(s, key, &info);
+	if (rc == 0)
+		return fail(err, -EPROTO,
+			    "a deleted object is still in the bucket");
+	if (rc != -ENOENT)
+		return fail(err, rc, "cannot look into the bucket: %m");
+	return 0;
+}
+
+int bucket_check(struct store *s, struct store_caps *caps, struct err *err)
+{
+	uint8_t id[16];
+	char hex[2 * sizeof(id) + 1], key[64];
+	int rc = io_random(id, sizeof(id)), gone;
+
+	if (rc < 0)
+		return fail(err, rc, "no random numbers: %m");
+	hex_encode(id, sizeof(id), hex);
+	snprintf(key, sizeof(key), "scratch/%s", hex);
+	store_caps(s, caps);
+	rc = write_and_read(s, key, err);
+	if (rc == 0)
+		rc = create_only(s, key, caps, err);
+	gone = remove_it(s, key, rc < 0 ? NULL : err);
+	return rc < 0 ? rc : gone;
+}
+
+int bucket_has_packs(struct store *s, struct err *err)
+{
+	CLEANUP(store_list_done) struct store_list l = { 0 };
+	int rc = store_list(s, "packs/", "", 1, &l);
+
+	if (rc < 0)
+		return fail(err, rc, "cannot list the bucket: %m");
+	return l.n > 0;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Can a bucket do what Mersey needs? Asked once, when a trust is added. */
+#ifndef MERSEY_MAIN_BUCKET_H
+#define MERSEY_MAIN_BUCKET_H
+
+#include "base/err.h"
+#include "store/store.h"
+
+/*
+ * Writes, reads and deletes an object below scratch/, and tries whether
+ * create-only is kept. *caps is what the store was seen to do. `err` says
+ * which of it did not work.
+ */
+int bucket_check(struct store *s, struct store_caps *caps, struct err *err);
+
+/* 1 when the bucket holds packs, 0 when not, or -errno. */
+int bucket_has_packs(struct store *s, struct err *err);
+
+#endif

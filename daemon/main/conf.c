@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "main/conf.h"
+
+#include <fcntl.h>
+#include <linux/fscrypt.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include "base/io.h"
+#include "base/log.h"
+
+/* ---- loading --------------------------------------------------------- */
+
+static void print_problems(const struct config_problems *ps)
+{
+	for (size_t i = 0; i < ps->n; i++) {
+		CLEANUP_BUF struct buf text = { 0 };
+
+		if (config_problem_format(&ps->p[i], &text) == 0)
+			fprintf(stderr, "merseyd: %s\n", buf_str(&text));
+	}
+}
+
+int conf_load(const char *path, struct config **out)
+{
+	struct config_problems ps = { 0 };
+	struct err err = ERR_INIT;
+	int rc = config_load(path, out, &ps, &err);
+
+	print_problems(&ps);
+	if (rc < 0 && ps.n == 0)
+		fprintf(stderr, "merseyd: %s%s%s\n", err.msg,
+			err.hint[0] ? "\n  try: " : "", err.hint);
+	config_problems_done(&ps);
+	return rc;
+}
+
+int conf_check_secrets(const struct config *c)
+{
+	struct config_problems ps = { 0 };
+	int rc = config_check_secrets(c, &ps);
+
+	print_problems(&ps);
+	config_problems_done(&ps);
+	return rc;
+}
+
+/* ---- one trust ------------------------------------------------------- */
+
+/* The group of a service account: its own in passwd(5), else the number of
+ * the user. */
+static gid_t primary_group(uid_t uid)
+{
+	const struct passwd *pw = getpwuid(uid);
+
+	return pw ? pw->pw_gid : (gid_t)uid;
+}
+
+static int resolve_accounts(struct conf_trust *ct, struct err *err)
+{
+	const struct config_trust *t = ct->t;
+	int rc = config_uid(t->user, &ct->uid);
+
+	if (rc < 0) {
+		fail(err, rc, "trust '%s': there is no user '%s'", t->name,
+		     t->user);
+		return fail_hint(err, rc, "mersey trust add %s", t->name);
+	}
+	ct->gid = primary_group(ct->uid);
+	rc = config_uid(t->root_owner, &ct->root_uid);
+	if (rc < 0)
+		return fail(err, rc, "trust '%s': there is no user '%s'",
+			    t->name, t->root_owner);
+	rc = config_gid(t->root_group, &ct->root_gid);
+	if (rc < 0)
+		return fail(err, rc, "trust '%s': there is no group '%s'",
+			    t->name, t->root_group);
+	return 0;
+}
+
+static int resolve_key(struct conf_trust *ct, struct err *err)
+{
+	const struct config_trust *t = ct->t;
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+
+	if (t->key_file)
+		ct->key_file = strdup(t->key_file);
+	else if (dir)
+		ct->key_file = io_path("%s/%s", dir, t->key_credential);
+	else
+		/* Workers do not have it and do not need it. */
+		return 0;
+	return ct->key_file ? 0 : fail(err, -ENOMEM, "%m");
+}
+
+int conf_trust_init(struct conf_trust *out, const struct config *c,
+		    const char *name, struct err *err)
+{
+	int rc;
+
+	*out = (struct conf_trust){
+		.c = c,
+		.t = config_trust_find(c, name),
+	};
+	if (!out->t)
+		return fail(err, -ENOENT, "the config has no trust '%s'", name);
+	out->tier = &out->t->tiers[0];
+	out->state_dir = config_state_dir(c, out->t);
+	out->socket = config_socket(c, out->t);
+	if (!out->state_dir || !out->socket)
+		return fail(err, -ENOMEM, "%m");
+	rc = resolve_accounts(out, err);
+	return rc < 0 ? rc : resolve_key(out, err);
+}
+
+void conf_trust_done(struct conf_trust *ct)
+{
+	free(ct->state_dir);
+	free(ct->socket);
+	free(ct->key_file);
+	*ct = (struct conf_trust){ 0 };
+}
+
+int conf_read_secrets(const struct conf_trust *ct, struct super_secret *out,
+		      size_t *n, struct err *err)
+{
+	const struct config_trust *t = ct->t;
+	size_t got = 0;
+	int rc;
+
+	if (!ct->key_file)
+		return fail(err, -ENOENT,
+			    "trust '%s': credential '%s' was not passed "
+			    "(LoadCredential= of systemd)",
+			    t->name, t->key_credential);
+	rc = super_secret_read(&out[got], "key", ct->key_file, err);
+	for (size_t i = 0; rc == 0 && i < t->n_credentials; i++) {
+		const struct config_credential *cr = &t->credentials[i];
+		CLEANUP_FREE char *name =
+			io_path("credentials:%s", cr->store->name);
+
+		got++;
+		if (!name || got == SUPER_SECRETS_MAX)
+			rc = fail(err, -E2BIG, "too many secrets");
+		else
+			rc = super_secret_read(&out[got], name, cr->file, err);
+	}
+	if (rc < 0) {
+		super_secrets_done(out, got);
+		return rc;
+	}
+	*n = got + 1;
+	return 0;
+}
+
+/* ---- roles ----------------------------------------------------------- */
+
+int conf_role(const struct config_role *in, struct ctl_role *out)
+{
+	uid_t *uids = calloc(in->users.n + 1, sizeof(*uids));
+	gid_t *gids = calloc(in->groups.n + 1, sizeof(*gids));
+
+	*out = (struct ctl_role){ .uids = uids, .gids = gids };
+	if (!uids || !gids)
+		return -ENOMEM;
+	for (size_t i = 0; i < in->users.n; i++)
+		if (config_uid(in->users.name[i], &uids[out->n_uids]) == 0)
+			out->n_uids++;
+		else
+			log_warn("operators: there is no user '%s'",
+				 in->users.name[i]);
+	for (size_t i = 0; i < in->groups.n; i++)
+		if (config_gid(in->groups.name[i], &gids[out->n_gids]) == 0)
+			out->n_gids++;
+		else
+			log_warn("operators: there is no group '%s'",
+				 in->groups.name[i]);
+	return 0;
+}
+
+void conf_role_done(struct ctl_role *r)
+{
+	free((uid_t *)r->uids);
+	free((gid_t *)r->gids);
+	*r = (struct ctl_role){ 0 };
+}
+
+/* ---- state directory ------------------------------------------------- */
+
+static int check_encrypted(int fd, const char *path, struct err *err)
+{
+	struct fscrypt_get_policy_ex_arg arg = {
+		.policy_size = sizeof(arg.policy),
+	};
+	int rc;
+
+	if (ioctl(fd, FS_IOC_GET_ENCRYPTION_POLICY_EX, &arg) == 0)
+		return 0;
+	rc = fail(err, -errno,
+		  "'%s' is not encrypted, and the config wants "
+		  "`cache: {encrypt: true}`: %m",
+		  path);
+	return fail_hint(err, rc,
+			 "make it an fscrypt directory while it is empty: "
+			 "fscrypt encrypt '%s'",
+			 path);
+}
+
+int conf_check_state_dir(const struct conf_trust *ct, uid_t uid,
+			 struct err *err)
+{
+	const char *path = ct->state_dir;
+	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+	int rc;
+
+	if (fd < 0) {
+		rc = fail(err, -errno, "cannot open state directory '%s': %m",
+			  path);
+		return fail_hint(err, rc, "mersey trust add %s", ct->t->name);
+	}
+	if (fstat(fd, &st) < 0)
+		return fail(err, -errno, "cannot stat '%s': %m", path);
+	if (st.st_uid != uid || (st.st_mode & 077)) {
+		rc = fail(err, -EPERM,
+			  "state directory '%s' must belong to user %u with "
+			  "mode 0700 (it belongs to %u, mode %04o)",
+			  path, uid, st.st_uid, st.st_mode & 07777);
+		return fail_hint(err, rc, "mersey trust add %s", ct->t->name);
+	}
+	return ct->t->cache_encrypt ? check_encrypted(fd, path, err) : 0;
+}

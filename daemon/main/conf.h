@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the config to the numbers and paths that processes work with. */
+#ifndef MERSEY_MAIN_CONF_H
+#define MERSEY_MAIN_CONF_H
+
+#include <sys/types.h>
+
+#include "config/config.h"
+#include "ctl/ctl.h"
+#include "super/super.h"
+
+/*
+ * Loads the config and prints every problem on stderr. 0, -EINVAL for bad
+ * content, or -errno.
+ */
+int conf_load(const char *path, struct config **out);
+
+/* Secret files and accounts (config_check_secrets), printed the same way. */
+int conf_check_secrets(const struct config *c);
+
+/* One trust, with its accounts and paths resolved. */
+struct conf_trust {
+	const struct config *c;
+	const struct config_trust *t;
+	const struct config_tier *tier; /* the first */
+	uid_t uid;			/* the service account */
+	gid_t gid;
+	uid_t root_uid; /* of the top directory */
+	gid_t root_gid;
+	char *state_dir, *socket;
+	char *key_file;
+};
+
+/* Resolves; *out is released with conf_trust_done(), also on failure. */
+int conf_trust_init(struct conf_trust *out, const struct config *c,
+		    const char *name, struct err *err);
+void conf_trust_done(struct conf_trust *ct);
+
+/*
+ * The secrets of a trust, read from their files (root, or single mode).
+ * Fills at most SUPER_SECRETS_MAX.
+ */
+int conf_read_secrets(const struct conf_trust *ct, struct super_secret *out,
+		      size_t *n, struct err *err);
+
+/*
+ * A role of the config as numbers. Names that no account has are logged and
+ * left out: nobody gets rights by them. *out is freed with conf_role_done().
+ */
+int conf_role(const struct config_role *in, struct ctl_role *out);
+void conf_role_done(struct ctl_role *r);
+
+/*
+ * The state directory exists, belongs to `uid`, nobody else may enter, and
+ * it is encrypted when the config wants that (S31).
+ */
+int conf_check_state_dir(const struct conf_trust *ct, uid_t uid,
+			 struct err *err);
+
+#endif

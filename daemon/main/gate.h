@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A decorator that lets nothing through until the bucket has proved to be
+ * this trust's own (S20). A worker starts without the cloud (P10); what it
+ * then meets when the cloud comes back must not get or give a byte before its
+ * marker was read. While closed every call is -EAGAIN: "not now".
+ */
+#ifndef MERSEY_MAIN_GATE_H
+#define MERSEY_MAIN_GATE_H
+
+#include "store/store.h"
+
+/* One gate for the stores of all causes; starts closed. Any thread. */
+struct gate {
+	bool open; /* atomic */
+};
+
+void gate_open(struct gate *g);
+
+/* Owns `inner`, also on failure (NULL). The gate is borrowed. */
+struct store *gate_store_new(struct store *inner, struct gate *g);
+
+#endif

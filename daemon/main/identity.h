@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Is the bucket this trust's own (S20)? A job reads the marker until the
+ * store has answered. The right one opens the gate; a wrong one, or none,
+ * ends the process with a sentence that says what is wrong: reading or
+ * writing there could mix up two trusts.
+ */
+#ifndef MERSEY_MAIN_IDENTITY_H
+#define MERSEY_MAIN_IDENTITY_H
+
+#include "main/stack.h"
+#include "pack/pack.h"
+
+struct identity;
+
+/*
+ * Starts asking and waits for an answer for `wait_ns`: 0 = it is ours, or
+ * there was no answer yet (the job goes on); -errno = it is not. All
+ * borrowed.
+ */
+int identity_start(struct stack *stack, const char *trust,
+		   const struct pack_volume_id *volume,
+		   const struct pack_root *root, int64_t wait_ns,
+		   struct identity **out, struct err *err);
+void identity_stop(struct identity *id);
+
+/*
+ * One look: 0, or what is wrong with the bucket (-EBADMSG, -EKEYREJECTED,
+ * -EREMCHG another volume, -ENOENT no marker), or a transient error.
+ */
+int identity_look(struct store *s, const struct pack_volume_id *volume,
+		  const struct pack_root *root, struct err *err);
+
+#endif

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "main/service.h"
+
+#include <malloc.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "main/ending.h"
+#include "main/kept.h"
+
+/* How long a start waits for the store to say whose bucket it is. */
+#define IDENTITY_WAIT (2 * NSEC_PER_SEC)
+
+#define OBJECT_SIZE (16ULL << 20) /* `object_size` of a first tier */
+
+/* ---- limits: from three numbers of the config to those of the layers --- */
+
+static uint64_t clamp(uint64_t v, uint64_t least, uint64_t most)
+{
+	return v < least ? least : v > most ? most : v;
+}
+
+/*
+ * limits.memory. The big users are the packs in the making (a sealed one and
+ * its sources, 3 objects each) and recalls (a pack's run of frames for each
+ * thread); SQLite's and the kernel-facing buffers are small and fixed.
+ */
+static unsigned memory_streams(const struct config_trust *t)
+{
+	return (unsigned)clamp(t->limit_memory / (6 * OBJECT_SIZE), 1, 4);
+}
+
+/* limits.threads: half of them answer the kernel, a quarter fetches; the
+ * rest are the jobs, the checkpoint and the control socket. */
+static unsigned receive_threads(const struct config_trust *t)
+{
+	return (unsigned)clamp(t->limit_threads / 2, 2, 64);
+}
+
+static unsigned fetch_threads(const struct config_trust *t,
+			      const struct config_store *s)
+{
+	return (unsigned)clamp(t->limit_threads / 4, 1, s->in_flight);
+}
+
+/* limits.descriptors: half for open handles, a quarter kept for protect. */
+static unsigned handles_max(const struct config_trust *t)
+{
+	return MAX(t->limit_descriptors / 2, 16u);
+}
+
+static unsigned keep_fds(const struct config_trust *t)
+{
+	return MAX(t->limit_descriptors / 4, 8u);
+}
+
+/* Of the cache's filesystem this much is never filled with file data:
+ * database and log live there too (S13). 2 %, within 64 MiB and 16 GiB. */
+static uint64_t free_min(const char *dir)
+{
+	struct statvfs st;
+	uint64_t size;
+
+	if (statvfs(dir, &st) < 0)
+		return 64ULL << 20;
+	size = (uint64_t)st.f_blocks * st.f_frsize;
+	return clamp(size / 50, 64ULL << 20, 16ULL << 30);
+}
+
+void service_limit_memory(void)
+{
+	/* An arena per thread would multiply what malloc keeps; and what is
+	 * larger than this goes back to the kernel when it is freed. */
+	mallopt(M_ARENA_MAX, 4);
+	mallopt(M_MMAP_THRESHOLD, 256 << 10);
+	mallopt(M_TRIM_THRESHOLD, 1 << 20);
+}
+
+struct super_sandbox service_sandbox(const struct conf_trust *ct, pid_t parent)
+{
+	return (struct super_sandbox){
+		.uid = ct->uid,
+		.gid = ct->gid,
+		.descriptors = ct->t->limit_descriptors,
+		.parent = parent,
+	};
+}
+
+/* ---- opening --------------------------------------------------------- */
+
+char *service_database(const char *state_dir)
+{
+	return io_path("%s/mersey.db", state_dir);
+}
+
+static int open_root(struct service *s, const struct super_secret *secrets,
+		     size_t n, struct err *err)
+{
+	const struct buf *key = super_secret_find(secrets, n, "key");
+	int rc;
+
+	if (!key)
+		return fail(err, -ENOKEY, "no root key was received");
+	rc = pack_root_parse((const char *)key->data, key->len, &s->root, err);
+	return rc < 0 ? fail_prefix(err, rc, "root key") : 0;
+}
+
+static int open_stack(struct service *s, const struct super_secret *secrets,
+		      size_t n, struct err *err)
+{
+	CLEANUP_FREE char *name =
+		io_path("credentials:%s", s->ct->tier->store->name);
+
+	if (!name)
+		return fail(err, -ENOMEM, "%m");
+	return stack_open(&s->stack, s->ct, super_secret_find(secrets, n, name),
+			  err);
+}
+
+/* What is not there yet is made by the setup. */
+static int hint_setup(const struct service *s, int rc, struct err *err)
+{
+	return rc == -ENOENT ? fail_hint(err, rc, "mersey trust add %s",
+					 s->ct->t->name)
+			     : rc;
+}
+
+/* The database and the marker must speak of one volume. */
+static int open_volume(struct service *s, struct err *err)
+{
+	CLEANUP_FREE char *path = service_database(s->ct->state_dir);
+	struct pack_volume_id marked;
+	int rc = path ? meta_open(path, &s->meta, s->volume.b, err)
+		      : fail(err, -ENOMEM, "%m");
+
+	if (rc < 0)
+		return hint_setup(s, rc, err);
+	rc = kept_marker(s->ct->state_dir, s->stack.direct, &s->root, &marked,
+			 err);
+	if (rc < 0)
+		return hint_setup(s, rc, err);
+	if (memcmp(&marked, &s->volume, sizeof(marked)) != 0)
+		return fail(err, -EREMCHG,
+			    "database and volume marker in '%s' are of "
+			    "different volumes",
+			    s->ct->state_dir);
+	rc = kept_keyring(s->ct->state_dir, s->stack.direct, &s->volume,
+			  &s->root, &s->keyring, err);
+	return hint_setup(s, rc, err);
+}
+
+static int open_data(struct service *s, struct err *err)
+{
+	const struct config_trust *t = s->ct->t;
+	struct cache_opts co = {
+		.dir = s->ct->state_dir,
+		.size = t->cache_size,
+		.high = t->cache_high,
+		.low = t->cache_low,
+		.free_min = free_min(s->ct->state_dir),
+		.keep_fds = keep_fds(t),
+	};
+	struct move_opts mo = {
+		.settle_ns = t->settle_ns,
+		.read_wait_ns = t->read_wait_ns,
+		.delete_after_ns = t->delete_after_ns,
+		.object_size = OBJECT_SIZE,
+		.streams = memory_streams(t),
+		.in_flight = fetch_threads(t, s->ct->tier->store),
+		.tier = s->ct->tier->name,
+		.storage_class = "",
+	};
+	int rc = cache_open(&co, s->meta, s->volume.b, &s->cache, err);
+
+	if (rc < 0)
+		return rc;
+	return move_start(&mo, s->meta, s->cache, s->keyring, &s->stack.stores,
+			  &s->move, err);
+}
+
+static int open_front(struct service *s, struct err *err)
+{
+	struct vfs_opts vo = { .handles_max = handles_max(s->ct->t) };
+	int rc =
+		cost_ledger_start(s->meta, stack_counts, &s->stack, &s->ledger);
+
+	if (rc < 0)
+		return fail(err, rc, "cannot start the ledger: %m");
+	rc = vfs_new(&vo, s->meta, s->cache, s->move, &s->vfs);
+	if (rc < 0)
+		return fail(err, rc, "cannot open the filesystem: %m");
+	return 0;
+}
+
+int service_open(struct service *s, const struct conf_trust *ct,
+		 const struct super_secret *secrets, size_t n_secrets,
+		 struct err *err)
+{
+	int rc;
+
+	*s = (struct service){ .ct = ct };
+	rc = open_root(s, secrets, n_secrets, err);
+	if (rc == 0)
+		rc = open_stack(s, secrets, n_secrets, err);
+	if (rc == 0)
+		rc = open_volume(s, err);
+	if (rc == 0)
+		rc = identity_start(&s->stack, ct->t->name, &s->volume,
+				    &s->root, IDENTITY_WAIT, &s->identity, err);
+	if (rc == 0)
+		rc = open_data(s, err);
+	return rc < 0 ? rc : open_front(s, err);
+}
+
+void service_close(struct service *s)
+{
+	vfs_free(s->vfs);
+	move_stop(s->move);
+	if (s->ledger) {
+		int rc = cost_ledger_flush(s->ledger);
+
+		if (rc < 0)
+			log_err("cannot write the ledger's last second: %s",
+				strerror(-rc));
+		cost_ledger_stop(s->ledger);
+	}
+	cache_close(s->cache);
+	identity_stop(s->identity);
+	pack_keyring_free(s->keyring);
+	stack_close(&s->stack);
+	meta_close(s->meta);
+	pack_root_done(&s->root);
+	conf_role_done(&s->ops);
+	conf_role_done(&s->finance);
+}
+
+/* ---- serving --------------------------------------------------------- */
+
+static int describe(struct service *s, const struct service_run *r,
+		    struct err *err)
+{
+	const struct conf_trust *ct = s->ct;
+	int rc = conf_role(&ct->c->ops, &s->ops);
+
+	if (rc == 0)
+		rc = conf_role(&ct->c->finance, &s->finance);
+	if (rc < 0)
+		return fail(err, rc, "operators: %m");
+	s->cost_tier = (struct cost_tier){
+		.tier = ct->tier->name,
+		.storage_class = "",
+		.prices = ct->tier->store->prices
+				  ? config_prices_find(ct->c,
+						       ct->tier->store->prices)
+				  : NULL,
+	};
+	s->cost = (struct cost_opts){ .tiers = &s->cost_tier,
+				      .n_tiers = 1,
+				      .exchange = &ct->c->exchange };
+	s->worker = (struct ctl_worker){
+		.trust = ct->t->name,
+		.long_name = ct->t->long_name,
+		.gateway = ct->c->gateway_name,
+		.version = MERSEY_VERSION,
+		.tier = ct->tier->name,
+		.store_name = ct->tier->store->name,
+		.bucket = ct->tier->bucket,
+		.storage_class = "",
+		.mountpoint = r->mountpoint,
+		.state_dir = ct->state_dir,
+		.started_ns = clock_wall_ns(),
+		.alarm_unprotected_ns = ct->t->alarm_unprotected_ns,
+		.restarts = r->restarts,
+		.meta = s->meta,
+		.cache = s->cache,
+		.move = s->move,
+		.vfs = s->vfs,
+		.store = s->stack.direct,
+		.health = &s->stack.health,
+		.ledger = s->ledger,
+		.cost = &s->cost,
+		.ops = s->ops,
+		.finance = s->finance,
+		.worker_uid = geteuid(),
+	};
+	return 0;
+}
+
+static int serve(struct service *s, struct fuse_server *fuse,
+		 const struct service_run *r, struct err *err)
+{
+	CLEANUP(ctl_server_stop_guard) struct ctl_server *ctl = NULL;
+	int rc = ctl_server_start(r->ctl_fd, &s->worker, &ctl, err);
+
+	if (rc == 0 && r->ready)
+		rc = r->ready(r->arg, err);
+	if (rc < 0)
+		return rc;
+	ending_attach(fuse, r->unmount_fd);
+	rc = fuse_server_wait(fuse);
+	ending_detach();
+	return rc < 0 ? fail(err, rc, "the FUSE session ended: %m") : 0;
+}
+
+int service_run(struct service *s, const struct service_run *r, struct err *err)
+{
+	CLEANUP_FREE char *fsname = io_path("mersey:%s", s->ct->t->name);
+	struct fuse_server_opts fo = {
+		.threads = receive_threads(s->ct->t),
+		.fuse_fd = r->fuse_fd,
+		.mountpoint = r->mountpoint,
+		.fsname = fsname,
+		.allow_other = r->fuse_fd >= 0,
+	};
+	struct fuse_server *fuse = NULL;
+	int rc = fsname ? describe(s, r, err) : fail(err, -ENOMEM, "%m");
+
+	if (rc == 0)
+		rc = fuse_server_start(&fo, s->vfs, &fuse, err);
+	if (rc < 0) {
+		close(r->ctl_fd);
+		return rc;
+	}
+	rc = serve(s, fuse, r, err);
+	fuse_server_free(fuse);
+	log_info("stopped serving '%s'", r->mountpoint);
+	return rc;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Everything that serves one trust, put together: the same in a worker and in
+ * single mode. All layers are opened here, in the order in which each needs
+ * the one before, and closed in the opposite one.
+ */
+#ifndef MERSEY_MAIN_SERVICE_H
+#define MERSEY_MAIN_SERVICE_H
+
+#include "ctl/ctl.h"
+#include "fuse/session.h"
+#include "main/conf.h"
+#include "main/identity.h"
+#include "main/stack.h"
+
+struct service {
+	const struct conf_trust *ct;
+	struct pack_root root;
+	struct pack_volume_id volume;
+	struct stack stack;
+	struct meta *meta;
+	struct pack_keyring *keyring;
+	struct identity *identity;
+	struct cache *cache;
+	struct move *move;
+	struct cost_ledger *ledger;
+	struct vfs *vfs;
+
+	struct cost_tier cost_tier;
+	struct cost_opts cost;
+	struct ctl_role ops, finance;
+	struct ctl_worker worker; /* what verbs see of all this */
+};
+
+/* Where the database lies in a state directory; newly allocated. */
+char *service_database(const char *state_dir);
+
+/*
+ * Opens everything with the secrets that were received (not kept). Works with
+ * the store away (P10). service_close() also after a failure.
+ */
+int service_open(struct service *s, const struct conf_trust *ct,
+		 const struct super_secret *secrets, size_t n_secrets,
+		 struct err *err);
+void service_close(struct service *s);
+
+struct service_run {
+	const char *mountpoint;
+	int fuse_fd; /* taken; -1: mount it ourselves, as a plain user */
+	int ctl_fd;  /* taken */
+	unsigned restarts;
+	int unmount_fd; /* see ending_attach() */
+	/* Called once when the mount is served. 0 or -errno. */
+	int (*ready)(void *arg, struct err *err);
+	void *arg;
+};
+
+/* Serves until the mount ends or the process is asked to stop. */
+int service_run(struct service *s, const struct service_run *r,
+		struct err *err);
+
+/* What a process of this trust may take, before anything is allocated. */
+void service_limit_memory(void);
+struct super_sandbox service_sandbox(const struct conf_trust *ct, pid_t parent);
+
+#endif

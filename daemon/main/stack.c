@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "main/stack.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+/* How patient each cause is. Work in the background has a back-off of its
+ * own around this; a program that reads waits read_wait. */
+static struct store_retry_opts patience(const struct conf_trust *ct,
+					enum store_cause cause)
+{
+	switch (cause) {
+	case STORE_CAUSE_READ:
+		return (struct store_retry_opts){
+			.attempts = 1000, /* the deadline ends it */
+			.deadline_ns = ct->t->read_wait_ns,
+			.base_ns = NSEC_PER_SEC / 10,
+		};
+	case STORE_CAUSE_BACKUP:
+		return (struct store_retry_opts){
+			.attempts = 3,
+			.deadline_ns = 30 * NSEC_PER_SEC,
+			.base_ns = NSEC_PER_SEC / 5,
+		};
+	default:
+		return (struct store_retry_opts){
+			.attempts = 5,
+			.deadline_ns = 120 * NSEC_PER_SEC,
+			.base_ns = NSEC_PER_SEC / 5,
+		};
+	}
+}
+
+static int open_driver(struct stack *s, const struct conf_trust *ct,
+		       const struct buf *credentials, struct store **out,
+		       struct err *err)
+{
+	const struct config_store *cs = ct->tier->store;
+	struct store_opts o = {
+		.kind = cs->kind,
+		.name = cs->name,
+		.endpoint = cs->endpoint,
+		.region = cs->region,
+		.virtual_style = cs->virtual_style,
+		.ca_file = cs->ca_file,
+		.in_flight = cs->in_flight,
+		.bucket = ct->tier->bucket,
+		.prefix = ct->tier->prefix,
+	};
+	int rc;
+
+	if (cs->kind != STORE_DIR) {
+		if (!credentials)
+			return fail(err, -ENOKEY,
+				    "no credentials for store '%s'", cs->name);
+		rc = store_credentials_parse(
+			(const char *)credentials->data, credentials->len,
+			&s->access_key, &s->secret_key, &s->session_token, err);
+		if (rc < 0)
+			return fail_prefix(err, rc, "credentials of store '%s'",
+					   cs->name);
+	}
+	o.access_key = s->access_key;
+	o.secret_key = s->secret_key;
+	o.session_token = s->session_token;
+	rc = store_open(&o, out, err);
+	return rc < 0 ? fail_prefix(err, rc, "store '%s'", cs->name) : 0;
+}
+
+/* A handle of one cause around the shared driver; NULL without memory. */
+static struct store *handle(struct stack *s, const struct conf_trust *ct,
+			    struct store *shared, enum store_cause cause)
+{
+	struct store_retry_opts o = patience(ct, cause);
+	struct store *m = store_meter_new(store_shared_ref(shared),
+					  &s->counts[cause], &s->health);
+
+	return m ? store_retry_new(m, &o) : NULL;
+}
+
+int stack_open(struct stack *s, const struct conf_trust *ct,
+	       const struct buf *credentials, struct err *err)
+{
+	CLEANUP(store_free_guard) struct store *shared = NULL;
+	struct store *driver = NULL;
+	int rc;
+
+	memset(s, 0, sizeof(*s));
+	s->tier = ct->tier->name;
+	rc = open_driver(s, ct, credentials, &driver, err);
+	if (rc < 0)
+		return rc;
+	shared = store_shared_new(driver);
+	if (!shared)
+		return fail(err, -ENOMEM, "%m");
+	s->direct = handle(s, ct, shared, STORE_CAUSE_BACKUP);
+	if (!s->direct)
+		return fail(err, -ENOMEM, "%m");
+	for (int i = 0; i < STORE_CAUSE_COUNT; i++) {
+		s->stores.cause[i] =
+			gate_store_new(handle(s, ct, shared, i), &s->gate);
+		if (!s->stores.cause[i])
+			return fail(err, -ENOMEM, "%m");
+	}
+	return 0;
+}
+
+static void wipe(char **secret)
+{
+	if (*secret)
+		explicit_bzero(*secret, strlen(*secret));
+	free(*secret);
+	*secret = NULL;
+}
+
+void stack_close(struct stack *s)
+{
+	for (int i = 0; i < STORE_CAUSE_COUNT; i++)
+		store_free(s->stores.cause[i]);
+	store_free(s->direct);
+	wipe(&s->access_key);
+	wipe(&s->secret_key);
+	wipe(&s->session_token);
+	memset(s, 0, sizeof(*s));
+}
+
+size_t stack_counts(void *arg, struct cost_counts *out, size_t max)
+{
+	struct stack *s = arg;
+	size_t i;
+
+	for (i = 0; i < STORE_CAUSE_COUNT && i < max; i++) {
+		struct store_counts c;
+
+		store_meter_read(&s->counts[i], &c);
+		out[i] = (struct cost_counts){
+			.tier = s->tier,
+			.storage_class = "",
+			.cause = store_cause_name(i),
+			.puts = c.puts,
+			.gets = c.gets,
+			.heads = c.heads,
+			.lists = c.lists,
+			.deletes = c.deletes,
+			.in_bytes = c.in_bytes,
+			.out_bytes = c.out_bytes,
+			.errors = c.errors,
+			.unknown = c.unknown,
+		};
+	}
+	return STORE_CAUSE_COUNT;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The first tier's store with its decorators, one handle per cause:
+ *
+ *   gate(retry(meter(shared(driver))))
+ */
+#ifndef MERSEY_MAIN_STACK_H
+#define MERSEY_MAIN_STACK_H
+
+#include "cost/cost.h"
+#include "main/conf.h"
+#include "main/gate.h"
+#include "move/move.h"
+#include "store/drivers.h"
+
+struct stack {
+	struct move_stores stores; /* through the gate */
+	/* Cause BACKUP, past the gate: to look at the marker and the keys, for
+	 * setup, and for doctor. */
+	struct store *direct;
+	struct gate gate;
+	struct store_counts counts[STORE_CAUSE_COUNT];
+	struct store_health health;
+	const char *tier;
+	char *access_key, *secret_key, *session_token;
+};
+
+/* `credentials`: text of the credentials file; NULL when there is none.
+ * stack_close() also after a failure. */
+int stack_open(struct stack *s, const struct conf_trust *ct,
+	       const struct buf *credentials, struct err *err);
+void stack_close(struct stack *s);
+
+/* What the meters counted: a cost_read_fn; `arg` is the stack. */
+size_t stack_counts(void *arg, struct cost_counts *out, size_t max);
+
+#endif

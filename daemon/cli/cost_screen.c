@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The cost report as a table and as CSV. */
+#include "cli/cli.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/units.h"
+#include "price/price.h"
+
+#define DAY_SECONDS 86400
+
+static money_t money_of(const json_t *o, const char *key)
+{
+	money_t m = 0;
+
+	if (money_parse(json_text(json_object_get(o, key), "amount"), &m) < 0)
+		return 0;
+	return m;
+}
+
+/* ---- cells ---------------------------------------------------------- */
+
+static int show_money(const json_t *o, const char *key, struct buf *out)
+{
+	const json_t *m = json_object_get(o, key);
+	char text[MONEY_SIZE];
+
+	return buf_addf(
+		out, "%s",
+		money_show(money_of(o, key), json_text(m, "currency"), text));
+}
+
+static bool is_total(const json_t *row)
+{
+	return !json_known(row, "tier");
+}
+
+static int cell_average(const json_t *row, struct buf *out)
+{
+	char size[UNITS_SIZE];
+
+	if (is_total(row))
+		return 0;
+	return buf_addf(
+		out, "%s",
+		units_format_size(json_u64(row, "average_bytes"), size));
+}
+
+static int cell_storage(const json_t *row, struct buf *out)
+{
+	return is_total(row) ? 0
+			     : show_money(json_object_get(row, "charges"),
+					  "storage", out);
+}
+
+/* A charge for what did not happen is a dash, not £0.00. */
+static int cell_charge(const json_t *row, bool happened, const char *key,
+		       struct buf *out)
+{
+	if (is_total(row))
+		return 0;
+	if (!happened)
+		return buf_addf(out, "–");
+	return show_money(json_object_get(row, "charges"), key, out);
+}
+
+static int cell_requests(const json_t *row, struct buf *out)
+{
+	const char *name;
+	bool any = false;
+	json_t *n;
+
+	json_object_foreach(json_object_get(row, "requests"), name, n)
+		any = any || json_integer_value(n);
+	return cell_charge(row, any, "requests", out);
+}
+
+static int cell_retrieval(const json_t *row, struct buf *out)
+{
+	const json_t *charges = json_object_get(row, "charges");
+
+	return cell_charge(row, money_of(charges, "retrieval") != 0,
+			   "retrieval", out);
+}
+
+static int cell_transfer(const json_t *row, struct buf *out)
+{
+	const json_t *charges = json_object_get(row, "charges");
+
+	return cell_charge(row, money_of(charges, "transfer") != 0, "transfer",
+			   out);
+}
+
+static int cell_total(const json_t *row, struct buf *out)
+{
+	return show_money(row, "total", out);
+}
+
+static int cell_projected(const json_t *row, struct buf *out)
+{
+	return show_money(row, "projected", out);
+}
+
+static int cell_month(const json_t *row, struct buf *out)
+{
+	return show_money(row, "per_month_at_this_size", out);
+}
+
+/* ---- screen --------------------------------------------------------- */
+
+static void date_parts(const char *date, struct tm *tm)
+{
+	int32_t day = 0;
+	time_t t;
+
+	if (units_parse_date(date, &day) < 0)
+		day = 0;
+	t = (time_t)day * DAY_SECONDS;
+	gmtime_r(&t, tm);
+}
+
+/* "1–24 November 2026", "29 October – 3 November 2026": up to today. */
+static void show_title(struct cli *c)
+{
+	const json_t *p = json_object_get(c->result, "period");
+	char now[UNITS_SIZE], from[64], to[64];
+	const char *last = json_text(p, "to");
+	struct tm a, b;
+
+	units_format_date(
+		(int32_t)(clock_wall_ns() / NSEC_PER_SEC / DAY_SECONDS), now);
+	if (strcmp(now, last) < 0 && strcmp(now, json_text(p, "from")) >= 0)
+		last = now;
+	date_parts(json_text(p, "from"), &a);
+	date_parts(last, &b);
+	if (a.tm_year == b.tm_year && a.tm_mon == b.tm_mon)
+		snprintf(from, sizeof(from), "%d–", a.tm_mday);
+	else
+		strftime(from, sizeof(from), "%-d %B %Y – ", &a);
+	strftime(to, sizeof(to), "%-d %B %Y", &b);
+	fprintf(c->out,
+		"Mersey cost report · %s%s · %s without VAT · "
+		"an estimate, not an invoice\n",
+		from, to, json_text(c->result, "currency"));
+}
+
+static json_t *total_row(const struct cli *c)
+{
+	const json_t *r = c->result;
+
+	return json_pack(
+		"{s:s, s:O?, s:O?, s:O?}", "trust", "total", "total",
+		json_object_get(json_object_get(r, "totals"), "total"),
+		"projected",
+		json_object_get(json_object_get(r, "projected"), "total"),
+		"per_month_at_this_size",
+		json_object_get(json_object_get(r, "per_month_at_this_size"),
+				"total"));
+}
+
+static void show_table(struct cli *c)
+{
+	char by[32] = "BY THE END";
+	const struct table_col col[] = {
+		{ "TRUST", false, NULL, "trust" },
+		{ "TIER", false, NULL, "tier" },
+		{ "AVERAGE", true, cell_average, NULL },
+		{ "STORAGE", true, cell_storage, NULL },
+		{ "REQUESTS", true, cell_requests, NULL },
+		{ "RETRIEVAL", true, cell_retrieval, NULL },
+		{ "TRANSFER", true, cell_transfer, NULL },
+		{ "TOTAL", true, cell_total, NULL },
+		{ by, true, cell_projected, NULL },
+		{ "PER MONTH*", true, cell_month, NULL },
+	};
+	CLEANUP_JSON json_t *total = total_row(c);
+	struct tm tm;
+	char *p;
+
+	date_parts(json_text(json_object_get(c->result, "period"), "to"), &tm);
+	strftime(by, sizeof(by), "BY %d %b", &tm);
+	for (p = by; *p; p++)
+		*p = *p >= 'a' && *p <= 'z' ? (char)(*p - 'a' + 'A') : *p;
+	table_print(c->out, col, ARRAY_SIZE(col),
+		    json_object_get(c->result, "rows"), total);
+	fputs("* if the data stays as it is today.\n", c->out);
+}
+
+static void show_unconfirmed(struct cli *c, const json_t *list)
+{
+	const json_t *u;
+	size_t i, n = json_array_size(list);
+
+	if (n)
+		fprintf(c->out, "; %zu unconfirmed: ", n);
+	json_array_foreach(list, i, u)
+		fprintf(c->out, "%s%s", i ? ", " : "", json_string_value(u));
+}
+
+static void show_prices(struct cli *c)
+{
+	const json_t *x = json_object_get(c->result, "exchange"), *p, *rate;
+	const char *name;
+	size_t i;
+
+	fputs("Prices: ", c->out);
+	json_array_foreach(json_object_get(c->result, "prices"), i, p) {
+		fprintf(c->out, "%s%s (%s%s", i ? ", " : "",
+			json_text(p, "table"),
+			json_known(p, "as_of") ? "as of " : "no price table",
+			json_text(p, "as_of"));
+		show_unconfirmed(c, json_object_get(p, "unconfirmed"));
+		fputc(')', c->out);
+	}
+	fputs(".", c->out);
+	json_object_foreach(json_object_get(x, "rates"), name, rate) {
+		char one[MONEY_SIZE], text[MONEY_SIZE];
+		money_t m = 0;
+
+		if (money_parse(json_string_value(rate), &m) == 0)
+			fprintf(c->out, " %s = %s (%s).",
+				money_show(MONEY_UNIT, name, one),
+				money_show(m, json_text(x, "currency"), text),
+				json_text(x, "as_of"));
+	}
+	fputc('\n', c->out);
+}
+
+/* ---- CSV ------------------------------------------------------------ */
+
+static void csv_text(FILE *f, const char *s)
+{
+	if (!strpbrk(s, ",\"\r\n")) {
+		fputs(s, f);
+		return;
+	}
+	fputc('"', f);
+	for (; *s; s++) {
+		if (*s == '"')
+			fputc('"', f);
+		fputc(*s, f);
+	}
+	fputc('"', f);
+}
+
+static void csv_amount(FILE *f, const json_t *o, const char *key)
+{
+	fprintf(f, ",%s", json_text(json_object_get(o, key), "amount"));
+}
+
+static void csv_row(struct cli *c, const json_t *row)
+{
+	static const char *const number[] = { "byte_hours", "average_bytes",
+					      "in_bytes", "out_bytes" };
+	static const char *const request[] = { "puts", "gets", "heads", "lists",
+					       "deletes" };
+	static const char *const charge[] = {
+		"storage",  "requests",	      "retrieval",
+		"transfer", "early_deletion", "minimum_size"
+	};
+	size_t i;
+
+	csv_text(c->out, json_text(row, "trust"));
+	fputc(',', c->out);
+	csv_text(c->out, json_text(row, "tier"));
+	fputc(',', c->out);
+	csv_text(c->out, json_text(row, "storage_class"));
+	for (i = 0; i < ARRAY_SIZE(number); i++)
+		fprintf(c->out, ",%llu",
+			(unsigned long long)json_u64(row, number[i]));
+	for (i = 0; i < ARRAY_SIZE(request); i++)
+		fprintf(c->out, ",%llu",
+			(unsigned long long)json_u64(
+				json_object_get(row, "requests"), request[i]));
+	for (i = 0; i < ARRAY_SIZE(charge); i++)
+		csv_amount(c->out, json_object_get(row, "charges"), charge[i]);
+	csv_amount(c->out, row, "total");
+	csv_amount(c->out, row, "projected");
+	csv_amount(c->out, row, "per_month_at_this_size");
+	fprintf(c->out, ",%s\n", json_text(c->result, "currency"));
+}
+
+static void show_csv(struct cli *c)
+{
+	const json_t *row;
+	size_t i;
+
+	fputs("trust,tier,storage_class,byte_hours,average_bytes,in_bytes,"
+	      "out_bytes,puts,gets,heads,lists,deletes,storage,requests,"
+	      "retrieval,transfer,early_deletion,minimum_size,total,projected,"
+	      "per_month_at_this_size,currency\n",
+	      c->out);
+	json_array_foreach(json_object_get(c->result, "rows"), i, row)
+		csv_row(c, row);
+}
+
+void verb_cost_report_show(struct cli *c)
+{
+	const char *f = c->opt[OPT_FORMAT];
+
+	if (f && strcmp(f, "csv") == 0) {
+		show_csv(c);
+		return;
+	}
+	show_title(c);
+	show_table(c);
+	show_prices(c);
+}

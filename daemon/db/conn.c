@@ -10,12 +10,15 @@
 #include "base/io.h"
 
 static pthread_once_t db_once = PTHREAD_ONCE_INIT;
+static int db_library_code; /* of db_once */
 
 /* Statistics of memory take a global mutex at each allocation. */
 static void db_library_init(void)
 {
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-	sqlite3_initialize();
+	db_library_code = sqlite3_initialize();
+	if (db_library_code == SQLITE_OK)
+		db_library_code = db_vfs_register();
 }
 
 static void db_log_put(struct db_log *log)
@@ -138,7 +141,7 @@ static int db_connect(struct db_log *log, int64_t cache_bytes, struct db **out)
 	rc = sqlite3_open_v2(log->path, &db->sql,
 			     SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
 				     SQLITE_OPEN_EXRESCODE,
-			     "unix-excl");
+			     DB_VFS);
 	if (rc != SQLITE_OK)
 		return db_error(db, rc);
 	rc = db_setup(db, cache_bytes);
@@ -215,6 +218,9 @@ int db_open(const char *path, enum db_mode mode, struct db **out,
 	int rc;
 
 	pthread_once(&db_once, db_library_init);
+	if (db_library_code != SQLITE_OK)
+		return fail(err, -ENOSYS, "SQLite cannot be used: %s",
+			    sqlite3_errstr(db_library_code));
 	if (mode == DB_OPEN) {
 		if (access(path, F_OK) < 0)
 			return db_open_fail(err, path, -errno);

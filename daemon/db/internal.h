@@ -13,6 +13,7 @@
 #define DB_LOG_FRAME	 (24 + DB_PAGE_SIZE) /* header and page */
 #define DB_CACHE_DEFAULT (16LL << 20)
 #define DB_CACHE_HELPER	 (1LL << 20)
+#define DB_VFS		 "mersey"
 #define DB_FILE_MODE	 0600
 
 /* What all connections to one database share. */
@@ -50,6 +51,9 @@ struct db_stmt {
 
 /* -errno for what SQLite returned; the one place that translates. */
 int db_error(struct db *db, int code);
+
+/* Registers the VFS named DB_VFS; SQLITE_OK or what SQLite returned. */
+int db_vfs_register(void);
 
 /* Remembers a failed fsync for ever; returns rc. */
 int db_log_failed(struct db_log *log, int rc);

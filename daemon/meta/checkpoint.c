@@ -2,6 +2,8 @@
 /* The job "checkpoint": keeps the log short (S5, S6) and id blocks ready. */
 #include "meta/internal.h"
 
+#include "base/clock.h"
+
 #define RETRY_NS 1000000000LL
 
 int meta_checkpoint_now(struct meta *m)
@@ -10,25 +12,51 @@ int meta_checkpoint_now(struct meta *m)
 	return db_checkpoint(m->conn.db, &m->commit);
 }
 
+/*
+ * Whether commits wake the job. While it retries they do not: it would turn
+ * its back-off into a loop.
+ */
+static void checkpoint_wakes(struct meta *m, bool on)
+{
+	LOCK_SCOPE(&m->commit);
+	m->checkpointing = !on;
+}
+
+/* Copies a long log now, a short one when it has waited; *next = how long. */
+static int checkpoint_due(struct meta *m, int64_t *next)
+{
+	int64_t bytes = db_log_bytes(m->conn.db), now = clock_boot_ns();
+	int64_t age = now - m->checkpoint_ns;
+	int rc;
+
+	*next = META_CHECKPOINT_NS;
+	if (bytes == 0)
+		return 0;
+	if (bytes <= META_LOG_BYTES && age < META_CHECKPOINT_NS) {
+		*next = META_CHECKPOINT_NS - age;
+		return 0;
+	}
+	rc = meta_checkpoint_now(m);
+	if (rc == 0)
+		m->checkpoint_ns = now;
+	return rc;
+}
+
 int64_t meta_checkpoint_run(struct job *job, void *arg)
 {
 	struct meta *m = arg;
+	int64_t next;
 	int rc;
 
-	pthread_mutex_lock(&m->commit);
-	m->checkpointing = false; /* what comes from here on wakes us again */
-	pthread_mutex_unlock(&m->commit);
+	(void)job;
+	checkpoint_wakes(m, true);
 	rc = meta_ids_refill(m);
-	if (rc < 0)
-		return rc;
-	if (db_log_bytes(m->conn.db) == 0)
-		return META_CHECKPOINT_NS;
-	rc = meta_checkpoint_now(m);
-	if (rc == -EBUSY) {
-		job_waiting(job, "a reader of the database");
-		return RETRY_NS;
-	}
-	return rc < 0 ? rc : META_CHECKPOINT_NS;
+	if (rc == 0)
+		rc = checkpoint_due(m, &next);
+	if (rc == 0)
+		return next;
+	checkpoint_wakes(m, false);
+	return rc == -EBUSY ? RETRY_NS : rc; /* a reader is no failure */
 }
 
 int64_t meta_log_bytes(struct meta *m)

@@ -156,16 +156,26 @@ static bool inode_valid(const struct meta_inode *in)
 
 int meta_inode_get(struct meta_txn *t, uint64_t ino, struct meta_inode *out)
 {
-	struct db_stmt *st = m_stmt(t, META_G_INODE, GET, sql);
+	struct meta_inode *last = &t->m->last;
+	struct db_stmt *st;
 	int rc;
 
-	m_bind_u64(st, 1, ino);
-	rc = m_row(t, st);
-	if (rc < 0)
-		return rc;
-	if (!inode_read(st, out))
-		return m_unclean(t, st);
-	db_reset(st);
+	if (ino == 0)
+		return -ENOENT;
+	if (last->ino != ino) {
+		last->ino = 0;
+		st = m_stmt(t, META_G_INODE, GET, sql);
+		m_bind_u64(st, 1, ino);
+		rc = m_row(t, st);
+		if (rc < 0)
+			return rc;
+		if (!inode_read(st, last)) {
+			last->ino = 0;
+			return m_unclean(t, st);
+		}
+		db_reset(st);
+	}
+	*out = *last;
 	return 0;
 }
 
@@ -179,9 +189,11 @@ int meta_inode_insert(struct meta_txn *t, const struct meta_inode *in)
 		return m_fail(t, -EINVAL);
 	inode_bind(st, &row, COLS_LAST);
 	rc = m_run_one(t, st);
-	if (rc == 0)
-		meta_counts_add(t->m, &row, 1);
-	return rc;
+	if (rc < 0)
+		return rc;
+	meta_counts_add(t->m, &row, 1);
+	t->m->last = row;
+	return 0;
 }
 
 /* Does the change touch what an index looks at? */
@@ -216,6 +228,7 @@ int meta_inode_update(struct meta_txn *t, const struct meta_inode *in)
 		return rc;
 	meta_counts_add(t->m, &old, -1);
 	meta_counts_add(t->m, &row, 1);
+	t->m->last = row;
 	return 0;
 }
 
@@ -234,6 +247,7 @@ int meta_inode_delete(struct meta_txn *t, uint64_t ino)
 
 	if (rc < 0)
 		return rc;
+	t->m->last.ino = 0;
 	rc = inode_delete_row(t, DELETE, ino);
 	if (rc >= 0)
 		rc = meta_xattr_clear(t, ino);

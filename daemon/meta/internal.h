@@ -19,7 +19,7 @@
 #include "meta/meta.h"
 
 #define META_SCHEMA	   1	      /* version of the tables, schema.c */
-#define META_LOG_BYTES	   (16 << 20) /* wakes the checkpoint */
+#define META_LOG_BYTES	   (32 << 20) /* wakes the checkpoint */
 #define META_CHECKPOINT_NS (30 * 1000000000LL)
 
 /* The statements of one file; each file has an enum of its own. */
@@ -75,6 +75,11 @@ struct meta {
 	struct meta_conn conn;
 	struct meta_counts now, saved; /* with and without this transaction */
 	struct meta_id_block ids[META_IDS];
+	/*
+	 * The row that was read or written last in this transaction; ino 0 =
+	 * none. A change needs the row as it was, which is mostly this one.
+	 */
+	struct meta_inode last;
 	int error; /* that makes this transaction impossible to commit */
 	bool checkpointing; /* the job was woken for the log or for ids */
 
@@ -89,7 +94,8 @@ struct meta {
 	bool syncing;
 	uint64_t durable; /* sequence that survives a power cut */
 
-	struct job *job; /* "checkpoint" */
+	struct job *job;       /* "checkpoint" */
+	int64_t checkpoint_ns; /* boot time of its last one; the job's own */
 };
 
 /* ---- statements (stmt.c) ------------------------------------------- */
@@ -114,7 +120,12 @@ int m_run_one(struct meta_txn *t, struct db_stmt *st);
  */
 int m_fail(struct meta_txn *t, int rc);
 /* The database holds what this code never writes: -EUCLEAN. */
-int m_unclean(struct meta_txn *t, struct db_stmt *st);
+static inline int m_unclean(struct meta_txn *t, struct db_stmt *st)
+{
+	db_reset(st);
+	m_fail(t, -EUCLEAN);
+	return -EUCLEAN;
+}
 
 void m_bind_u64(struct db_stmt *st, int i, uint64_t v);
 void m_bind_int(struct db_stmt *st, int i, int64_t v);

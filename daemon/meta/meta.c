@@ -174,6 +174,8 @@ static int meta_load(struct meta *m, uint8_t volume[16])
 static int meta_start(struct meta *m)
 {
 	LOCK_SCOPE(&m->commit);
+	/* What an earlier run left in the log goes at once. */
+	m->checkpoint_ns = clock_boot_ns() - META_CHECKPOINT_NS;
 	m->job = job_start("checkpoint", meta_checkpoint_run, m);
 	return m->job ? 0 : -errno;
 }

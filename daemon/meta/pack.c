@@ -244,8 +244,10 @@ int meta_pack_unname(struct meta_txn *t, uint64_t row, uint64_t n,
 		rc = meta_pack_get(t, row, &p);
 	if (rc == -ENOENT)
 		return m_fail(t, -EUCLEAN);
-	if (rc < 0 || p.extents > 0 || p.state != META_PACK_STORED)
+	if (rc != 0)
 		return rc;
+	if (p.extents > 0 || p.state != META_PACK_STORED)
+		return 0;
 	return pack_condemn(t, &p, now_ns);
 }
 

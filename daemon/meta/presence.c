@@ -9,8 +9,8 @@
 enum { GET, PUT, CLEAR };
 static const char *const sql[] = {
 	[GET] = "SELECT bits FROM presence WHERE ino = ?1 AND chunk = ?2",
-	[PUT] = "INSERT INTO presence (ino, chunk, bits) VALUES (?1, ?2, ?3)"
-		" ON CONFLICT (ino, chunk) DO UPDATE SET bits = excluded.bits",
+	[PUT] = ("INSERT INTO presence (ino, chunk, bits) VALUES (?1, ?2, ?3)"
+		 " ON CONFLICT (ino, chunk) DO UPDATE SET bits = excluded.bits"),
 	[CLEAR] = "DELETE FROM presence WHERE ino = ?1",
 };
 

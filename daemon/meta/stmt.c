@@ -11,12 +11,6 @@ int m_fail(struct meta_txn *t, int rc)
 	return rc;
 }
 
-int m_unclean(struct meta_txn *t, struct db_stmt *st)
-{
-	db_reset(st);
-	return m_fail(t, -EUCLEAN);
-}
-
 struct db_stmt *m_stmt(struct meta_txn *t, enum meta_group g, int i,
 		       const char *const *sql)
 {
@@ -27,9 +21,15 @@ struct db_stmt *m_stmt(struct meta_txn *t, enum meta_group g, int i,
 	return c->st[g][i];
 }
 
+/* Of a statement that m_stmt() could not prepare. */
+static int m_unprepared(struct meta_txn *t)
+{
+	return t->m->error < 0 ? t->m->error : m_fail(t, -EIO);
+}
+
 int m_step(struct meta_txn *t, struct db_stmt *st)
 {
-	return st ? m_fail(t, db_step(st)) : t->m->error;
+	return st ? m_fail(t, db_step(st)) : m_unprepared(t);
 }
 
 int m_row(struct meta_txn *t, struct db_stmt *st)
@@ -46,7 +46,7 @@ int m_run(struct meta_txn *t, struct db_stmt *st)
 	int rc;
 
 	if (!st)
-		return t->m->error;
+		return m_unprepared(t);
 	if (!t->write) {
 		db_reset(st);
 		return m_fail(t, -EROFS);
@@ -101,10 +101,11 @@ bool m_blob(struct db_stmt *st, int i, void *out, size_t n)
 bool m_text(struct db_stmt *st, int i, char *out, size_t size)
 {
 	const char *s = db_text(st, i);
+	size_t n = s ? strlen(s) + 1 : 0;
 
-	if (!s || strlen(s) >= size)
+	if (n == 0 || n > size)
 		return false;
-	strcpy(out, s);
+	memcpy(out, s, n);
 	return true;
 }
 

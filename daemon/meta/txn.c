@@ -15,6 +15,7 @@ int meta_begin_raw(struct meta *m, struct meta_txn *t)
 	if (rc < 0)
 		return rc;
 	m->error = 0;
+	m->last.ino = 0;
 	m->saved = m->now;
 	t->m = m;
 	t->write = true;
@@ -53,6 +54,7 @@ int meta_read(struct meta *m, struct meta_txn *t)
 	if (rc < 0)
 		return rc;
 	m->error = 0;
+	m->last.ino = 0;
 	t->m = m;
 	t->write = false;
 	return 0;

@@ -5,8 +5,8 @@
 enum { GET, SET };
 static const char *const sql[] = {
 	[GET] = "SELECT value FROM value WHERE name = ?1",
-	[SET] = "INSERT INTO value (name, value) VALUES (?1, ?2)"
-		" ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+	[SET] = ("INSERT INTO value (name, value) VALUES (?1, ?2)"
+		 " ON CONFLICT (name) DO UPDATE SET value = excluded.value"),
 };
 
 int meta_value_get(struct meta_txn *t, const char *name, struct buf *out)

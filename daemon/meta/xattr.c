@@ -7,9 +7,9 @@
 enum { GET, SET, REMOVE, LIST, CLEAR };
 static const char *const sql[] = {
 	[GET] = "SELECT value FROM xattr WHERE ino = ?1 AND name = ?2",
-	[SET] = "INSERT INTO xattr (ino, name, value, born)"
-		" VALUES (?1, ?2, ?3, 0) ON CONFLICT (ino, name)"
-		" DO UPDATE SET value = excluded.value",
+	[SET] = ("INSERT INTO xattr (ino, name, value, born)"
+		 " VALUES (?1, ?2, ?3, 0) ON CONFLICT (ino, name)"
+		 " DO UPDATE SET value = excluded.value"),
 	[REMOVE] = "DELETE FROM xattr WHERE ino = ?1 AND name = ?2",
 	[LIST] = "SELECT name FROM xattr WHERE ino = ?1 ORDER BY name",
 	[CLEAR] = "DELETE FROM xattr WHERE ino = ?1",

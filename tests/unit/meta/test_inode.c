@@ -168,6 +168,7 @@ static void test_delete_takes_all(void **state)
 {
 	CLEANUP_BUF struct buf b = { 0 };
 	uint8_t bits[META_PRESENCE_FRAMES / 8] = { 1 };
+	struct meta_inode in;
 	META_TXN(t);
 	uint64_t ino;
 
@@ -176,6 +177,8 @@ static void test_delete_takes_all(void **state)
 	assert_int_equal(meta_xattr_set(&t, ino, "user.a", "b", 1), 0);
 	assert_int_equal(meta_presence_put(&t, ino, 0, bits), 0);
 	assert_int_equal(meta_inode_delete(&t, ino), 0);
+	assert_int_equal(meta_inode_get(&t, ino, &in), -ENOENT);
+	assert_int_equal(meta_inode_delete(&t, ino), -ENOENT);
 	assert_int_equal(meta_xattr_list(&t, ino, &b), 0);
 	assert_int_equal(b.len, 0);
 	assert_int_equal(meta_presence_get(&t, ino, 0, bits), 0);

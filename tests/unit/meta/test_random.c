@@ -25,26 +25,63 @@ static struct model {
 	unsigned pack_of[FILES][8]; /* index + 1 of the pack of each extent */
 } now, saved;
 
+#define COLUMNS 11
+
+static void random_column(struct meta_inode *in, unsigned c)
+{
+	switch (c) {
+	case 0:
+		in->nlink = rnd(3);
+		break;
+	case 1:
+		in->size = rnd(100000);
+		break;
+	case 2:
+		in->state = rnd(META_STATES);
+		break;
+	case 3:
+		in->damaged = rnd(10) == 0;
+		break;
+	case 4:
+		in->opened_for_write = rnd(4) == 0;
+		break;
+	case 5:
+		in->dirty_ns = rnd(1000);
+		break;
+	case 6:
+		in->settle_ns = rnd(1000);
+		break;
+	case 7:
+		in->access_ns = rnd(1000);
+		break;
+	case 8:
+		in->cached_bytes = rnd(3) ? rnd(100000) : 0;
+		break;
+	case 9:
+		in->uid = rnd(1000);
+		break;
+	default:
+		in->protected_ns = rnd(1000);
+	}
+}
+
 static void random_row(struct meta_inode *in)
 {
 	static const uint32_t modes[] = { S_IFREG, S_IFREG, S_IFREG, S_IFDIR,
 					  S_IFLNK };
+	unsigned c;
 
 	if (!in->mode)
 		in->mode = modes[rnd(ARRAY_SIZE(modes))] | 0600;
-	in->nlink = rnd(3);
-	in->size = rnd(100000);
-	in->state = rnd(META_STATES);
-	in->damaged = rnd(10) == 0;
-	in->opened_for_write = rnd(4) == 0;
-	in->dirty_ns = rnd(1000);
-	in->settle_ns = rnd(1000);
-	in->access_ns = rnd(1000);
-	in->cached_bytes = rnd(3) ? rnd(100000) : 0;
+	if (rnd(4) == 0) /* one column alone */
+		random_column(in, rnd(COLUMNS));
+	else
+		for (c = 0; c < COLUMNS; c++)
+			random_column(in, c);
 	if (!S_ISREG(in->mode)) { /* what meta makes of them */
 		in->state = META_LOCAL;
 		in->damaged = in->opened_for_write = false;
-		in->dirty_ns = in->settle_ns = 0;
+		in->dirty_ns = in->settle_ns = in->protected_ns = 0;
 		in->cached_bytes = 0;
 	}
 }

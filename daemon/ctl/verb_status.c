@@ -146,7 +146,8 @@ static json_t *status_stores(const struct status *s)
 	return json_pack("[{s:s, s:s, s:s, s:o, s:o}]", "tier", s->w->tier,
 			 "store", s->w->store_name, "state", state, "since",
 			 proto_time(h->since_ns), "error",
-			 h->down ? proto_text(h->detail) : json_null());
+			 h->down || h->last_error ? proto_text(h->detail)
+						  : json_null());
 }
 
 /* ---- the worker ----------------------------------------------------- */
@@ -208,6 +209,12 @@ static int status_problems(const struct status *s, json_t *list)
 			"check the network to it; work resumes by itself",
 			"store '%s' does not answer: %s", s->w->tier,
 			s->health.detail);
+	else if (s->health.last_error)
+		rc = status_problem(
+			s, list, "store_refuses",
+			"check its credentials, certificate and policies",
+			"store '%s' refuses: %s", s->w->tier,
+			s->health.detail);
 	if (rc == 0 && s->late)
 		rc = status_problem(
 			s, list, "unprotected",
@@ -226,7 +233,7 @@ static int status_problems(const struct status *s, json_t *list)
 /* When the state began: the store's change, or when the alarm was due. */
 static int64_t status_since(const struct status *s)
 {
-	if (s->health.down)
+	if (s->health.down || s->health.last_error)
 		return s->health.since_ns;
 	if (s->late)
 		return s->t.oldest_dirty_ns + s->w->alarm_unprotected_ns;

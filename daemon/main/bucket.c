@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "main/bucket.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +9,19 @@
 #include "base/io.h"
 
 static const char scratch[] = "mersey scratch object; may be deleted\n";
+
+int bucket_fail(struct err *err, int rc, const char *fmt, ...)
+{
+	const char *said = store_detail();
+	char what[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	return *said ? fail(err, rc, "%s: %m (%s)", what, said)
+		     : fail(err, rc, "%s: %m", what);
+}
 
 static int write_and_read(struct store *s, const char *key, struct err *err)
 {
@@ -17,10 +31,10 @@ static int write_and_read(struct store *s, const char *key, struct err *err)
 	int rc = store_put(s, key, scratch, sizeof(scratch), &create);
 
 	if (rc < 0)
-		return fail(err, rc, "cannot write to the bucket: %m");
+		return bucket_fail(err, rc, "cannot write to the bucket");
 	n = store_get(s, key, 0, back, sizeof(back));
 	if (n < 0)
-		return fail(err, (int)n, "cannot read from the bucket: %m");
+		return bucket_fail(err, (int)n, "cannot read from the bucket");
 	if (n != sizeof(scratch) || memcmp(back, scratch, sizeof(scratch)) != 0)
 		return fail(err, -EPROTO,
 			    "the bucket gives back other bytes than were "
@@ -39,7 +53,7 @@ static int create_only(struct store *s, const char *key,
 		return 0;
 	caps->create_only = false;
 	if (rc < 0 && rc != -ENOTSUP)
-		return fail(err, rc, "cannot write to the bucket: %m");
+		return bucket_fail(err, rc, "cannot write to the bucket");
 	rc = fail(err, -ENOTSUP,
 		  "the store overwrites an object that was to be created "
 		  "only: two gateways could destroy each other's data");
@@ -52,13 +66,13 @@ static int remove_it(struct store *s, const char *key, struct err *err)
 	int rc = store_del1(s, key);
 
 	if (rc < 0)
-		return fail(err, rc, "cannot delete from the bucket: %m");
+		return bucket_fail(err, rc, "cannot delete from the bucket");
 	rc = store_head(s, key, &info);
 	if (rc == 0)
 		return fail(err, -EPROTO,
 			    "a deleted object is still in the bucket");
 	if (rc != -ENOENT)
-		return fail(err, rc, "cannot look into the bucket: %m");
+		return bucket_fail(err, rc, "cannot look into the bucket");
 	return 0;
 }
 
@@ -86,6 +100,6 @@ int bucket_has_packs(struct store *s, struct err *err)
 	int rc = store_list(s, "packs/", "", 1, &l);
 
 	if (rc < 0)
-		return fail(err, rc, "cannot list the bucket: %m");
+		return bucket_fail(err, rc, "cannot list the bucket");
 	return l.n > 0;
 }

@@ -6,6 +6,11 @@
 #include "base/err.h"
 #include "store/store.h"
 
+/* As fail(), for something that a store just refused: the message goes on
+ * with what the error is, and in which words the store said it. */
+int bucket_fail(struct err *err, int rc, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /*
  * Writes, reads and deletes an object below scratch/, and tries whether
  * create-only is kept. *caps is what the store was seen to do. `err` says

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/job.h"
 #include "base/log.h"
+#include "main/bucket.h"
 #include "main/ending.h"
 #include "main/kept.h"
 
@@ -34,8 +35,8 @@ int identity_look(struct store *s, const struct pack_volume_id *volume,
 	int rc = kept_fetch(s, PACK_MARKER_NAME, &text);
 
 	if (rc < 0)
-		return fail(err, rc, "cannot read %s from the bucket: %m",
-			    PACK_MARKER_NAME);
+		return bucket_fail(err, rc, "cannot read %s from the bucket",
+				   PACK_MARKER_NAME);
 	rc = pack_marker_check(text.data, text.len, root, &found, err);
 	if (rc < 0)
 		return rc;

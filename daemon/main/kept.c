@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/io.h"
+#include "main/bucket.h"
 
 int kept_fetch(struct store *s, const char *key, struct buf *out)
 {
@@ -42,8 +43,8 @@ static int marker_fetch(const char *state_dir, struct store *store,
 	int rc = kept_fetch(store, PACK_MARKER_NAME, text);
 
 	if (rc < 0)
-		return fail(err, rc, "cannot read %s from the bucket: %m",
-			    PACK_MARKER_NAME);
+		return bucket_fail(err, rc, "cannot read %s from the bucket",
+				   PACK_MARKER_NAME);
 	rc = kept_save(state_dir, PACK_MARKER_NAME, text->data, text->len);
 	if (rc < 0)
 		return fail(err, rc, "cannot keep a copy of %s: %m",
@@ -121,8 +122,8 @@ static int ring_add_object(const char *state_dir, struct store *store,
 	int rc = kept_fetch(store, key, &b);
 
 	if (rc < 0)
-		return fail(err, rc, "cannot read '%s' from the bucket: %m",
-			    key);
+		return bucket_fail(err, rc, "cannot read '%s' from the bucket",
+				   key);
 	rc = pack_keyring_add(kr, root, b.data, b.len, err);
 	if (rc < 0)
 		return fail_prefix(err, rc, "'%s' in the bucket", key);
@@ -146,8 +147,8 @@ static int ring_from_bucket(const char *state_dir, struct store *store,
 		int rc = store_list(store, "keys/", after, 1000, &l);
 
 		if (rc < 0)
-			return fail(err, rc,
-				    "cannot list the keys in the bucket: %m");
+			return bucket_fail(
+				err, rc, "cannot list the keys in the bucket");
 		for (size_t i = 0; i < l.n; i++) {
 			if (!is_of_root(l.entry[i].key, root))
 				continue;

@@ -184,8 +184,9 @@ static int create_volume(struct setup *s, struct err *err)
 	rc = store_put(s->stack.direct, PACK_MARKER_NAME, text.data, text.len,
 		       &create);
 	if (rc < 0)
-		return fail(err, rc,
-			    "cannot put the volume marker into the bucket: %m");
+		return bucket_fail(
+			err, rc,
+			"cannot put the volume marker into the bucket");
 	return 0;
 }
 
@@ -202,7 +203,7 @@ static int setup_volume(struct setup *s, struct err *err)
 	if (rc == -ENOENT)
 		return create_volume(s, err);
 	if (rc < 0)
-		return fail(err, rc, "cannot read the bucket: %m");
+		return bucket_fail(err, rc, "cannot read the bucket");
 	rc = pack_marker_check(text.data, text.len, &s->root, &found, err);
 	if (rc < 0)
 		return fail_prefix(err, rc, "the bucket is in use");
@@ -244,8 +245,8 @@ static int create_key(struct setup *s, struct err *err)
 	pack_key_object_name(1, &s->root, key);
 	rc = store_put(s->stack.direct, key, object.data, object.len, &create);
 	if (rc < 0)
-		return fail(err, rc,
-			    "cannot put the key object into the bucket: %m");
+		return bucket_fail(err, rc,
+				   "cannot put the key object into the bucket");
 	rc = kept_save(s->ct->state_dir, key, object.data, object.len);
 	return rc < 0 ? fail(err, rc, "cannot keep the key object: %m") : 0;
 }

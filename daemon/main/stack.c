@@ -5,8 +5,12 @@
 
 #include "base/clock.h"
 
-/* How patient each cause is. Work in the background has a back-off of its
- * own around this; a program that reads waits read_wait. */
+/*
+ * How patient each cause is. A program that reads waits read_wait. Protect
+ * sends the same bytes again by itself, for as long as it takes, and tells
+ * people what it waits for: one attempt here. Other work in the background
+ * has a back-off of its own around this.
+ */
 static struct store_retry_opts patience(const struct conf_trust *ct,
 					enum store_cause cause)
 {
@@ -17,6 +21,8 @@ static struct store_retry_opts patience(const struct conf_trust *ct,
 			.deadline_ns = ct->t->read_wait_ns,
 			.base_ns = NSEC_PER_SEC / 10,
 		};
+	case STORE_CAUSE_PROTECT:
+		return (struct store_retry_opts){ .attempts = 1 };
 	case STORE_CAUSE_BACKUP:
 		return (struct store_retry_opts){
 			.attempts = 3,

@@ -148,7 +148,11 @@ class Gateway:
                 "    prices: onprem",
             ]
             if k["ca_file"]:
-                lines.append(f"    ca_file: {k['ca_file']}")
+                # public, and read by the workers: where they can
+                ca = self.work / "ca.crt"
+                shutil.copyfile(k["ca_file"], ca)
+                ca.chmod(0o644)
+                lines.append(f"    ca_file: {ca}")
         lines += [
             "defaults:",
             f"  settle: {k['settle']}",
@@ -241,7 +245,8 @@ class Gateway:
                     subprocess.run(["umount", "-f", "-l", self.mount(t)], check=False)
 
     def log(self):
-        return self.log_path.read_text(errors="replace")
+        """What merseyd said; "" when it never started."""
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def sanitizer_reports(self):
         bad = ("ERROR: AddressSanitizer", "runtime error:", "LeakSanitizer", "WARNING: ThreadSanitizer")

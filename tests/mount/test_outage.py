@@ -135,8 +135,12 @@ def test_outage(behind_proxy, how):
         assert st["unprotected"]["files"] >= 20
         assert st["stores"][0]["state"] == "down" and st["stores"][0]["error"]
         assert g.screen("status")[0] == 3
-        (job,) = [j for j in g.cli("jobs")["jobs"] if j["job"] == "protect"]
-        assert job["waiting_for"] or job["last_error"]
+
+        def protect_says_why():  # once the files have settled and it tried
+            (job,) = [j for j in g.cli("jobs")["jobs"] if j["job"] == "protect"]
+            return job["waiting_for"] or job["last_error"]
+
+        wait_for("protect says what it waits for", protect_says_why, 60)
     finally:
         proxy.up()
 

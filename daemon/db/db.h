@@ -5,8 +5,8 @@
  * prepared statements with ?1 ?2 parameters, and these types only.
  *
  * A connection and its statements belong to one caller at a time (daemon/meta
- * serialises). Errors: -ENOENT no row, -EEXIST constraint, -ENOSPC, -EIO,
- * -EUCLEAN damaged database, -EBUSY locked, -ENOMEM.
+ * serialises). Errors: -ENOENT no row, -EEXIST constraint, -ENOSPC (a quota,
+ * too), -EIO, -EUCLEAN damaged or unreadable database, -EBUSY locked, -ENOMEM.
  */
 #ifndef MERSEY_DB_DB_H
 #define MERSEY_DB_DB_H

@@ -6,31 +6,18 @@ static const struct {
 	int code; /* extended codes before the primary ones */
 	int rc;
 } db_errors[] = {
-	{ SQLITE_IOERR_NOMEM, -ENOMEM },
-	{ SQLITE_IOERR_CORRUPTFS, -EUCLEAN },
-	{ SQLITE_IOERR_SHORT_READ, -EUCLEAN },
-	{ SQLITE_ERROR, -EINVAL },
-	{ SQLITE_INTERNAL, -EIO },
-	{ SQLITE_PERM, -EPERM },
-	{ SQLITE_ABORT, -ECANCELED },
-	{ SQLITE_BUSY, -EBUSY },
-	{ SQLITE_LOCKED, -EBUSY },
-	{ SQLITE_NOMEM, -ENOMEM },
-	{ SQLITE_READONLY, -EROFS },
-	{ SQLITE_INTERRUPT, -EINTR },
-	{ SQLITE_IOERR, -EIO },
-	{ SQLITE_CORRUPT, -EUCLEAN },
-	{ SQLITE_FULL, -ENOSPC },
-	{ SQLITE_CANTOPEN, -EIO },
-	{ SQLITE_PROTOCOL, -EBUSY },
-	{ SQLITE_SCHEMA, -EIO },
-	{ SQLITE_TOOBIG, -E2BIG },
-	{ SQLITE_CONSTRAINT, -EEXIST },
-	{ SQLITE_MISMATCH, -EINVAL },
-	{ SQLITE_MISUSE, -EINVAL },
-	{ SQLITE_NOLFS, -EFBIG },
-	{ SQLITE_AUTH, -EPERM },
-	{ SQLITE_RANGE, -EINVAL },
+	{ SQLITE_IOERR_NOMEM, -ENOMEM }, { SQLITE_IOERR_SHORT_READ, -EUCLEAN },
+	{ SQLITE_ERROR, -EINVAL },	 { SQLITE_INTERNAL, -EIO },
+	{ SQLITE_PERM, -EPERM },	 { SQLITE_ABORT, -ECANCELED },
+	{ SQLITE_BUSY, -EBUSY },	 { SQLITE_LOCKED, -EBUSY },
+	{ SQLITE_NOMEM, -ENOMEM },	 { SQLITE_READONLY, -EROFS },
+	{ SQLITE_INTERRUPT, -EINTR },	 { SQLITE_IOERR, -EIO },
+	{ SQLITE_CORRUPT, -EUCLEAN },	 { SQLITE_FULL, -ENOSPC },
+	{ SQLITE_CANTOPEN, -EIO },	 { SQLITE_PROTOCOL, -EBUSY },
+	{ SQLITE_SCHEMA, -EIO },	 { SQLITE_TOOBIG, -E2BIG },
+	{ SQLITE_CONSTRAINT, -EEXIST },	 { SQLITE_MISMATCH, -EINVAL },
+	{ SQLITE_MISUSE, -EINVAL },	 { SQLITE_NOLFS, -EFBIG },
+	{ SQLITE_AUTH, -EPERM },	 { SQLITE_RANGE, -EINVAL },
 	{ SQLITE_NOTADB, -EUCLEAN },
 };
 
@@ -44,19 +31,30 @@ static int db_table(int code)
 	return 0;
 }
 
+/* The errno of the last failure on the database file, 0 = unknown. */
+static int db_file_errno(struct db *db)
+{
+	int sys = 0;
+
+	if (sqlite3_file_control(db->sql, NULL, SQLITE_FCNTL_LAST_ERRNO,
+				 &sys) != SQLITE_OK)
+		return 0;
+	return sys;
+}
+
 int db_error(struct db *db, int code)
 {
 	int primary = code & 0xff;
-	int sys = db->sql ? sqlite3_system_errno(db->sql) : 0;
 	int rc;
 
 	if (code == SQLITE_OK)
 		return 0;
-	/* A quota of the state directory's owner is a full disk to us. */
-	if (primary == SQLITE_IOERR && sys == EDQUOT)
+	/* A quota of the state directory's owner is a full disk to us; vfs.c
+	 * says so of the log. */
+	if (code == SQLITE_IOERR_WRITE && db_file_errno(db) == EDQUOT)
 		return -ENOSPC;
-	if (primary == SQLITE_CANTOPEN && sys > 0)
-		return -sys;
+	if (primary == SQLITE_CANTOPEN && sqlite3_system_errno(db->sql) > 0)
+		return -sqlite3_system_errno(db->sql);
 	rc = db_table(code);
 	if (!rc)
 		rc = db_table(primary);

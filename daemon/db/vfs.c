@@ -44,6 +44,14 @@ static struct vfs_log *vfs_log(sqlite3_file *f)
 	return container_of(f, struct vfs_log, base);
 }
 
+static int vfs_put(struct vfs_log *l, const void *p, int n, sqlite3_int64 off)
+{
+	int rc = l->real->pMethods->xWrite(l->real, p, n, off);
+
+	/* Out of quota is out of space; SQLite knows only ENOSPC. */
+	return rc == SQLITE_IOERR_WRITE && errno == EDQUOT ? SQLITE_FULL : rc;
+}
+
 static int vfs_flush(struct vfs_log *l)
 {
 	int n = l->len;
@@ -51,7 +59,7 @@ static int vfs_flush(struct vfs_log *l)
 	l->len = 0;
 	if (n == 0)
 		return SQLITE_OK;
-	return l->real->pMethods->xWrite(l->real, l->buffer, n, l->off);
+	return vfs_put(l, l->buffer, n, l->off);
 }
 
 static int vfs_close(sqlite3_file *f)
@@ -98,7 +106,7 @@ static int vfs_through(struct vfs_log *l, const void *p, int n,
 	if (off == 0)
 		l->end = 0; /* a new log begins */
 	l->end = MAX(l->end, off + n);
-	return l->real->pMethods->xWrite(l->real, p, n, off);
+	return vfs_put(l, p, n, off);
 }
 
 static int vfs_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 off)
@@ -136,7 +144,7 @@ static int vfs_truncate(sqlite3_file *f, sqlite3_int64 size)
 		return rc;
 	if (size > 0 || now > VFS_KEEP_MAX || now < DB_LOG_HEADER)
 		return l->real->pMethods->xTruncate(l->real, size);
-	return l->real->pMethods->xWrite(l->real, none, sizeof(none), 0);
+	return vfs_put(l, none, sizeof(none), 0);
 }
 
 static int vfs_sync(sqlite3_file *f, int flags)

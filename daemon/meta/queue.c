@@ -87,35 +87,39 @@ static int queue_parent(struct meta_txn *t, uint64_t ino, uint64_t want,
 	return 0;
 }
 
+/* The row of `st`; 1, or 0 when it is not in the directory `parent`. */
+static int queue_todo(struct meta_txn *t, struct db_stmt *st, uint64_t parent,
+		      struct meta_todo *out)
+{
+	int rc;
+
+	*out = (struct meta_todo){
+		.ino = (uint64_t)db_int(st, 0),
+		.size = (uint64_t)db_int(st, 1),
+		.dirty_ns = db_int(st, 2),
+		.settle_ns = db_int(st, 3),
+	};
+	rc = queue_parent(t, out->ino, parent, &out->parent);
+	if (rc < 0)
+		return rc;
+	return !parent || out->parent;
+}
+
 int meta_protectable(struct meta_txn *t, uint64_t parent, int64_t before_ns,
 		     size_t skip, struct meta_todo *out, size_t max)
 {
 	struct db_stmt *st = m_stmt(t, META_G_QUEUE, PROTECTABLE, sql);
-	size_t n = 0, seen = 0;
+	size_t looks = parent ? QUEUE_SCAN_MAX : SIZE_MAX, n = 0;
 	int rc = 0;
 
 	m_bind_int(st, 1, before_ns);
-	while (n < max && (!parent || seen < QUEUE_SCAN_MAX)) {
-		rc = m_step(t, st);
-		if (rc <= 0)
-			break;
-		seen++;
-		if (!parent && seen <= skip)
-			continue;
-		out[n] = (struct meta_todo){
-			.ino = (uint64_t)db_int(st, 0),
-			.size = (uint64_t)db_int(st, 1),
-			.dirty_ns = db_int(st, 2),
-			.settle_ns = db_int(st, 3),
-		};
-		rc = queue_parent(t, out[n].ino, parent, &out[n].parent);
+	while (n < max && looks-- > 0 && (rc = m_step(t, st)) == 1) {
+		rc = queue_todo(t, st, parent, &out[n]);
 		if (rc < 0)
 			break;
-		if (parent && !out[n].parent)
-			continue;
-		if (parent && skip > 0)
+		if (rc == 1 && skip > 0)
 			skip--;
-		else
+		else if (rc == 1)
 			n++;
 	}
 	db_reset(st);

@@ -183,21 +183,22 @@ int table_print(FILE *f, const struct table_col *col, size_t cols,
 /* ---- trusts and paths (trusts.c) ------------------------------------ */
 
 /*
- * The trusts that a verb is about: names in args (from `first` on), else
- * --trust, else all. *n of them into out (CLI_TRUSTS_MAX). Loads the config.
- * -ENOENT for a name that is not in it (exit 2).
+ * The trusts that a verb is about: those that --trust names and, with `args`,
+ * the arguments; all when neither names one. *n of them into out. Loads the
+ * config. -ENOENT for a name that is not in it (exit 2).
  */
 int cli_select(struct cli *c, bool args,
 	       const struct config_trust *out[CLI_TRUSTS_MAX], size_t *n);
 
-/* Paths of one trust. */
+/* Paths of one trust, as many as one request takes. */
 struct cli_group {
 	const struct config_trust *trust;
 	json_t *paths; /* [{path | path_base64}] below the mount */
+	size_t bytes;  /* of them */
 };
 
 struct cli_groups {
-	struct cli_group g[CLI_TRUSTS_MAX];
+	struct cli_group *g;
 	size_t n;
 };
 void cli_groups_done(struct cli_groups *g);
@@ -210,15 +211,15 @@ int cli_path_absolute(const char *cwd, const char *arg, struct buf *out);
  */
 const struct config_trust *cli_path_trust(const struct config *cfg,
 					  const char *abs, const char **rel);
-/* Sorts all arguments of the call to their trusts. */
+/* Sorts all arguments of the call into requests to their trusts. */
 int cli_group_paths(struct cli *c, struct cli_groups *out);
 /* Puts the mount in front of o's path. */
 int cli_path_out(json_t *o, const struct config_trust *t);
 
 /* ---- the worker's end of the line (client.c) ------------------------ */
 
-#define CLI_LOOK_SECONDS 10  /* a worker that does not answer is offline */
-#define CLI_SLOW_SECONDS 120 /* for what may wait for a store or a disk */
+#define CLI_LOOK_SECONDS 10 /* a worker that does not answer is offline */
+#define CLI_SLOW_SECONDS 60 /* for what may wait for a store or a disk */
 
 /*
  * Asks a trust's worker; steals args. `seconds` 0 = no limit (verbs that

@@ -41,7 +41,7 @@ static int client_connect(const char *path)
 		return -errno;
 	if (strlen(path) >= sizeof(a.sun_path))
 		return -ENAMETOOLONG;
-	strcpy(a.sun_path, path);
+	memcpy(a.sun_path, path, strlen(path) + 1);
 	rc = client_timeout(fd, SO_SNDTIMEO, CLIENT_CONNECT_SECONDS);
 	if (rc < 0)
 		return rc;

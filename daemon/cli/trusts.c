@@ -11,6 +11,10 @@
 #include <limits.h>
 #include <string.h>
 
+/* JSON makes six bytes of one at worst: such a group fits a request. */
+#define GROUP_BYTES_MAX	 (PROTO_REQUEST_MAX / 8)
+#define GROUP_PATH_EXTRA 32 /* what stands around a path */
+
 static int select_add(struct cli *c, const char *name,
 		      const struct config_trust **out, size_t *n)
 {
@@ -166,25 +170,40 @@ void cli_groups_done(struct cli_groups *g)
 
 	for (i = 0; i < g->n; i++)
 		json_decref(g->g[i].paths);
-	g->n = 0;
+	free(g->g);
+	memset(g, 0, sizeof(*g));
+}
+
+/* The group that takes the path; the last one of a trust is not full. */
+static struct cli_group *group_find(struct cli_groups *g,
+				    const struct config_trust *t, size_t bytes)
+{
+	struct cli_group *p;
+	size_t i;
+
+	for (i = 0; i < g->n; i++)
+		if (g->g[i].trust == t &&
+		    g->g[i].bytes + bytes <= GROUP_BYTES_MAX)
+			return &g->g[i];
+	p = reallocarray(g->g, g->n + 1, sizeof(*p));
+	if (!p)
+		return NULL;
+	g->g = p;
+	p += g->n++;
+	*p = (struct cli_group){ .trust = t, .paths = json_array() };
+	return p;
 }
 
 static int group_add(struct cli_groups *g, const struct config_trust *t,
 		     const char *rel, size_t len)
 {
-	size_t i;
+	size_t bytes = len + GROUP_PATH_EXTRA;
+	struct cli_group *p = group_find(g, t, bytes);
 
-	for (i = 0; i < g->n; i++)
-		if (g->g[i].trust == t)
-			break;
-	if (i == g->n) {
-		if (g->n == CLI_TRUSTS_MAX)
-			return -E2BIG;
-		g->g[i].trust = t;
-		g->g[i].paths = json_array();
-		g->n++;
-	}
-	return json_array_append_new(g->g[i].paths, proto_path(rel, len)) < 0
+	if (!p)
+		return -ENOMEM;
+	p->bytes += bytes;
+	return json_array_append_new(p->paths, proto_path(rel, len)) < 0
 		       ? -ENOMEM
 		       : 0;
 }

@@ -142,7 +142,8 @@ static int merge_table(json_t *list, json_t *table)
 	json_array_foreach(list, i, p) {
 		json_t *have = json_object_get(p, "unconfirmed");
 
-		if (strcmp(json_text(p, "table"), json_text(table, "table")))
+		if (strcmp(json_text(p, "table"), json_text(table, "table")) !=
+		    0)
 			continue;
 		json_array_foreach(json_object_get(table, "unconfirmed"), k,
 				   u) {

@@ -29,7 +29,7 @@ static int jobs_look(struct cli *c)
 {
 	const struct config_trust *t[CLI_TRUSTS_MAX];
 	json_t *list = json_array();
-	size_t n, i, answered = 0;
+	size_t n = 0, i, answered = 0;
 	int rc = proto_set(c->result, "jobs", list);
 
 	json_array_clear(c->problems);

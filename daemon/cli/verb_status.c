@@ -69,7 +69,7 @@ int verb_status_run(struct cli *c)
 {
 	const struct config_trust *t[CLI_TRUSTS_MAX];
 	json_t *list = json_array();
-	size_t n, i, answered = 0;
+	size_t n = 0, i, answered = 0;
 	int rc = proto_set(c->result, "trusts", list);
 
 	if (rc == 0)

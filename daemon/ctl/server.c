@@ -58,7 +58,7 @@ int ctl_listen(const char *path, struct err *err)
 	if (strlen(path) >= sizeof(a.sun_path))
 		return fail(err, -ENAMETOOLONG,
 			    "the socket's path is too long: '%s'", path);
-	strcpy(a.sun_path, path);
+	memcpy(a.sun_path, path, strlen(path) + 1);
 	if (unlink(path) < 0 && errno != ENOENT)
 		return fail(err, -errno, "cannot replace socket '%s': %m",
 			    path);

@@ -118,7 +118,7 @@ static int walk_page(struct walk *w)
 		w->depth--;
 	for (i = 0; i < n; i++) {
 		const struct meta_dirent *e = &w->page[i];
-		struct meta_inode in;
+		struct meta_inode in = { 0 };
 
 		d->after = e->id;
 		if (S_ISDIR(e->mode))
@@ -193,7 +193,7 @@ static int set_resolve(struct ctl_call *c, const struct buf *path,
 static int set_path(struct walk *w, size_t i)
 {
 	CLEANUP_BUF struct buf path = { 0 };
-	struct meta_inode in;
+	struct meta_inode in = { 0 };
 	int rc = ctl_path(w->c, i, &path);
 
 	if (rc == 0)
@@ -205,7 +205,7 @@ static int set_path(struct walk *w, size_t i)
 
 static int set_paths(struct walk *w)
 {
-	struct meta_inode root;
+	struct meta_inode root = { 0 };
 	size_t i, n = ctl_paths(w->c);
 	int rc = 0;
 

@@ -196,7 +196,7 @@ int ctl_verb_cost(struct ctl_call *c, json_t *result)
 {
 	CLEANUP(cost_report_done) struct cost_report r = { 0 };
 	struct report_json j = { .w = c->w, .r = &r };
-	int32_t from, to;
+	int32_t from = 0, to = 0;
 	int rc = cost_period(c, &from, &to);
 
 	if (rc < 0)

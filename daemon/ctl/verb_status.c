@@ -29,12 +29,12 @@ static int status_read(struct ctl_call *c, struct status *s)
 	META_TXN(t);
 	int rc = meta_read(c->w->meta, &t);
 
+	s->w = c->w;
 	if (rc == 0)
 		rc = meta_totals(&t, &s->t);
 	if (rc < 0)
 		return fail(&c->err, rc, "cannot read the totals: %m");
 	meta_abort(&t);
-	s->w = c->w;
 	s->now = clock_wall_ns();
 	cache_usage(c->w->cache, &s->u);
 	store_health_read(c->w->health, &s->health);

@@ -58,6 +58,36 @@ static void test_trust(void **state)
 	check_trust("/", NULL, NULL);
 }
 
+/* More paths than one request takes become several. */
+static void test_groups(void **state)
+{
+	static char name[5000][80];
+	static char *arg[5000];
+	CLEANUP(cli_groups_done) struct cli_groups g = { 0 };
+	struct cli call = { .arg = arg, .args = 5000 };
+	size_t i, n = 0;
+
+	call.cfg = (struct config *)&cfg;
+	for (i = 0; i < 5000; i++) {
+		snprintf(name[i], sizeof(name[i]),
+			 "/srv/mersey/%s/\x01\x01\x01\x01\x01\x01\x01\x01/%zu",
+			 i % 2 ? "rem" : "rbq", i);
+		arg[i] = name[i];
+	}
+	assert_int_equal(cli_group_paths(&call, &g), 0);
+	assert_true(g.n > 2);
+	for (i = 0; i < g.n; i++) {
+		CLEANUP_BUF struct buf b = { 0 };
+		CLEANUP_JSON json_t *o =
+			json_pack("{s:O}", "paths", g.g[i].paths);
+
+		assert_int_equal(proto_line(o, &b), 0);
+		assert_true(b.len < PROTO_REQUEST_MAX - 1000);
+		n += json_array_size(g.g[i].paths);
+	}
+	assert_int_equal(n, 5000);
+}
+
 static void test_path_out(void **state)
 {
 	CLEANUP_JSON json_t *o = proto_path("a/b", 3);
@@ -79,6 +109,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_absolute),
 		cmocka_unit_test(test_trust),
+		cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_path_out),
 	};
 

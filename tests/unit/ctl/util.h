@@ -15,10 +15,10 @@
 #include "tests/unit/cache/util.h" /* last: its globals have short names */
 
 static struct {
-	bool hold;	   /* protect does nothing */
-	int recall_rc;	   /* what move_recall() returns, 0 = does it */
-	unsigned protects; /* move_protect_now() calls */
-	char reason[64];   /* what protect waits for */
+	bool hold;		   /* protect does nothing */
+	int recall_rc;		   /* what move_recall() returns, 0 = does it */
+	_Atomic unsigned protects; /* move_protect_now() calls */
+	char reason[64];	   /* what protect waits for */
 } fake;
 
 static uint8_t fake_bytes[META_FRAME_SIZE];

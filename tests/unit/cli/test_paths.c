@@ -70,7 +70,8 @@ static void test_groups(void **state)
 	call.cfg = (struct config *)&cfg;
 	for (i = 0; i < 5000; i++) {
 		snprintf(name[i], sizeof(name[i]),
-			 "/srv/mersey/%s/\x01\x01\x01\x01\x01\x01\x01\x01/%zu",
+			 "/srv/mersey/%s/\x01\x01\x01\x01\x01\x01\x01\x01"
+			 "/a-name-that-is-longer-than-that/%zu",
 			 i % 2 ? "rem" : "rbq", i);
 		arg[i] = name[i];
 	}

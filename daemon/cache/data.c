@@ -165,8 +165,9 @@ ssize_t cache_pwrite(struct cache_file *f, const void *src, size_t len,
 		return 0;
 	needs = change_needs(f, off, len);
 	rc = needs ? space_wait(f->c, needs, false) : 0;
-	if (rc == 0)
-		rc = change_begin(f, false, &fd);
+	if (rc < 0)
+		return rc;
+	rc = change_begin(f, false, &fd);
 	if (rc < 0)
 		return rc;
 	rc = io_pwrite(fd, src, len, (off_t)off);
@@ -193,10 +194,8 @@ static int utimens_row(struct cache_file *f, const int64_t *atime_ns,
 {
 	struct meta_inode row;
 	META_TXN(t);
-	int rc = meta_begin(f->c->m, &t);
+	int rc = cache_begin_row(f, &t, &row);
 
-	if (rc == 0)
-		rc = meta_inode_get(&t, f->ino, &row);
 	if (rc < 0)
 		return rc;
 	if (atime_ns)

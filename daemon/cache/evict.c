@@ -64,9 +64,9 @@ static int evict_rows(struct cache *c, struct evict *e, size_t n)
 	for (i = 0; rc == 0 && i < n; i++)
 		if (e[i].f)
 			rc = evict_row(&t, e[i].f, &e[i].row);
-	if (rc == 0)
-		rc = meta_commit(&t, &seq);
-	meta_abort(&t);
+	if (rc < 0)
+		return rc;
+	rc = meta_commit(&t, &seq);
 	return rc < 0 ? rc : meta_durable(c->m, seq);
 }
 

@@ -51,8 +51,9 @@ static int cache_load_locked(struct cache_file *f)
 	META_TXN(t);
 	int rc = meta_read(f->c->m, &t);
 
-	if (rc == 0)
-		rc = meta_inode_get(&t, f->ino, &row);
+	if (rc < 0)
+		return rc;
+	rc = meta_inode_get(&t, f->ino, &row);
 	meta_abort(&t);
 	if (rc < 0)
 		return rc;
@@ -178,10 +179,8 @@ static int cache_lost_row(struct cache_file *f)
 {
 	struct meta_inode row;
 	META_TXN(t);
-	int rc = meta_begin(f->c->m, &t);
+	int rc = cache_begin_row(f, &t, &row);
 
-	if (rc == 0)
-		rc = meta_inode_get(&t, f->ino, &row);
 	if (rc == 0)
 		rc = cache_move(&t, &row, META_REMOTE);
 	if (rc == 0)
@@ -281,9 +280,7 @@ static int cache_touch_locked(struct cache_file *f)
 
 	if (f->state == META_DIRTY || now - f->access_ns < CACHE_ACCESS_STEP)
 		return 0;
-	rc = meta_begin(f->c->m, &t);
-	if (rc == 0)
-		rc = meta_inode_get(&t, f->ino, &row);
+	rc = cache_begin_row(f, &t, &row);
 	if (rc < 0)
 		return rc;
 	row.access_ns = now;

@@ -63,9 +63,7 @@ static int flush_row_locked(struct cache_file *f, bool closed, uint64_t *seq)
 
 	if (fstat(f->wfd, &st) < 0)
 		return -errno;
-	rc = meta_begin(f->c->m, &t);
-	if (rc == 0)
-		rc = meta_inode_get(&t, f->ino, &row);
+	rc = cache_begin_row(f, &t, &row);
 	if (rc < 0)
 		return rc;
 	cache_row_from_stat(&row, &st);

@@ -122,6 +122,9 @@ int local_lose(struct cache *c, const char *path);
 
 /* ---- state.c -------------------------------------------------------- */
 
+/* Starts a transaction with the file's row in hand. */
+int cache_begin_row(struct cache_file *f, struct meta_txn *t,
+		    struct meta_inode *row);
 /*
  * The one way a row's state changes: checks the table of moves, does to the
  * other columns what the move implies, writes the row.

@@ -340,10 +340,8 @@ static int settle_row(struct cache_file *f, const struct settle *s,
 {
 	uint64_t i;
 	META_TXN(t);
-	int rc = meta_begin(f->c->m, &t);
+	int rc = cache_begin_row(f, &t, row);
 
-	if (rc == 0)
-		rc = meta_inode_get(&t, f->ino, row);
 	if (rc == 0 && row->content_version != s->version)
 		rc = -ESTALE;
 	for (i = 0; rc == 0 && !s->full && i < s->chunks; i++)

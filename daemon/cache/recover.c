@@ -79,8 +79,9 @@ static int recover_page(struct cache *c, uint64_t *after)
 	META_TXN(t);
 
 	n = meta_read(c->m, &t);
-	if (n == 0)
-		n = meta_opened(&t, *after, ino, RECOVER_BATCH);
+	if (n < 0)
+		return n;
+	n = meta_opened(&t, *after, ino, RECOVER_BATCH);
 	meta_abort(&t);
 	if (n <= 0)
 		return n;

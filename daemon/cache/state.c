@@ -30,13 +30,23 @@ static const unsigned cache_moves[META_STATES] = {
 			TO(META_REMOTE),
 };
 
+int cache_begin_row(struct cache_file *f, struct meta_txn *t,
+		    struct meta_inode *row)
+{
+	int rc = meta_begin(f->c->m, t);
+
+	return rc < 0 ? rc : meta_inode_get(t, f->ino, row);
+}
+
 static int cache_move_to_dirty(struct meta_txn *t, struct meta_inode *row)
 {
+	int rc = meta_new_version(t, &row->content_version);
+
 	row->opened_for_write = true;
 	row->meta_version = row->content_version;
 	if (!row->dirty_ns)
 		row->dirty_ns = clock_wall_ns();
-	return 0;
+	return rc;
 }
 
 int cache_move(struct meta_txn *t, struct meta_inode *row, enum meta_state to)
@@ -48,9 +58,7 @@ int cache_move(struct meta_txn *t, struct meta_inode *row, enum meta_state to)
 	if (row->state != META_DIRTY && to != META_PARTIAL)
 		rc = meta_presence_clear(t, row->ino);
 	if (rc == 0 && to == META_DIRTY) {
-		rc = meta_new_version(t, &row->content_version);
-		if (rc == 0)
-			rc = cache_move_to_dirty(t, row);
+		rc = cache_move_to_dirty(t, row);
 	} else if (to == META_LOCAL) {
 		row->dirty_ns = 0;
 	} else if (to == META_REMOTE) {
@@ -83,10 +91,8 @@ static int cache_damage_row(struct cache_file *f)
 {
 	struct meta_inode row;
 	META_TXN(t);
-	int rc = meta_begin(f->c->m, &t);
+	int rc = cache_begin_row(f, &t, &row);
 
-	if (rc == 0)
-		rc = meta_inode_get(&t, f->ino, &row);
 	if (rc < 0)
 		return rc;
 	row.damaged = true;
@@ -158,10 +164,8 @@ static int cache_dirty_row(struct cache_file *f, bool zero,
 			   struct meta_inode *row, bool *barrier, uint64_t *seq)
 {
 	META_TXN(t);
-	int rc = meta_begin(f->c->m, &t);
+	int rc = cache_begin_row(f, &t, row);
 
-	if (rc == 0)
-		rc = meta_inode_get(&t, f->ino, row);
 	if (rc < 0)
 		return rc;
 	/* After a power cut an older row would take the changed file for
@@ -181,9 +185,12 @@ static int cache_first_change(struct cache_file *f, bool zero)
 	int rc;
 
 	rc = cache_wfd_locked(f);
-	if (rc == 0)
-		rc = cache_dirty_row(f, zero, &row, &barrier, &seq);
-	if (rc == 0 && barrier)
+	if (rc < 0)
+		return rc;
+	rc = cache_dirty_row(f, zero, &row, &barrier, &seq);
+	if (rc < 0)
+		return rc;
+	if (barrier)
 		rc = meta_durable(f->c->m, seq);
 	if (rc == 0 && !f->opened && !zero)
 		rc = cache_attr_to_file(f, &row);

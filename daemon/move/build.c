@@ -61,7 +61,7 @@ int parcel_add(struct move *mv, struct parcel *p, uint64_t ino)
 
 static struct meta_extent *item_extent(struct item *it)
 {
-	if (it->n == it->cap) {
+	if (!it->extent || it->n == it->cap) {
 		size_t cap = it->cap ? 2 * it->cap : 4;
 		struct meta_extent *e = realloc(it->extent, cap * sizeof(*e));
 
@@ -282,8 +282,9 @@ static int member_load(struct move *mv, const struct cache_seal *s,
 	META_TXN(t);
 	int rc = meta_read(mv->m, &t);
 
-	if (rc == 0)
-		rc = meta_inode_get(&t, ino, &row);
+	if (rc < 0)
+		return rc;
+	rc = meta_inode_get(&t, ino, &row);
 	if (rc == -ENOENT)
 		return 1;
 	if (rc < 0)

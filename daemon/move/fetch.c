@@ -83,7 +83,7 @@ static bool piece_set(struct piece *p, const struct meta_extent *e,
 		else
 			p->stored += len;
 	}
-	return true;
+	return p->stored > 0;
 }
 
 static uint64_t frame_off(const struct piece *p, uint32_t i)
@@ -212,8 +212,9 @@ static int fetch_list(struct fetching *g, uint64_t off, uint64_t end,
 	META_TXN(t);
 	int rc = meta_read(g->mv->m, &t);
 
-	if (rc == 0)
-		rc = meta_inode_get(&t, g->x->ino, &row);
+	if (rc < 0)
+		return rc;
+	rc = meta_inode_get(&t, g->x->ino, &row);
 	if (rc < 0)
 		return rc;
 	if (row.content_version != g->x->version || row.state == META_DIRTY)

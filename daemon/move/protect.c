@@ -151,8 +151,9 @@ static int choose_wish(struct choice *ch, uint64_t ino)
 	META_TXN(t);
 	int rc = meta_read(ch->mv->m, &t);
 
-	if (rc == 0)
-		rc = meta_inode_get(&t, ino, &row);
+	if (rc < 0)
+		return rc;
+	rc = meta_inode_get(&t, ino, &row);
 	meta_abort(&t);
 	if (rc < 0)
 		return rc == -ENOENT ? 1 : rc;
@@ -250,10 +251,11 @@ static int64_t protect_before(struct move *mv, bool all)
 {
 	int64_t settle, now = clock_wall_ns();
 	META_TXN(t);
-	int rc = all ? 1 : meta_read(mv->m, &t);
+	int rc;
 
 	if (all)
 		return INT64_MAX;
+	rc = meta_read(mv->m, &t);
 	if (rc == 0)
 		rc = meta_next_settle(&t, &settle);
 	/* A close in the future: the clock was set back. Not a reason to
@@ -270,8 +272,9 @@ static int64_t protect_next(struct move *mv)
 	META_TXN(t);
 	int rc = meta_read(mv->m, &t);
 
-	if (rc == 0)
-		rc = meta_next_settle(&t, &settle);
+	if (rc < 0)
+		return rc;
+	rc = meta_next_settle(&t, &settle);
 	if (rc < 0)
 		return rc == -ENOENT ? JOB_IDLE : rc;
 	due = settle + mv->o.settle_ns - clock_wall_ns();

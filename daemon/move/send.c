@@ -46,9 +46,9 @@ static int send_intend(struct move *mv, struct meta_pack *pack)
 
 	if (rc == 0)
 		rc = meta_pack_intend(&t, pack);
-	if (rc == 0)
-		rc = meta_commit(&t, &seq);
-	meta_abort(&t);
+	if (rc < 0)
+		return rc;
+	rc = meta_commit(&t, &seq);
 	return rc < 0 ? rc : meta_durable(mv->m, seq);
 }
 
@@ -116,11 +116,14 @@ static int send_compare(struct store *s, const char *object,
 			const uint8_t *data, size_t len)
 {
 	CLEANUP_FREE uint8_t *buf = malloc(SEND_CHUNK);
-	struct store_info info;
+	struct store_info info = { 0 };
 	size_t off, want;
 	ssize_t n;
-	int rc = buf ? store_head(s, object, &info) : -ENOMEM;
+	int rc;
 
+	if (!buf)
+		return -ENOMEM;
+	rc = store_head(s, object, &info);
 	if (rc < 0)
 		return rc;
 	if (info.size != len)

@@ -12,7 +12,7 @@
 
 int vfs_getattr(struct vfs *v, uint64_t ino, struct vfs_entry *out)
 {
-	struct meta_inode in;
+	struct meta_inode in = { 0 };
 	META_TXN(t);
 	int rc;
 
@@ -71,7 +71,7 @@ static void change_row(const struct change *c, struct meta_inode *in)
 static int set_row(struct vfs *v, uint64_t ino, const struct change *c,
 		   bool times_done)
 {
-	struct meta_inode in;
+	struct meta_inode in = { 0 };
 	META_TXN(t);
 	int rc;
 
@@ -95,7 +95,7 @@ static int set_row(struct vfs *v, uint64_t ino, const struct change *c,
  */
 static int set_open(struct vfs *v, uint64_t ino, const struct change *c)
 {
-	int64_t atime, mtime;
+	int64_t atime = 0, mtime = 0;
 	CLEANUP(cache_put_guard) struct cache_file *f = NULL;
 	bool a = new_atime(c, &atime), m = new_mtime(c, &mtime);
 	int rc, end;

@@ -29,7 +29,7 @@ struct lister {
 
 int vfs_opendir(struct vfs *v, uint64_t ino, uint64_t *fh)
 {
-	struct meta_inode in;
+	struct meta_inode in = { 0 };
 	struct handle *h;
 	META_TXN(t);
 	uint64_t id;

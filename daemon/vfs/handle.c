@@ -160,7 +160,7 @@ static bool chain_leave(struct handles *hs, struct handle *h)
 /* The access time that relatime owes; not worth failing a close for. */
 static void write_atime(struct vfs *v, struct handle *h)
 {
-	struct meta_inode in;
+	struct meta_inode in = { 0 };
 	META_TXN(t);
 	int rc;
 

@@ -88,7 +88,7 @@ static int open_file(struct vfs *v, struct handle *h, int flags,
 
 int vfs_open(struct vfs *v, uint64_t ino, int flags, uint64_t *fh)
 {
-	struct meta_inode in;
+	struct meta_inode in = { 0 };
 	struct handle *h;
 	uint64_t id;
 	int rc;
@@ -132,7 +132,7 @@ int vfs_create(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
 			   .name = name,
 			   .mode = S_IFREG |
 				   (mode & 07777 & ~(who->umask & 0777)) };
-	struct meta_inode in;
+	struct meta_inode in = { 0 };
 	struct handle *h;
 	uint64_t id;
 	int rc;
@@ -145,8 +145,9 @@ int vfs_create(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
 		handle_set_ino(v, h, in.ino);
 		rc = open_file(v, h, flags, &in);
 	}
-	if (rc == 0)
-		rc = vfs_getattr(v, in.ino, out);
+	if (rc == 0) /* what O_TRUNC has made of it is not in the row */
+		rc = flags & O_TRUNC ? vfs_getattr(v, in.ino, out)
+				     : entry_fill(v, &in, out);
 	if (rc < 0) {
 		handle_put(v, h);
 		return rc;
@@ -179,44 +180,43 @@ static uint64_t ahead(struct readahead *ra, uint64_t off, uint64_t len)
 	return len;
 }
 
-/* Makes [off, off+len) present. */
+/* Brings what is missing of [off, off+len). */
 static int complete_range(struct vfs *v, struct handle *h, uint64_t off,
 			  uint64_t len)
 {
 	uint64_t moff, mlen;
-	int rc, i;
+	int rc = cache_missing(h->f, off, len, &moff, &mlen);
 
-	for (i = 0; i < ROUNDS_MAX; i++) {
-		rc = cache_missing(h->f, off, len, &moff, &mlen);
-		if (rc <= 0)
-			return rc;
-		mlen = MAX(mlen, off + len - MIN(moff, off + len));
-		if (!wait_how || !wait_how->never)
-			mlen = ahead(&h->ra, moff, mlen);
-		rc = fetch(v, h->f, moff, mlen);
-		if (rc < 0)
-			return rc;
-	}
-	return -EIO;
+	if (rc <= 0)
+		return rc;
+	/* To the end of the range, whatever of it is here. */
+	mlen = MAX(mlen, off + len - MIN(moff, off + len));
+	if (!wait_how || !wait_how->never)
+		mlen = ahead(&h->ra, moff, mlen);
+	return fetch(v, h->f, moff, mlen);
 }
 
 ssize_t vfs_read(struct vfs *v, uint64_t fh, void *dst, size_t len,
 		 uint64_t off)
 {
 	HANDLE_REF(r, v, fh, HANDLE_FILE);
-	int rc;
+	ssize_t n;
+	int rc, i;
 
 	if (!r.h)
 		return -EBADF;
 	if (off > INT64_MAX || len > INT64_MAX - off)
 		return -EINVAL;
-	if (len == 0)
-		return 0;
-	rc = complete_range(v, r.h, off, len);
-	if (rc < 0)
-		return rc;
 	r.h->was_read = true;
-	return cache_pread(r.h->f, dst, len, off);
+	for (i = 0; i < ROUNDS_MAX; i++) {
+		n = cache_pread(r.h->f, dst, len, off);
+		if (n != -EAGAIN)
+			return n;
+		rc = complete_range(v, r.h, off, len);
+		if (rc < 0)
+			return rc;
+	}
+	return -EIO;
 }
 
 /* ---- changing -------------------------------------------------------- */
@@ -261,7 +261,7 @@ static int resize(struct vfs *v, struct cache_file *f, uint64_t size)
 int vfs_resize(struct vfs *v, uint64_t ino, uint64_t size)
 {
 	CLEANUP(cache_put_guard) struct cache_file *f = NULL;
-	struct meta_inode in;
+	struct meta_inode in = { 0 };
 	int rc, end;
 
 	if (size > INT64_MAX)
@@ -287,14 +287,11 @@ int vfs_flush(struct vfs *v, uint64_t fh)
 	return r.h ? 0 : -EBADF;
 }
 
-/* The bytes, and the name under which they are found after a power cut. */
+/* The bytes, the row, and all that was committed before: so the names under
+ * which they are found after a power cut, too. */
 int vfs_fsync(struct vfs *v, uint64_t fh, bool data_only)
 {
 	HANDLE_REF(r, v, fh, HANDLE_FILE);
-	int rc;
 
-	if (!r.h)
-		return -EBADF;
-	rc = cache_fsync(r.h->f, data_only);
-	return rc < 0 ? rc : meta_durable(v->meta, 0);
+	return r.h ? cache_fsync(r.h->f, data_only) : -EBADF;
 }

@@ -10,7 +10,7 @@
 int vfs_lookup(struct vfs *v, uint64_t parent, const char *name,
 	       struct vfs_entry *out)
 {
-	struct meta_inode dir, in;
+	struct meta_inode dir, in = { 0 };
 	META_TXN(t);
 	size_t len;
 	int rc;
@@ -31,7 +31,7 @@ int vfs_lookup(struct vfs *v, uint64_t parent, const char *name,
 static int make_entry(struct vfs *v, const struct make *mk,
 		      struct vfs_entry *out)
 {
-	struct meta_inode in;
+	struct meta_inode in = { 0 };
 	int rc = node_make(v, mk, &in);
 
 	return rc < 0 ? rc : entry_fill(v, &in, out);
@@ -96,7 +96,7 @@ int vfs_symlink(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
 
 int vfs_readlink(struct vfs *v, uint64_t ino, struct buf *out)
 {
-	struct meta_inode in;
+	struct meta_inode in = { 0 };
 	META_TXN(t);
 	int rc;
 
@@ -114,7 +114,7 @@ static int link_in(struct meta_txn *t, uint64_t ino, uint64_t newparent,
 		   const char *name, size_t len, struct meta_inode *in)
 {
 	int64_t now = clock_wall_ns();
-	struct meta_inode dir;
+	struct meta_inode dir = { 0 };
 	int rc;
 
 	rc = node_get(t, ino, in);
@@ -139,7 +139,7 @@ static int link_in(struct meta_txn *t, uint64_t ino, uint64_t newparent,
 int vfs_link(struct vfs *v, uint64_t ino, uint64_t newparent,
 	     const char *newname, struct vfs_entry *out)
 {
-	struct meta_inode in;
+	struct meta_inode in = { 0 };
 	META_TXN(t);
 	size_t len;
 	int rc;
@@ -172,7 +172,7 @@ static int remove_in(struct meta_txn *t, uint64_t parent, const char *name,
 		     size_t len, bool is_dir, struct meta_inode *in)
 {
 	int64_t now = clock_wall_ns();
-	struct meta_inode dir;
+	struct meta_inode dir = { 0 };
 	int rc;
 
 	rc = node_dir(t, parent, &dir);
@@ -194,7 +194,7 @@ static int remove_in(struct meta_txn *t, uint64_t parent, const char *name,
 static int remove_name(struct vfs *v, uint64_t parent, const char *name,
 		       bool is_dir)
 {
-	struct meta_inode in;
+	struct meta_inode in = { 0 };
 	META_TXN(t);
 	size_t len;
 	int rc;

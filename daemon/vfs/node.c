@@ -154,7 +154,7 @@ static int make_in(struct meta_txn *t, const struct make *mk, size_t len,
 		   struct meta_inode *in)
 {
 	int64_t now = clock_wall_ns();
-	struct meta_inode dir;
+	struct meta_inode dir = { 0 };
 	int rc;
 
 	rc = node_dir(t, mk->parent, &dir);

@@ -18,7 +18,7 @@ static uint64_t less(uint64_t a, uint64_t b)
 
 int vfs_statfs(struct vfs *v, struct statvfs *out)
 {
-	struct meta_totals tot;
+	struct meta_totals tot = { 0 };
 	struct cache_usage u;
 	uint64_t room;
 	META_TXN(t);

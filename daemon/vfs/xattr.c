@@ -66,7 +66,7 @@ static int own_get(struct meta_txn *t, const struct meta_inode *in,
 
 int vfs_getxattr(struct vfs *v, uint64_t ino, const char *name, struct buf *out)
 {
-	struct meta_inode in;
+	struct meta_inode in = { 0 };
 	META_TXN(t);
 	int rc;
 
@@ -106,7 +106,7 @@ static int may_set(struct meta_txn *t, uint64_t ino, const char *name,
 static int set_in(struct meta_txn *t, uint64_t ino, const char *name,
 		  const void *value, size_t len, int flags)
 {
-	struct meta_inode in;
+	struct meta_inode in = { 0 };
 	int rc;
 
 	rc = node_get(t, ino, &in);
@@ -140,7 +140,7 @@ int vfs_setxattr(struct vfs *v, uint64_t ino, const char *name,
 
 int vfs_removexattr(struct vfs *v, uint64_t ino, const char *name)
 {
-	struct meta_inode in;
+	struct meta_inode in = { 0 };
 	META_TXN(t);
 	int rc;
 

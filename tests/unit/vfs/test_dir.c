@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Listings. */
+#include "tests/unit/vfs/env.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define ROOT META_ROOT_INO
+#define MANY 10000
+
+struct seen {
+	struct env *e;
+	uint64_t dir;
+	unsigned stop_after; /* entries per call */
+	unsigned n, total;
+	bool plus;
+	uint64_t next;
+	uint8_t count[MANY]; /* of "k<i>" */
+	unsigned dots, others;
+};
+
+static bool see(void *arg, const struct vfs_dirent *d)
+{
+	struct seen *s = arg;
+	unsigned i;
+
+	if (s->n == s->stop_after)
+		return false;
+	assert_true(d->next > s->next);
+	s->next = d->next;
+	s->n++;
+	s->total++;
+	if (strcmp(d->name, ".") == 0 || strcmp(d->name, "..") == 0) {
+		assert_null(d->e);
+		assert_int_equal(d->type, S_IFDIR);
+		assert_int_equal(d->next, d->name[1] ? 2 : 1);
+		s->dots++;
+	} else if (sscanf(d->name, "k%u", &i) == 1 && i < MANY) {
+		s->count[i]++;
+	} else {
+		s->others++;
+	}
+	if (s->plus && d->name[0] != '.') {
+		assert_non_null(d->e);
+		assert_int_equal(d->e->ino, d->ino);
+		assert_int_equal(d->e->attr.st_ino, d->ino);
+		assert_int_equal(d->e->attr.st_mode & S_IFMT, d->type);
+	}
+	return true;
+}
+
+/* Lists in pieces, with something done between them. */
+static void list_all(struct seen *s, void (*between)(struct seen *s))
+{
+	uint64_t fh, off;
+
+	assert_ok(vfs_opendir(s->e->v, s->dir, &fh));
+	do {
+		s->n = 0;
+		off = s->next;
+		assert_ok(vfs_readdir(s->e->v, fh, off, s->plus, see, s));
+		if (between && s->n)
+			between(s);
+	} while (s->n > 0);
+	assert_ok(vfs_releasedir(s->e->v, fh));
+}
+
+static struct seen *seen_new(struct env *e, uint64_t dir, unsigned piece,
+			     bool plus)
+{
+	struct seen *s = calloc(1, sizeof(*s));
+
+	assert_non_null(s);
+	s->e = e;
+	s->dir = dir;
+	s->stop_after = piece;
+	s->plus = plus;
+	return s;
+}
+
+static void test_small(void **state)
+{
+	struct env *e = *state;
+	uint64_t d = env_dir(e, ROOT, "d"), fh;
+	struct seen *s = seen_new(e, d, 1000, true);
+
+	list_all(s, NULL);
+	assert_int_equal(s->total, 2); /* "." and ".." */
+	free(s);
+	env_dir(e, d, "k1");
+	env_data(e, d, "k2", 123);
+	s = seen_new(e, d, 1, true); /* one at a time */
+	list_all(s, NULL);
+	assert_int_equal(s->total, 4);
+	assert_int_equal(s->dots, 2);
+	assert_int_equal(s->count[1], 1);
+	assert_int_equal(s->count[2], 1);
+	/* From the start again, through the same handle. */
+	assert_ok(vfs_opendir(e->v, d, &fh));
+	s->n = 0;
+	s->next = 0;
+	s->plus = false;
+	s->stop_after = 1000;
+	assert_ok(vfs_readdir(e->v, fh, 0, false, see, s));
+	assert_int_equal(s->n, 4);
+	s->n = 0;
+	assert_ok(vfs_readdir(e->v, fh, UINT64_MAX >> 1, false, see, s));
+	assert_int_equal(s->n, 0);
+	assert_ok(vfs_releasedir(e->v, fh));
+	assert_errno(vfs_readdir(e->v, fh, 0, false, see, s), EBADF);
+	free(s);
+}
+
+static bool see_parent(void *arg, const struct vfs_dirent *d)
+{
+	uint64_t *ino = arg;
+
+	ino[d->name[1] ? 1 : 0] = d->ino;
+	return d->next < 2;
+}
+
+static void test_dots(void **state)
+{
+	struct env *e = *state;
+	uint64_t a = env_dir(e, ROOT, "a"), b = env_dir(e, a, "b"), fh;
+	uint64_t ino[2];
+
+	assert_ok(vfs_opendir(e->v, b, &fh));
+	assert_ok(vfs_readdir(e->v, fh, 0, false, see_parent, ino));
+	assert_int_equal(ino[0], b);
+	assert_int_equal(ino[1], a);
+	assert_ok(vfs_rename(e->v, &user, a, "b", ROOT, "b", 0));
+	assert_ok(vfs_readdir(e->v, fh, 0, false, see_parent, ino));
+	assert_int_equal(ino[1], ROOT);
+	assert_ok(vfs_rmdir(e->v, &user, ROOT, "b"));
+	assert_ok(vfs_readdir(e->v, fh, 0, false, see_parent, ino));
+	assert_ok(vfs_releasedir(e->v, fh));
+}
+
+static void make_many(struct env *e, uint64_t dir)
+{
+	struct vfs_entry out;
+	char name[16];
+	int i;
+
+	for (i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "k%d", i);
+		assert_ok(vfs_mknod(e->v, &user, dir, name, S_IFIFO | 0600, 0,
+				    &out));
+	}
+}
+
+struct churn {
+	struct env *e;
+	uint64_t dir;
+	_Atomic bool stop;
+	unsigned rounds;
+};
+
+/* Names come and go, in the directory that is listed. */
+static void *churn(void *arg)
+{
+	struct churn *c = arg;
+	struct vfs_entry out;
+	char name[16], other[16];
+	unsigned i;
+
+	for (i = 0; !c->stop; i++) {
+		snprintf(name, sizeof(name), "t%u", i);
+		snprintf(other, sizeof(other), "u%u", i);
+		assert_ok(vfs_mknod(c->e->v, &user, c->dir, name,
+				    S_IFIFO | 0600, 0, &out));
+		assert_ok(vfs_rename(c->e->v, &user, c->dir, name, c->dir,
+				     other, 0));
+		if (i >= 20) {
+			snprintf(other, sizeof(other), "u%u", i - 20);
+			assert_ok(vfs_unlink(c->e->v, &user, c->dir, other));
+		}
+	}
+	c->rounds = i;
+	return NULL;
+}
+
+static void check_once(const struct seen *s)
+{
+	int i;
+
+	for (i = 0; i < MANY; i++)
+		if (s->count[i] != 1)
+			break;
+	assert_int_equal(i, MANY);
+	assert_int_equal(s->dots, 2);
+}
+
+static void test_many_with_changes(void **state)
+{
+	struct env *e = *state;
+	uint64_t d = env_dir(e, ROOT, "d");
+	struct churn c = { .e = e, .dir = d };
+	struct seen *s = seen_new(e, d, 100, true);
+	pthread_t thread;
+
+	make_many(e, d);
+	assert_ok(pthread_create(&thread, NULL, churn, &c));
+	list_all(s, NULL);
+	check_once(s);
+	free(s);
+	s = seen_new(e, d, 333, false);
+	list_all(s, NULL);
+	check_once(s);
+	free(s);
+	c.stop = true;
+	pthread_join(thread, NULL);
+	assert_true(c.rounds > 20);
+}
+
+/* rm -r deletes what it was just told of. */
+static void remove_seen(struct seen *s)
+{
+	char name[16];
+	int i;
+
+	for (i = 0; i < MANY; i++) {
+		if (s->count[i] != 1)
+			continue;
+		snprintf(name, sizeof(name), "k%d", i);
+		assert_ok(vfs_unlink(s->e->v, &user, s->dir, name));
+		s->count[i] = 2;
+	}
+}
+
+static void test_remove_while_listing(void **state)
+{
+	struct env *e = *state;
+	uint64_t d = env_dir(e, ROOT, "d");
+	struct seen *s = seen_new(e, d, 1700, false);
+
+	make_many(e, d);
+	list_all(s, remove_seen);
+	assert_int_equal(s->total, MANY + 2);
+	free(s);
+	assert_ok(vfs_rmdir(e->v, &user, ROOT, "d"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ENV_TEST(test_small),
+		ENV_TEST(test_dots),
+		ENV_TEST(test_many_with_changes),
+		ENV_TEST(test_remove_while_listing),
+	};
+
+	return RUN_TESTS(tests, NULL, NULL);
+}

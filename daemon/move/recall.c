@@ -214,7 +214,7 @@ static int recall_next(struct recall *r, uint64_t *pos)
 
 static int recall_check(const struct recall *r)
 {
-	if (r->cancel && *r->cancel)
+	if (r->cancel && __atomic_load_n(r->cancel, __ATOMIC_SEQ_CST))
 		return -EINTR;
 	return clock_boot_ns() >= r->deadline_ns ? -ETIMEDOUT : 0;
 }

@@ -213,8 +213,7 @@ static int status_problems(const struct status *s, json_t *list)
 		rc = status_problem(
 			s, list, "store_refuses",
 			"check its credentials, certificate and policies",
-			"store '%s' refuses: %s", s->w->tier,
-			s->health.detail);
+			"store '%s' refuses: %s", s->w->tier, s->health.detail);
 	if (rc == 0 && s->late)
 		rc = status_problem(
 			s, list, "unprotected",

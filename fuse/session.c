@@ -126,7 +126,8 @@ static void *slot_main(void *arg)
 
 /* ---- start ----------------------------------------------------------- */
 
-static void log_libfuse(enum fuse_log_level level, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void
+log_libfuse(enum fuse_log_level level, const char *fmt, va_list ap)
 {
 	char line[512];
 	size_t n;

@@ -40,7 +40,7 @@ const struct cli_key cli_keys[] = {
 	{ "status", "trusts[].queues", L, "work that waits" },
 	{ "status", "trusts[].queues[].name", S, "of the job" },
 	{ "status", "trusts[].queues[].waiting", N, "files" },
-	{ "status", "trusts[].queues[].active", B, "runs now" },
+	{ "status", "trusts[].queues[].active", N, "jobs at work on it" },
 	{ "status", "trusts[].queues[].oldest_at", T, "oldest that waits" },
 	{ "status", "trusts[].queues[].reason", S, "why it waits" },
 	{ "status", "trusts[].stores", L, "where the data is kept" },

@@ -51,12 +51,11 @@ static json_t *job_json(const struct ctl_call *c, const struct job_info *j)
 
 int ctl_verb_jobs(struct ctl_call *c, json_t *result)
 {
-	struct job_info job[JOBS_MAX + 3];
+	struct job_info job[JOBS_MAX + 2];
 	size_t n = MIN(move_jobs(c->w->move, job, JOBS_MAX), (size_t)JOBS_MAX);
 	json_t *list = json_array();
 	size_t i;
 
-	cache_job(c->w->cache, &job[n++]);
 	meta_job(c->w->meta, &job[n++]);
 	if (c->w->ledger)
 		job_get(cost_ledger_job(c->w->ledger), &job[n++]);

@@ -101,20 +101,54 @@ static json_t *status_room(const struct status *s)
 
 /* ---- queues and stores ---------------------------------------------- */
 
+/* "protect-2" works on the queue of "protect". */
+static bool status_same_queue(const char *queue, const char *job)
+{
+	size_t n = strlen(queue);
+
+	return strncmp(queue, job, n) == 0 && (!job[n] || job[n] == '-');
+}
+
+static json_t *status_active(const struct status *s, const char *queue)
+{
+	uint64_t active = 0;
+	size_t i;
+
+	for (i = 0; i < s->jobs; i++)
+		active += s->job[i].state == JOB_RUNNING &&
+			  status_same_queue(queue, s->job[i].name);
+	return proto_count(active);
+}
+
+static uint64_t status_left(const struct job_info *j)
+{
+	return j->total_files - MIN(j->done_files, j->total_files);
+}
+
+static const char *status_reason(const struct job_info *j)
+{
+	return j->waiting_for[0] ? j->waiting_for : j->last_error;
+}
+
 static json_t *status_queue(const struct status *s, const struct job_info *j)
 {
 	bool protect = strcmp(j->name, "protect") == 0;
-	uint64_t left = j->total_files > j->done_files
-				? j->total_files - j->done_files
-				: 0;
-	const char *reason = j->waiting_for[0] ? j->waiting_for : j->last_error;
 
 	return json_pack(
-		"{s:s, s:o, s:b, s:o, s:o}", "name", j->name, "waiting",
-		proto_count(protect ? s->t.dirty_files : left), "active",
-		j->state == JOB_RUNNING, "oldest_at",
+		"{s:s, s:o, s:o, s:o, s:o}", "name", j->name, "waiting",
+		proto_count(protect ? s->t.dirty_files : status_left(j)),
+		"active", status_active(s, j->name), "oldest_at",
 		protect ? proto_time(s->t.oldest_dirty_ns) : json_null(),
-		"reason", proto_text(reason));
+		"reason", proto_text(status_reason(j)));
+}
+
+/* protect always; another queue when it is at work or in trouble. */
+static bool status_shows(const struct job_info *j)
+{
+	if (status_same_queue("protect", j->name))
+		return strcmp(j->name, "protect") == 0;
+	return status_reason(j)[0] ||
+	       (j->state == JOB_RUNNING && status_left(j));
 }
 
 static json_t *status_queues(const struct status *s)
@@ -125,7 +159,7 @@ static json_t *status_queues(const struct status *s)
 	for (i = 0; list && i < s->jobs; i++) {
 		const struct job_info *j = &s->job[i];
 
-		if (strcmp(j->name, "protect") != 0 && j->state == JOB_SLEEPING)
+		if (!status_shows(j))
 			continue;
 		if (json_array_append_new(list, status_queue(s, j)) < 0) {
 			json_decref(list);

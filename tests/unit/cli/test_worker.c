@@ -315,7 +315,7 @@ static void test_jobs_and_doctor(void **state)
 
 	assert_int_equal(mersey("jobs", "--json", NULL), 0);
 	j = result("jobs");
-	assert_true(json_array_size(at(j, "jobs")) >= 6);
+	assert_true(json_array_size(at(j, "jobs")) >= 4);
 	assert_int_equal(mersey("jobs", NULL), 0);
 	assert_has(run_out, "rem    protect");
 	assert_int_equal(mersey("doctor", "--json", NULL), CLI_ATTENTION);

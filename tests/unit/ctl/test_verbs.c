@@ -80,6 +80,7 @@ static void test_status_degraded(void **state)
 			    "connection timed out");
 	assert_string_equal(text_at(b, "result.queues.0.reason"),
 			    "store 'near'");
+	assert_int_equal(int_at(b, "result.queues.0.active"), 1);
 	clock_shift(-1000 * NSEC_PER_SEC, -1000 * NSEC_PER_SEC);
 }
 

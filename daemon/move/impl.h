@@ -112,7 +112,8 @@ struct move {
 	struct move_keys keys;
 	struct fetcher fetcher;
 	struct protect_now now;
-	pthread_mutex_t build_lock; /* one stream chooses files at a time */
+	pthread_mutex_t build_lock;    /* one stream chooses files at a time */
+	_Atomic int64_t last_dirty_ns; /* boot time a changed file was closed */
 	unsigned streams;
 
 	pthread_mutex_t jobs_lock; /* guards the pointers to jobs */

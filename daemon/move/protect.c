@@ -13,6 +13,9 @@
 #define PROTECT_PAGE	 64
 #define PROTECT_BUSY_NS	 NSEC_PER_SEC /* look again for files in use */
 #define PROTECT_PAUSE_NS (NSEC_PER_SEC / 10)
+/* While files keep being closed, packs wait for more to settle: */
+#define GATHER_MAX_NS	(5 * NSEC_PER_SEC) /* after the oldest settled */
+#define GATHER_QUIET_NS (NSEC_PER_SEC / 4) /* or since the last close */
 
 /* ---- at once, please ------------------------------------------------ */
 
@@ -265,6 +268,32 @@ static int64_t protect_before(struct move *mv, bool all)
 	return now - mv->o.settle_ns;
 }
 
+/*
+ * A study that is being sent settles file by file; packs made of what has
+ * settled at each moment would be many and small. 0: go on; > 0: wait so
+ * long.
+ */
+static int64_t protect_gather(struct move *mv)
+{
+	int64_t quiet = clock_boot_ns() - atomic_load(&mv->last_dirty_ns);
+	int64_t settle, age;
+	META_TXN(t);
+	int rc;
+
+	if (quiet >= GATHER_QUIET_NS)
+		return 0;
+	rc = meta_read(mv->m, &t);
+	if (rc < 0)
+		return rc;
+	rc = meta_next_settle(&t, &settle);
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc;
+	age = clock_wall_ns() - settle - mv->o.settle_ns;
+	if (age < 0 || age >= GATHER_MAX_NS)
+		return 0;
+	return MIN(GATHER_QUIET_NS - quiet, GATHER_MAX_NS - age);
+}
+
 /* How long until the next file has settled. */
 static int64_t protect_next(struct move *mv)
 {
@@ -348,14 +377,17 @@ static int64_t protect_run_loop(struct stream *st, struct job *job,
 {
 	struct move *mv = st->mv;
 	bool busy = false;
+	int64_t wait;
 	int rc;
 
 	do {
 		if (job_stopping(job))
 			return JOB_IDLE;
 		rc = protect_wishes(mv, w);
-		if (rc == 0)
-			rc = protect_round(st, job, w, &busy);
+		wait = rc < 0 || w->all || w->n > 0 ? rc : protect_gather(mv);
+		if (wait > 0)
+			return wait;
+		rc = wait < 0 ? (int)wait : protect_round(st, job, w, &busy);
 	} while (rc > 0);
 	if (rc == -EINTR)
 		return JOB_IDLE;

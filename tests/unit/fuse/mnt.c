@@ -6,13 +6,22 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 
+/* Of this process's mounts, and of nobody else's: see end_mounts(). */
+static char fsname[32];
+
+/*
+ * Only our own: MNT_FORCE ends a connection for the whole machine, also from
+ * a namespace of one's own, so that a wider pattern would take down every
+ * gateway that runs here.
+ */
 static void end_mounts(void)
 {
 	FILE *f = fopen("/proc/self/mounts", "re");
-	char line[512], dir[256];
+	char line[512], source[64], dir[256];
 
 	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "mersey:%*s %255s", dir) == 1) {
+		if (sscanf(line, "%63s %255s", source, dir) == 2 &&
+		    strcmp(source, fsname) == 0) {
 			umount2(dir, MNT_FORCE);
 			umount2(dir, MNT_DETACH);
 		}
@@ -38,6 +47,7 @@ void mnt_namespace(void)
 {
 	pid_t me = getpid();
 
+	snprintf(fsname, sizeof(fsname), "mersey:test-%d", (int)me);
 	if (geteuid() != 0)
 		return;
 	sys(unshare(CLONE_NEWNS));
@@ -51,7 +61,7 @@ struct mnt *mnt_new(void)
 {
 	struct fuse_server_opts o = { .threads = MNT_THREADS,
 				      .fuse_fd = -1,
-				      .fsname = "mersey:test",
+				      .fsname = fsname,
 				      .allow_other = geteuid() == 0,
 				      .read_wait_ns = MNT_READ_WAIT };
 	struct mnt *m = calloc(1, sizeof(*m));

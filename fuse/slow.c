@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests that wait for the store. They must not take every thread: with
- * the store away, listings and cached reads go on (P10). So at most `max`
- * threads wait at a time; what finds no place is queued, and the threads
- * that waited serve the queue before they go back to the device.
+ * Requests that wait: for the store, or for room in a full cache. They must
+ * not take every thread: meanwhile listings and cached reads go on (P10). So
+ * at most `max` threads wait at a time; what finds no place is queued, and
+ * the threads that waited serve the queue before they go back to the device.
  *
  * The queue is bounded. With the store away a request waits at most twice
  * read_wait: what has queued for longer than read_wait is refused when the
@@ -52,11 +52,11 @@ static struct work *work_copy(const struct work *w)
 /* Puts a copy behind the others. 0, or -errno when there is no room. */
 static int enqueue_locked(struct fuse_server *s, const struct work *w)
 {
+	size_t bytes = w->kind == WORK_WRITE ? w->len : 0;
 	struct work *c;
 
-	if (s->slow.queued >= QUEUE_MAX)
-		return -ETIMEDOUT;
-	if (w->kind == WORK_WRITE && s->slow.bytes + w->len > QUEUE_BYTES_MAX)
+	if (s->slow.queued >= QUEUE_MAX ||
+	    s->slow.bytes + bytes > QUEUE_BYTES_MAX)
 		return -ETIMEDOUT;
 	c = work_copy(w);
 	if (!c)
@@ -64,26 +64,18 @@ static int enqueue_locked(struct fuse_server *s, const struct work *w)
 	*s->slow.tail = c;
 	s->slow.tail = &c->next;
 	s->slow.queued++;
-	s->slow.bytes += c->kind == WORK_WRITE ? c->len : 0;
+	s->slow.bytes += bytes;
 	return 0;
 }
 
-/* True: this thread may wait. False: the request is queued or answered. */
-static bool enter(struct fuse_server *s, const struct work *w)
+/* 1: this thread may wait. 0: the request is queued, not ours any more. */
+static int enter(struct fuse_server *s, const struct work *w)
 {
-	bool may;
-	int rc = 0;
-
-	pthread_mutex_lock(&s->slow.lock);
-	may = s->slow.waiting < s->slow.max;
-	if (may)
-		s->slow.waiting++;
-	else
-		rc = enqueue_locked(s, w);
-	pthread_mutex_unlock(&s->slow.lock);
-	if (rc < 0)
-		reply_rc(w->req, rc);
-	return may;
+	LOCK_SCOPE(&s->slow.lock);
+	if (s->slow.waiting >= s->slow.max)
+		return enqueue_locked(s, w);
+	s->slow.waiting++;
+	return 1;
 }
 
 /* The next one in the queue, or NULL: this thread waits no longer. */
@@ -144,37 +136,60 @@ static ssize_t do_waiting(struct slot *sl, const struct work *w,
 	return rc;
 }
 
-static void wait_for(struct slot *sl, const struct work *w)
+/* The same, unless the store has been away for too long. */
+static ssize_t do_unless_late(struct slot *sl, const struct work *w,
+			      struct vfs_entry *e)
 {
 	struct fuse_server *s = sl->s;
-	struct vfs_entry e;
 	ssize_t rc = -ETIMEDOUT;
 
 	if (!too_late(s, w))
-		rc = do_waiting(sl, w, &e);
-	pthread_mutex_lock(&s->slow.lock);
+		rc = do_waiting(sl, w, e);
+	LOCK_SCOPE(&s->slow.lock);
 	s->slow.away = rc == -ETIMEDOUT;
-	pthread_mutex_unlock(&s->slow.lock);
+	return rc;
+}
+
+/* Answers, whatever it takes. */
+static void serve(struct slot *sl, const struct work *w)
+{
+	struct vfs_entry e;
+	ssize_t rc = work_do(sl, w, &e);
+
+	if (rc == -EINPROGRESS)
+		rc = do_unless_late(sl, w, &e);
 	work_answer(sl, w, rc, &e);
+}
+
+static void serve_and_queued(struct slot *sl, const struct work *w)
+{
+	struct work *queued;
+
+	serve(sl, w);
+	while ((queued = next(sl->s))) {
+		serve(sl, queued);
+		free(queued);
+	}
 }
 
 void slow_serve(const struct work *w)
 {
 	struct slot *sl = slot_mine;
-	struct work *queued;
+	bool write = w->kind == WORK_WRITE;
 	struct vfs_entry e;
-	ssize_t rc;
+	ssize_t rc = -EINPROGRESS;
 
-	rc = work_do(sl, w, &e);
+	if (!write || !vfs_writes_wait(sl->s->v))
+		rc = work_do(sl, w, &e);
 	if (rc != -EINPROGRESS) {
 		work_answer(sl, w, rc, &e);
 		return;
 	}
-	if (!enter(sl->s, w))
-		return;
-	wait_for(sl, w);
-	while ((queued = next(sl->s))) {
-		wait_for(sl, queued);
-		free(queued);
-	}
+	rc = enter(sl->s, w);
+	if (rc > 0)
+		serve_and_queued(sl, w);
+	else if (rc < 0 && write) /* the writers are slowed, not failed */
+		serve(sl, w);
+	else if (rc < 0)
+		reply_rc(w->req, (int)rc);
 }

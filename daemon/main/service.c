@@ -315,6 +315,7 @@ int service_run(struct service *s, const struct service_run *r, struct err *err)
 		.mountpoint = r->mountpoint,
 		.fsname = fsname,
 		.allow_other = r->fuse_fd >= 0,
+		.read_wait_ns = s->ct->t->read_wait_ns,
 	};
 	struct fuse_server *fuse = NULL;
 	int rc = fsname ? describe(s, r, err) : fail(err, -ENOMEM, "%m");

@@ -172,14 +172,20 @@ static void serve_and_queued(struct slot *sl, const struct work *w)
 	}
 }
 
+/* A write that may wait for room, whatever the other threads write. */
+static bool write_may_wait(struct fuse_server *s, const struct work *w)
+{
+	return w->kind == WORK_WRITE &&
+	       vfs_writes_wait(s->v, (uint64_t)s->nslots * MAX_IO);
+}
+
 void slow_serve(const struct work *w)
 {
 	struct slot *sl = slot_mine;
-	bool write = w->kind == WORK_WRITE;
 	struct vfs_entry e;
 	ssize_t rc = -EINPROGRESS;
 
-	if (!write || !vfs_writes_wait(sl->s->v))
+	if (!write_may_wait(sl->s, w))
 		rc = work_do(sl, w, &e);
 	if (rc != -EINPROGRESS) {
 		work_answer(sl, w, rc, &e);
@@ -188,7 +194,7 @@ void slow_serve(const struct work *w)
 	rc = enter(sl->s, w);
 	if (rc > 0)
 		serve_and_queued(sl, w);
-	else if (rc < 0 && write) /* the writers are slowed, not failed */
+	else if (rc < 0 && w->kind == WORK_WRITE) /* slowed, not failed */
 		serve(sl, w);
 	else if (rc < 0)
 		reply_rc(w->req, (int)rc);

@@ -7,7 +7,6 @@
 
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 
 #define NONE UINT32_MAX
@@ -96,7 +95,6 @@ int handle_new(struct vfs *v, enum handle_kind kind, uint64_t ino,
 	h->f = NULL;
 	h->writable = false;
 	h->atime_due = false;
-	h->was_read = false;
 	h->ra.next = 0;
 	h->ra.window = 0;
 	bucket_add(hs, h, ino);
@@ -157,27 +155,6 @@ static bool chain_leave(struct handles *hs, struct handle *h)
 	return true;
 }
 
-/* The access time that relatime owes; not worth failing a close for. */
-static void write_atime(struct vfs *v, struct handle *h)
-{
-	struct meta_inode in = { 0 };
-	META_TXN(t);
-	int rc;
-
-	rc = meta_begin(v->meta, &t);
-	if (rc == 0)
-		rc = meta_inode_get(&t, h->ino, &in);
-	if (rc == 0) {
-		in.atime_ns = clock_wall_ns();
-		rc = meta_inode_update(&t, &in);
-	}
-	if (rc == 0)
-		rc = meta_commit(&t, NULL);
-	if (rc < 0 && rc != -ENOENT)
-		log_warn("cannot write the access time of inode %llu: %s",
-			 (unsigned long long)h->ino, errno_name(rc));
-}
-
 /* Nobody has a reference any more. */
 static void handle_end(struct vfs *v, struct handle *h)
 {
@@ -185,8 +162,6 @@ static void handle_end(struct vfs *v, struct handle *h)
 	int rc;
 
 	if (h->f) {
-		if (h->atime_due && h->was_read)
-			write_atime(v, h);
 		rc = cache_release(h->f, h->writable);
 		if (rc < 0) /* close(2) was answered long ago */
 			log_err("closing inode %llu: %s",

@@ -34,8 +34,7 @@ struct handle {
 	uint64_t ino;
 	struct cache_file *f; /* NULL: a directory */
 	bool writable;
-	bool atime_due;	       /* by relatime, when somebody reads */
-	_Atomic bool was_read; /* somebody did */
+	_Atomic bool atime_due; /* by relatime, with the first read */
 	struct readahead ra;
 };
 

@@ -6,8 +6,10 @@
 #include "vfs/impl.h"
 
 #include <fcntl.h>
+#include <stdatomic.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 
 /* A recall makes what it was asked for present, and an open file is not
  * evicted: more rounds than these mean that something is broken. */
@@ -196,6 +198,31 @@ static int complete_range(struct vfs *v, struct handle *h, uint64_t off,
 	return fetch(v, h->f, moff, mlen);
 }
 
+/*
+ * The access time that relatime owes. With the read and not with the close,
+ * which comes late: who sets the times after reading (tar, rsync) must win.
+ */
+static void write_atime(struct vfs *v, struct handle *h)
+{
+	struct meta_inode in = { 0 };
+	META_TXN(t);
+	int rc;
+
+	if (!h->atime_due || !atomic_exchange(&h->atime_due, false))
+		return;
+	rc = meta_begin(v->meta, &t);
+	if (rc == 0)
+		rc = meta_inode_get(&t, h->ino, &in);
+	in.atime_ns = clock_wall_ns();
+	if (rc == 0)
+		rc = meta_inode_update(&t, &in);
+	if (rc == 0)
+		rc = meta_commit(&t, NULL);
+	if (rc < 0) /* not worth failing a read for */
+		log_warn("cannot write the access time of inode %llu: %s",
+			 (unsigned long long)h->ino, errno_name(rc));
+}
+
 ssize_t vfs_read(struct vfs *v, uint64_t fh, void *dst, size_t len,
 		 uint64_t off)
 {
@@ -207,9 +234,10 @@ ssize_t vfs_read(struct vfs *v, uint64_t fh, void *dst, size_t len,
 		return -EBADF;
 	if (off > INT64_MAX || len > INT64_MAX - off)
 		return -EINVAL;
-	r.h->was_read = true;
 	for (i = 0; i < ROUNDS_MAX; i++) {
 		n = cache_pread(r.h->f, dst, len, off);
+		if (n >= 0)
+			write_atime(v, r.h);
 		if (n != -EAGAIN)
 			return n;
 		rc = complete_range(v, r.h, off, len);
@@ -277,6 +305,15 @@ int vfs_resize(struct vfs *v, uint64_t ino, uint64_t size)
 	rc = resize(v, f, size);
 	end = cache_release(f, true);
 	return rc < 0 ? rc : end;
+}
+
+bool vfs_writes_wait(struct vfs *v, uint64_t bytes)
+{
+	struct cache_usage u;
+
+	cache_usage(v->cache, &u);
+	return u.over_high || u.used + bytes > u.size ||
+	       u.disk_free < u.free_goal + bytes;
 }
 
 /* Writes are in the cache file when they are answered: nothing to flush. */

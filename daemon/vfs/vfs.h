@@ -118,6 +118,9 @@ ssize_t vfs_read(struct vfs *v, uint64_t fh, void *dst, size_t len,
  * first (S12). */
 ssize_t vfs_write(struct vfs *v, uint64_t fh, const void *src, size_t len,
 		  uint64_t off);
+/* Is the cache so full that `bytes` more may have to wait for room (P9)?
+ * Cheap. */
+bool vfs_writes_wait(struct vfs *v, uint64_t bytes);
 int vfs_flush(struct vfs *v, uint64_t fh);
 int vfs_fsync(struct vfs *v, uint64_t fh, bool data_only);
 int vfs_release(struct vfs *v, uint64_t fh);

@@ -455,6 +455,51 @@ static void test_store_away(void **state)
 	join_all(0);
 }
 
+/* ---- the cache is full ---------------------------------------------- */
+
+static void *write_one(void *arg)
+{
+	static const char data[1 << 20];
+	struct reader *r = arg;
+	int fd = open(at(r->m, "w%d", r->i), O_WRONLY | O_CREAT, 0644), i;
+
+	r->error = fd < 0 ? errno : 0;
+	for (i = 0; i < 8 && r->error == 0; i++)
+		if (write(fd, data, sizeof(data)) < 0)
+			r->error = errno;
+	close(fd);
+	finished++;
+	return NULL;
+}
+
+static int small_setup(void **state)
+{
+	env_cache_size = 8 << 20;
+	return mnt_setup(state);
+}
+
+/* Writers wait for room and then get ENOSPC (P9); the rest goes on. */
+static void test_cache_full(void **state)
+{
+	struct mnt *m = *state;
+	int i;
+
+	env_store_down(m->e, true);
+	mnt_data(m, "here", 1000); /* not protected, so it stays */
+	finished = 0;
+	for (i = 0; i < READERS; i++) {
+		readers[i] = (struct reader){ .m = m, .i = i, .error = -1 };
+		assert_ok(pthread_create(&readers[i].thread, NULL, write_one,
+					 &readers[i]));
+	}
+	clock_sleep_ns(500000000);
+	mnt_check(m, "here", 1000);
+	sys(mkdir(at(m, "d"), 0755));
+	assert_int_equal(finished, 0); /* all that while they wait */
+	join_all(ENOSPC);
+	env_store_down(m->e, false);
+}
+
 /* ---- many at once --------------------------------------------------- */
 
 struct worker {
@@ -500,12 +545,20 @@ static void test_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		MNT_TEST(test_files),	      MNT_TEST(test_big_requests),
-		MNT_TEST(test_mmap),	      MNT_TEST(test_names),
-		MNT_TEST(test_unlinked_open), MNT_TEST(test_attributes),
-		MNT_TEST(test_xattrs),	      MNT_TEST(test_many_names),
-		MNT_TEST(test_statvfs),	      MNT_TEST(test_evict_and_recall),
-		MNT_TEST(test_store_away),    MNT_TEST(test_threads),
+		MNT_TEST(test_files),
+		MNT_TEST(test_big_requests),
+		MNT_TEST(test_mmap),
+		MNT_TEST(test_names),
+		MNT_TEST(test_unlinked_open),
+		MNT_TEST(test_attributes),
+		MNT_TEST(test_xattrs),
+		MNT_TEST(test_many_names),
+		MNT_TEST(test_statvfs),
+		MNT_TEST(test_evict_and_recall),
+		MNT_TEST(test_store_away),
+		cmocka_unit_test_setup_teardown(test_cache_full, small_setup,
+						mnt_teardown),
+		MNT_TEST(test_threads),
 	};
 	const struct CMUnitTest root_tests[] = {
 		MNT_TEST(test_other_users),

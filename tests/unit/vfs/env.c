@@ -7,6 +7,8 @@
 
 const struct vfs_cred user = { .uid = 1001, .gid = 1002, .pid = 1 };
 
+uint64_t env_cache_size = ENV_CACHE;
+
 static void env_keys(struct env *e, const uint8_t volume[16])
 {
 	struct pack_volume_id id;
@@ -41,7 +43,8 @@ static void env_cache(struct env *e, const uint8_t volume[16])
 {
 	struct err err = ERR_INIT;
 	struct cache_opts co = { .dir = e->dir,
-				 .size = ENV_CACHE,
+				 .size = env_cache_size,
+				 .room_wait_ns = NSEC_PER_SEC,
 				 .high = 90,
 				 .low = 80,
 				 .keep_fds = 32 };
@@ -98,6 +101,7 @@ void env_free(struct env *e)
 	char cmd[128];
 	META_TXN(t);
 
+	env_cache_size = ENV_CACHE;
 	vfs_free(e->v);
 	move_stop(e->move);
 	cache_close(e->cache);

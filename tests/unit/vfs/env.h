@@ -27,6 +27,9 @@ struct env {
 	struct vfs *v;
 };
 
+/* Of the next env_new(); ENV_CACHE again after each env_free(). */
+extern uint64_t env_cache_size;
+
 /* Makes it all; `read_wait_ns` as in move_opts. */
 struct env *env_new(int64_t read_wait_ns);
 /* Ends it, checks the database, removes the directory. */

@@ -460,6 +460,16 @@ static void test_access_time(void **state)
 	clock_sleep_ns(1000);
 	check_data(e, f, 10); /* once a day is enough */
 	assert_int_equal(clock_ns(env_stat(e, f).st_atim), first);
+	/* Set between the read and the close: that stays. */
+	assert_ok(vfs_setattr(e->v, &user, f, &old, VFS_SET_ATIME, 0, &out));
+	fh = opened(e, f, O_RDONLY);
+	assert_int_equal(vfs_read(e->v, fh, b, 10, 0), 10);
+	assert_ok(vfs_setattr(e->v, &user, f, &old, VFS_SET_ATIME, 0, &out));
+	assert_ok(vfs_release(e->v, fh));
+	assert_int_equal(env_stat(e, f).st_atim.tv_sec, 1000);
+	check_data(e, f, 10);
+	first = clock_ns(env_stat(e, f).st_atim);
+	assert_int_equal(clock_ns(env_stat(e, f).st_atim), first);
 }
 
 int main(void)

@@ -26,7 +26,9 @@ static void env_keys(struct env *e, const uint8_t volume[16])
 static void env_meta(struct env *e, uint8_t volume[16])
 {
 	struct err err = ERR_INIT;
-	struct meta_opts mo = { .root_mode = 0755 };
+	struct meta_opts mo = { .root_mode = 0755,
+				.root_uid = geteuid(),
+				.root_gid = getegid() };
 	char path[128];
 
 	snprintf(path, sizeof(path), "%s/meta.db", e->dir);

@@ -2,10 +2,11 @@
 """Wrong bytes from a bucket give EIO and a log line, never wrong data (P5)."""
 import errno
 import os
+import shutil
 
 import pytest
 
-from conftest import drop_caches, random_bytes, wait_for
+from conftest import SERVICE, drop_caches, random_bytes, wait_for
 
 
 @pytest.fixture
@@ -126,21 +127,34 @@ def test_status_says_what_is_damaged(gateway):
     wait_for("the worker still serves", lambda: gateway.status()["state"] in ("online", "degraded"))
 
 
-def test_store_moved_away_is_not_enoent(gateway):
-    """A store that is not there is "not now", never "no such file" (P6)."""
+def test_an_empty_bucket_is_not_enoent(gateway):
+    """A share that is not mounted looks like an empty bucket: that is "not
+    now", never "no such file" or "damaged" (P6), and nothing is put there."""
     g = gateway
     d = g.mount() / "away"
     d.mkdir()
     (d / "f").write_bytes(b"a" * 100000)
     g.protect(d)
     g.evict(d)
-    drop_caches()
+    g.stop()
     bucket = g.work / "bucket" / "rem"
-    os.rename(bucket, g.work / "bucket" / "hidden")
+    hidden = g.work / "bucket" / "hidden"
+    os.rename(bucket, hidden)
+    bucket.mkdir(mode=0o700)
+    os.chown(bucket, SERVICE["rem"], SERVICE["rem"])
     try:
+        g.start()
+        (d / "new").write_bytes(b"b" * 1000)
         with pytest.raises(OSError) as e:
             (d / "f").read_bytes()
         assert e.value.errno == errno.ETIMEDOUT
+        assert g.status()["state"] == "degraded"
+        assert not g.packs()
+        g.stop()
     finally:
-        os.rename(g.work / "bucket" / "hidden", bucket)
+        shutil.rmtree(bucket)
+        os.rename(hidden, bucket)
+        if g.proc is None:
+            g.start()
     assert (d / "f").read_bytes() == b"a" * 100000
+    wait_for("protected", lambda: g.status()["unprotected"]["files"] == 0)

@@ -152,7 +152,7 @@ static int wait_hope(const struct wait *w)
 
 	if (rc < 0)
 		return rc;
-	rc = meta_protectable(&t, 0, INT64_MAX, 0, &todo, 1);
+	rc = meta_protectable(&t, 0, INT64_MAX, NULL, &todo, 1);
 	if (rc == 0)
 		rc = meta_opened(&t, 0, &ino, 1);
 	return rc;

@@ -168,8 +168,8 @@ int meta_opened(struct meta_txn *t, uint64_t after, uint64_t *ino, size_t max);
 /*
  * Which dirty regular files may be protected: settled before `before_ns`
  * (wall), not opened_for_write, not damaged, nlink > 0. The oldest first
- * (dirty_ns, ino); with parent != 0 only those in that directory (searched
- * for among the 20,000 oldest). `skip` is how many of the oldest to pass over.
+ * (dirty_ns, ino), behind `after` (NULL = from the start); with parent != 0
+ * only those in that directory, among the next 20,000.
  */
 struct meta_todo {
 	uint64_t ino, parent; /* one of its directories, 0 = none found */
@@ -177,7 +177,17 @@ struct meta_todo {
 	int64_t dirty_ns, settle_ns;
 };
 int meta_protectable(struct meta_txn *t, uint64_t parent, int64_t before_ns,
-		     size_t skip, struct meta_todo *out, size_t max);
+		     const struct meta_todo *after, struct meta_todo *out,
+		     size_t max);
+/*
+ * Is directory `parent` still being filled? 1 when a dirty file in it is
+ * opened_for_write, or was closed at or after before_ns (wall), and those
+ * that settled before are fewer than `files` and hold less than `bytes`;
+ * else 0. It looks at a bounded number of files: a wrong 0 costs a smaller
+ * pack.
+ */
+int meta_directory_fills(struct meta_txn *t, uint64_t parent, int64_t before_ns,
+			 uint64_t bytes, size_t files);
 /* Wall time when the next dirty file will have settled for `settle_ns`:
  * its settle_ns column, or -ENOENT when nothing waits. */
 int meta_next_settle(struct meta_txn *t, int64_t *settle_ns);

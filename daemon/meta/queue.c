@@ -4,6 +4,8 @@
 
 /* Of the oldest dirty files, how many a search for mates looks at (S6). */
 #define QUEUE_SCAN_MAX 20000
+/* Of the files open or closed last, how many a search for one looks at. */
+#define QUEUE_RECENT_MAX 2000
 
 enum {
 	ORPHANS,
@@ -12,6 +14,7 @@ enum {
 	HAS_PARENT,
 	A_PARENT,
 	NEXT_SETTLE,
+	RECENT,
 	EVICTABLE,
 };
 static const char *const sql[] = {
@@ -22,7 +25,9 @@ static const char *const sql[] = {
 	[PROTECTABLE] = "SELECT ino, size, dirty_ns, settle_ns FROM inode"
 			" WHERE state = 0 AND nlink > 0"
 			" AND opened_for_write = 0 AND damaged = 0"
-			" AND settle_ns < ?1 ORDER BY dirty_ns, ino",
+			" AND settle_ns < ?1"
+			" AND (dirty_ns, ino) > (?2, ?3)"
+			" ORDER BY dirty_ns, ino",
 	[HAS_PARENT] = "SELECT parent FROM dirent WHERE ino = ?1"
 		       " AND parent = ?2 LIMIT 1",
 	[A_PARENT] = "SELECT parent FROM dirent WHERE ino = ?1"
@@ -31,6 +36,10 @@ static const char *const sql[] = {
 			" WHERE state = 0 AND nlink > 0"
 			" AND opened_for_write = 0 AND damaged = 0"
 			" ORDER BY settle_ns LIMIT 1",
+	[RECENT] = "SELECT ino FROM inode"
+		   " WHERE state = 0 AND nlink > 0"
+		   " AND opened_for_write = 0 AND damaged = 0"
+		   " AND settle_ns >= ?1 ORDER BY settle_ns DESC LIMIT ?2",
 	[EVICTABLE] = "SELECT ino, access_ns, cached_bytes FROM inode"
 		      " WHERE state IN (1, 2) AND cached_bytes > 0"
 		      " AND damaged = 0 AND (access_ns, ino) > (?1, ?2)"
@@ -105,25 +114,90 @@ static int queue_todo(struct meta_txn *t, struct db_stmt *st, uint64_t parent,
 	return !parent || out->parent;
 }
 
-int meta_protectable(struct meta_txn *t, uint64_t parent, int64_t before_ns,
-		     size_t skip, struct meta_todo *out, size_t max)
+static struct db_stmt *queue_protectable(struct meta_txn *t, int64_t before_ns,
+					 const struct meta_todo *after)
 {
 	struct db_stmt *st = m_stmt(t, META_G_QUEUE, PROTECTABLE, sql);
+
+	m_bind_int(st, 1, before_ns);
+	m_bind_int(st, 2, after ? after->dirty_ns : INT64_MIN);
+	m_bind_u64(st, 3, after ? after->ino : 0);
+	return st;
+}
+
+int meta_protectable(struct meta_txn *t, uint64_t parent, int64_t before_ns,
+		     const struct meta_todo *after, struct meta_todo *out,
+		     size_t max)
+{
+	struct db_stmt *st = queue_protectable(t, before_ns, after);
 	size_t looks = parent ? QUEUE_SCAN_MAX : SIZE_MAX, n = 0;
 	int rc = 0;
 
-	m_bind_int(st, 1, before_ns);
 	while (n < max && looks-- > 0 && (rc = m_step(t, st)) == 1) {
 		rc = queue_todo(t, st, parent, &out[n]);
 		if (rc < 0)
 			break;
-		if (rc == 1 && skip > 0)
-			skip--;
-		else if (rc == 1)
+		if (rc == 1)
 			n++;
 	}
 	db_reset(st);
 	return rc < 0 ? rc : (int)n;
+}
+
+/* 1 when one of the inodes that `st` lists lies in the directory. */
+static int queue_any_in(struct meta_txn *t, struct db_stmt *st, uint64_t parent)
+{
+	uint64_t found = 0;
+	int rc;
+
+	m_bind_u64(st, 2, QUEUE_RECENT_MAX);
+	while (!found && (rc = m_step(t, st)) == 1) {
+		rc = queue_parent(t, (uint64_t)db_int(st, 0), parent, &found);
+		if (rc < 0)
+			break;
+	}
+	db_reset(st);
+	return found ? 1 : MIN(rc, 0);
+}
+
+static int queue_active(struct meta_txn *t, uint64_t parent, int64_t since_ns)
+{
+	struct db_stmt *st = m_stmt(t, META_G_QUEUE, RECENT, sql);
+	int rc;
+
+	m_bind_int(st, 1, since_ns);
+	rc = queue_any_in(t, st, parent);
+	if (rc)
+		return rc;
+	st = m_stmt(t, META_G_QUEUE, OPENED, sql);
+	m_bind_u64(st, 1, 0);
+	return queue_any_in(t, st, parent);
+}
+
+int meta_directory_fills(struct meta_txn *t, uint64_t parent, int64_t before_ns,
+			 uint64_t bytes, size_t files)
+{
+	size_t looks = QUEUE_SCAN_MAX, n = 0;
+	struct meta_todo todo;
+	uint64_t sum = 0;
+	struct db_stmt *st;
+	int rc = queue_active(t, parent, before_ns);
+
+	if (rc != 1)
+		return rc;
+	st = queue_protectable(t, before_ns, NULL);
+	while (sum < bytes && n < files && looks-- > 0 &&
+	       (rc = m_step(t, st)) == 1) {
+		rc = queue_todo(t, st, parent, &todo);
+		if (rc < 0)
+			break;
+		if (rc == 1) {
+			sum += todo.size;
+			n++;
+		}
+	}
+	db_reset(st);
+	return rc < 0 ? rc : sum < bytes && n < files;
 }
 
 int meta_next_settle(struct meta_txn *t, int64_t *settle_ns)

@@ -112,8 +112,11 @@ struct move {
 	struct move_keys keys;
 	struct fetcher fetcher;
 	struct protect_now now;
-	pthread_mutex_t build_lock;    /* one stream chooses files at a time */
-	_Atomic int64_t last_dirty_ns; /* boot time a changed file was closed */
+	pthread_mutex_t build_lock; /* one stream chooses files at a time */
+	struct {
+		uint64_t dir;
+		int64_t boot_ns;
+	} packed[64]; /* directories that got packs lately; by build_lock */
 	unsigned streams;
 
 	pthread_mutex_t jobs_lock; /* guards the pointers to jobs */

@@ -24,7 +24,6 @@ static void move_dirty(void *arg)
 {
 	struct move *mv = arg;
 
-	atomic_store(&mv->last_dirty_ns, clock_boot_ns());
 	move_wake(mv, &mv->stream[0].job);
 }
 

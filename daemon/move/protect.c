@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Protect: settled files go into packs, the oldest first, with those of the
- * same directory that have settled too. Several streams send; one at a time
- * chooses and seals files, so that a directory is not cut up between them.
+ * same directory that have settled too. A directory that is still being
+ * filled is held back until it fills a pack, or nothing came for a settle
+ * time, or PROTECT_HOLD of them have passed since its last pack: else a study
+ * that arrives slice by slice would become an object for each slice. Several
+ * streams send; one at a time chooses and seals files, so that a directory is
+ * not cut up between them.
  */
 #include "move/impl.h"
 
@@ -13,9 +17,8 @@
 #define PROTECT_PAGE	 64
 #define PROTECT_BUSY_NS	 NSEC_PER_SEC /* look again for files in use */
 #define PROTECT_PAUSE_NS (NSEC_PER_SEC / 10)
-/* While files keep being closed, packs wait for more to settle: */
-#define GATHER_MAX_NS	(5 * NSEC_PER_SEC) /* after the oldest settled */
-#define GATHER_QUIET_NS (NSEC_PER_SEC / 4) /* or since the last close */
+#define PROTECT_HOLD	 4 /* settle times */
+#define PROTECT_HELD_MAX 16
 
 /* ---- at once, please ------------------------------------------------ */
 
@@ -57,17 +60,20 @@ struct choice {
 	struct parcel *p;
 	struct pack_writer *w;
 	int64_t before_ns;
-	bool busy; /* some were in use */
+	bool at_once;			 /* nothing is held back */
+	bool busy;			 /* some were in use, or held back */
+	uint64_t held[PROTECT_HELD_MAX]; /* directories held back */
+	unsigned n_held;
 };
 
-static int choose_page(struct choice *ch, uint64_t parent, size_t skip,
-		       struct meta_todo *todo)
+static int choose_page(struct choice *ch, uint64_t parent,
+		       const struct meta_todo *after, struct meta_todo *todo)
 {
 	META_TXN(t);
 	int rc = meta_read(ch->mv->m, &t);
 
 	return rc < 0 ? rc
-		      : meta_protectable(&t, parent, ch->before_ns, skip, todo,
+		      : meta_protectable(&t, parent, ch->before_ns, after, todo,
 					 PROTECT_PAGE);
 }
 
@@ -112,38 +118,104 @@ static int choose_file(struct choice *ch, uint64_t ino, uint64_t size)
 /* Goes on in one directory until the pack is full. */
 static int choose_mates(struct choice *ch, uint64_t parent, uint64_t first)
 {
-	struct meta_todo todo[PROTECT_PAGE];
-	size_t skip = 0;
+	struct meta_todo todo[PROTECT_PAGE], after = { .dirty_ns = INT64_MIN };
 	int n, i, rc = 1;
 
 	do {
-		n = choose_page(ch, parent, skip, todo);
+		n = choose_page(ch, parent, &after, todo);
 		for (i = 0; rc == 1 && i < n; i++)
 			if (todo[i].ino != first)
 				rc = choose_file(ch, todo[i].ino, todo[i].size);
-		skip += PROTECT_PAGE;
+		if (n > 0)
+			after = todo[n - 1];
 	} while (rc == 1 && n == PROTECT_PAGE);
 	return n < 0 ? n : MIN(rc, 0);
+}
+
+/* Did the directory get a pack less than PROTECT_HOLD settle times ago? */
+static bool packed_lately(const struct move *mv, uint64_t parent)
+{
+	int64_t since = clock_boot_ns() - PROTECT_HOLD * mv->o.settle_ns;
+	unsigned i;
+
+	for (i = 0; i < ARRAY_SIZE(mv->packed); i++)
+		if (mv->packed[i].dir == parent)
+			return mv->packed[i].boot_ns > since;
+	return false;
+}
+
+/* Remembers it, in the place of the one longest ago. */
+static void packed_note(struct move *mv, uint64_t parent)
+{
+	unsigned i, old = 0;
+
+	for (i = 0; i < ARRAY_SIZE(mv->packed); i++) {
+		if (mv->packed[i].dir == parent) {
+			old = i;
+			break;
+		}
+		if (mv->packed[i].boot_ns < mv->packed[old].boot_ns)
+			old = i;
+	}
+	mv->packed[old].dir = parent;
+	mv->packed[old].boot_ns = clock_boot_ns();
+}
+
+static bool choice_holds(const struct choice *ch, uint64_t parent)
+{
+	unsigned i;
+
+	for (i = 0; i < ch->n_held; i++)
+		if (ch->held[i] == parent)
+			return true;
+	return false;
+}
+
+/* 1: its directory is still being filled; 0: take it. */
+static int choose_hold(struct choice *ch, const struct meta_todo *todo)
+{
+	const struct move_opts *o = &ch->mv->o;
+	META_TXN(t);
+	int rc;
+
+	if (ch->at_once || !todo->parent || todo->size >= o->object_size ||
+	    (todo->settle_ns < ch->before_ns - PROTECT_HOLD * o->settle_ns &&
+	     !packed_lately(ch->mv, todo->parent)))
+		return 0;
+	if (choice_holds(ch, todo->parent))
+		return 1;
+	rc = meta_read(ch->mv->m, &t);
+	if (rc == 0)
+		rc = meta_directory_fills(&t, todo->parent, ch->before_ns,
+					  o->object_size, MOVE_ITEMS_MAX);
+	if (rc != 1 || ch->n_held == PROTECT_HELD_MAX)
+		return MIN(rc, 0);
+	ch->held[ch->n_held++] = todo->parent;
+	ch->busy = true;
+	return 1;
 }
 
 /* The oldest that can be had, and its directory's. */
 static int choose_oldest(struct choice *ch)
 {
-	struct meta_todo todo[PROTECT_PAGE];
-	size_t skip = 0;
+	struct meta_todo todo[PROTECT_PAGE], after = { .dirty_ns = INT64_MIN };
 	int n, i, rc = 1;
 
 	do {
-		n = choose_page(ch, 0, skip, todo);
+		n = choose_page(ch, 0, &after, todo);
 		for (i = 0; rc == 1 && i < n; i++) {
-			rc = choose_file(ch, todo[i].ino, todo[i].size);
+			rc = choose_hold(ch, &todo[i]);
+			if (rc == 0)
+				rc = choose_file(ch, todo[i].ino, todo[i].size);
 			if (ch->p->n == 0)
 				continue;
+			packed_note(ch->mv, todo[i].parent);
 			return rc == 1 ? choose_mates(ch, todo[i].parent,
 						      todo[i].ino)
 				       : rc;
 		}
-		skip += PROTECT_PAGE;
+		if (n > 0)
+			after = todo[n - 1];
 	} while (rc == 1 && n == PROTECT_PAGE);
 	return n < 0 ? n : MIN(rc, 0);
 }
@@ -268,32 +340,6 @@ static int64_t protect_before(struct move *mv, bool all)
 	return now - mv->o.settle_ns;
 }
 
-/*
- * A study that is being sent settles file by file; packs made of what has
- * settled at each moment would be many and small. 0: go on; > 0: wait so
- * long.
- */
-static int64_t protect_gather(struct move *mv)
-{
-	int64_t quiet = clock_boot_ns() - atomic_load(&mv->last_dirty_ns);
-	int64_t settle, age;
-	META_TXN(t);
-	int rc;
-
-	if (quiet >= GATHER_QUIET_NS)
-		return 0;
-	rc = meta_read(mv->m, &t);
-	if (rc < 0)
-		return rc;
-	rc = meta_next_settle(&t, &settle);
-	if (rc < 0)
-		return rc == -ENOENT ? 0 : rc;
-	age = clock_wall_ns() - settle - mv->o.settle_ns;
-	if (age < 0 || age >= GATHER_MAX_NS)
-		return 0;
-	return MIN(GATHER_QUIET_NS - quiet, GATHER_MAX_NS - age);
-}
-
 /* How long until the next file has settled. */
 static int64_t protect_next(struct move *mv)
 {
@@ -335,6 +381,7 @@ static int protect_round(struct stream *st, struct job *job, struct wish *w,
 		return -errno;
 	pthread_mutex_lock(&mv->build_lock);
 	ch.before_ns = protect_before(mv, w->all);
+	ch.at_once = w->all;
 	rc = choose(&ch, w);
 	pthread_mutex_unlock(&mv->build_lock);
 	w->n = 0;
@@ -377,17 +424,14 @@ static int64_t protect_run_loop(struct stream *st, struct job *job,
 {
 	struct move *mv = st->mv;
 	bool busy = false;
-	int64_t wait;
 	int rc;
 
 	do {
 		if (job_stopping(job))
 			return JOB_IDLE;
 		rc = protect_wishes(mv, w);
-		wait = rc < 0 || w->all || w->n > 0 ? rc : protect_gather(mv);
-		if (wait > 0)
-			return wait;
-		rc = wait < 0 ? (int)wait : protect_round(st, job, w, &busy);
+		if (rc == 0)
+			rc = protect_round(st, job, w, &busy);
 	} while (rc > 0);
 	if (rc == -EINTR)
 		return JOB_IDLE;
@@ -396,7 +440,9 @@ static int64_t protect_run_loop(struct stream *st, struct job *job,
 			move_protect_now(mv, 0); /* still wanted */
 		return rc;
 	}
-	return busy ? PROTECT_BUSY_NS : protect_next(mv);
+	return busy ? MIN(PROTECT_BUSY_NS,
+			  MAX(mv->o.settle_ns / 4, PROTECT_PAUSE_NS))
+		    : protect_next(mv);
 }
 
 int64_t protect_run(struct job *job, void *arg)

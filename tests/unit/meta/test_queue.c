@@ -32,14 +32,14 @@ static void change(struct meta_txn *t, uint64_t ino, enum meta_state s,
 
 static void test_protectable(void **state)
 {
-	struct meta_todo td[8];
+	struct meta_todo td[8], after;
 	uint64_t a, b, f[5];
 	int64_t ns;
 	META_TXN(t);
 
 	begin(&t);
 	assert_int_equal(meta_next_settle(&t, &ns), -ENOENT);
-	assert_int_equal(meta_protectable(&t, 0, ALL, 0, td, 8), 0);
+	assert_int_equal(meta_protectable(&t, 0, ALL, NULL, td, 8), 0);
 	a = make_dir(&t, META_ROOT_INO, "a");
 	b = make_dir(&t, META_ROOT_INO, "b");
 	f[0] = dirty_file(&t, a, "0", 50, 100);
@@ -47,7 +47,7 @@ static void test_protectable(void **state)
 	f[2] = dirty_file(&t, a, "2", 30, 300);
 	f[3] = dirty_file(&t, b, "3", 20, 400);
 	f[4] = dirty_file(&t, a, "4", 10, 500);
-	assert_int_equal(meta_protectable(&t, 0, ALL, 0, td, 8), 5);
+	assert_int_equal(meta_protectable(&t, 0, ALL, NULL, td, 8), 5);
 	assert_int_equal(td[0].ino, f[4]);
 	assert_int_equal(td[0].parent, a);
 	assert_int_equal(td[0].size, 10);
@@ -56,16 +56,18 @@ static void test_protectable(void **state)
 	assert_int_equal(td[1].ino, f[3]);
 	assert_int_equal(td[1].parent, b);
 	assert_int_equal(td[4].ino, f[0]);
-	assert_int_equal(meta_protectable(&t, 0, ALL, 3, td, 8), 2);
+	after = td[2];
+	assert_int_equal(meta_protectable(&t, 0, ALL, &after, td, 8), 2);
 	assert_int_equal(td[0].ino, f[1]);
-	assert_int_equal(meta_protectable(&t, 0, ALL, 0, td, 2), 2);
-	assert_int_equal(meta_protectable(&t, 0, 300, 0, td, 8), 2);
+	assert_int_equal(meta_protectable(&t, 0, ALL, NULL, td, 2), 2);
+	assert_int_equal(meta_protectable(&t, 0, 300, NULL, td, 8), 2);
 	assert_int_equal(td[0].ino, f[1]);
-	assert_int_equal(meta_protectable(&t, a, ALL, 0, td, 8), 3);
+	assert_int_equal(meta_protectable(&t, a, ALL, NULL, td, 8), 3);
 	assert_int_equal(td[0].ino, f[4]);
 	assert_int_equal(td[1].ino, f[2]);
 	assert_int_equal(td[2].ino, f[0]);
-	assert_int_equal(meta_protectable(&t, a, ALL, 1, td, 8), 2);
+	after = td[0];
+	assert_int_equal(meta_protectable(&t, a, ALL, &after, td, 8), 2);
 	assert_int_equal(td[0].ino, f[2]);
 	assert_int_equal(meta_next_settle(&t, &ns), 0);
 	assert_int_equal(ns, 100);
@@ -74,11 +76,38 @@ static void test_protectable(void **state)
 	change(&t, f[1], META_DIRTY, false, true, 1);
 	change(&t, f[2], META_DIRTY, false, false, 0);
 	change(&t, f[3], META_LOCAL, false, false, 1);
-	assert_int_equal(meta_protectable(&t, 0, ALL, 0, td, 8), 1);
+	assert_int_equal(meta_protectable(&t, 0, ALL, NULL, td, 8), 1);
 	assert_int_equal(td[0].ino, f[4]);
 	assert_int_equal(meta_next_settle(&t, &ns), 0);
 	assert_int_equal(ns, 500);
 	commit(&t);
+}
+
+static void test_directory_fills(void **state)
+{
+	uint64_t a, b, f;
+	META_TXN(t);
+
+	begin(&t);
+	a = make_dir(&t, META_ROOT_INO, "a");
+	b = make_dir(&t, META_ROOT_INO, "b");
+	assert_int_equal(meta_directory_fills(&t, a, 300, 1000, 10), 0);
+	dirty_file(&t, a, "0", 50, 100); /* settled before 300 */
+	assert_int_equal(meta_directory_fills(&t, a, 300, 1000, 10), 0);
+	f = dirty_file(&t, b, "1", 70, 400); /* another directory's */
+	assert_int_equal(meta_directory_fills(&t, a, 300, 1000, 10), 0);
+	dirty_file(&t, a, "2", 60, 300); /* closed just now */
+	assert_int_equal(meta_directory_fills(&t, a, 300, 1000, 10), 1);
+	assert_int_equal(meta_directory_fills(&t, a, 301, 1000, 10), 0);
+	/* The settled one holds 10 bytes: enough for a pack of 10. */
+	assert_int_equal(meta_directory_fills(&t, a, 300, 10, 10), 0);
+	assert_int_equal(meta_directory_fills(&t, a, 300, 11, 10), 1);
+	/* It is one file: enough for a pack of one. */
+	assert_int_equal(meta_directory_fills(&t, a, 300, 1000, 1), 0);
+	/* Nothing is new, but one is being written. */
+	assert_int_equal(meta_directory_fills(&t, b, 500, 1000, 10), 0);
+	change(&t, f, META_DIRTY, true, false, 1);
+	assert_int_equal(meta_directory_fills(&t, b, 500, 1000, 10), 1);
 }
 
 static void test_hard_link(void **state)
@@ -92,11 +121,11 @@ static void test_hard_link(void **state)
 	b = make_dir(&t, META_ROOT_INO, "b");
 	f = make_file(&t, b, "f");
 	assert_int_equal(meta_dirent_insert(&t, a, "g", 1, f), 0);
-	assert_int_equal(meta_protectable(&t, a, ALL, 0, td, 8), 1);
+	assert_int_equal(meta_protectable(&t, a, ALL, NULL, td, 8), 1);
 	assert_int_equal(td[0].parent, a);
-	assert_int_equal(meta_protectable(&t, b, ALL, 0, td, 8), 1);
+	assert_int_equal(meta_protectable(&t, b, ALL, NULL, td, 8), 1);
 	assert_int_equal(td[0].parent, b);
-	assert_int_equal(meta_protectable(&t, 0, ALL, 0, td, 8), 1);
+	assert_int_equal(meta_protectable(&t, 0, ALL, NULL, td, 8), 1);
 	assert_true(td[0].parent == a || td[0].parent == b);
 }
 
@@ -234,6 +263,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		META_TEST(test_protectable),
+		META_TEST(test_directory_fills),
 		META_TEST(test_hard_link),
 		META_TEST(test_orphans_and_opened),
 		META_TEST(test_evictable),

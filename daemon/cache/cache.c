@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Opening and closing the cache of one trust. */
 #include "cache/impl.h"
 

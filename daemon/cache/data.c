@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reading and changing. The bytes themselves move outside the file's lock;
  * counters keep descriptors open and let others wait.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Evicting and dropping: the row first, then the barrier, then the bytes
  * (S1). Meanwhile the file is busy: who opens it waits for the barrier.

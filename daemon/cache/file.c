@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of files in use, their handles, their attributes. */
 #include "cache/impl.h"
 

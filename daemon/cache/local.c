@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Cache files on the disk: <dir>/cache/<2 hex>/<2 hex>/<inode, 12 hex>.
  * Neighbouring inodes share a directory, 256 in each, so that a burst of new

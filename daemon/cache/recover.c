@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The start: files that were open for writing when the last process ended
  * (S10), and, later in the background, cache files that nobody owns (S3).

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* merseyd(8). This folder is the only one that sees all layers. */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Makes what a trust needs to be served: the namespace, the volume marker,
  * the first generation key, and their copies; checks the bucket. As root it

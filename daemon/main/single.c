@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One trust from one process: a test harness, a laptop, `mersey mount`. As
  * root it mounts for everybody and then becomes the trust's user, as a worker

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A worker: starts as root, with two descriptors from the supervisor; takes
  * its secrets, makes its control socket, gives up every privilege, and only

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Files into a pack. Holes have no frames, nor have frames of zeros; the
  * others become extents: runs of frames that follow one another in the file

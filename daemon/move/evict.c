@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Evict: from the high to the low watermark, the least recently opened
  * first. When what is protected is not enough, protect is asked to hurry.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One fetch: frames [off, off+len) of one version of a file come from the
  * packs that its extents name, are opened (P5), and go into the cache file.

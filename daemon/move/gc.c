@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * gc: objects that nothing names any more are deleted after their grace
  * period (P7), and only while the clocks agree (S24): the wall clock with

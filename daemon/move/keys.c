@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Names and data keys of the packs that were read from lately. */
 #include "move/impl.h"
 

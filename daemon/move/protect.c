@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Protect: settled files go into packs, the oldest first, with those of the
  * same directory that have settled too. A directory that is still being

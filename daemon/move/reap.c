@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reap: inodes that lost their last name and are no longer open. */
 #include "move/impl.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Packs into the store, then into the namespace (P3): the intent's row is
  * durable before the PUT (S23), the same sealed bytes are sent until they

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * FUSE mounts, made and unmade without ever asking the filesystem behind
  * them: a worker that does not answer would hang the supervisor.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Giving up privileges, for ever. What was asked of the kernel is asked back
  * afterwards: a worker that kept anything does not start.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Secrets on their way from files of root to a worker. They lie in memory
  * that is allocated once, at its final size, and wiped: growing it would

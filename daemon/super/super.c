@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The supervisor's loop: one thread, signals through a descriptor, nothing
  * that blocks but a mount and the reading of secrets.

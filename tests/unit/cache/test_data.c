@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Handles, reading, changing, attributes, flush, space. */
 #include "tests/unit/cache/util.h"
 

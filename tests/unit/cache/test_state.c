@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Sealing, evicting, filling, dropping, the start. */
 #include "tests/unit/cache/util.h"
 

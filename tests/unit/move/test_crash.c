@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * kill -9 at random moments while files are written, changed, protected,
  * evicted and recalled: what was acknowledged is there after the next start.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bad objects, stores that are away, writers that come between, no room. */
 #include "tests/unit/move/util.h"
 

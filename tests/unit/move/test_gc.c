@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* gc: after the grace period, while the clocks agree, and never else (S24). */
 #include "tests/unit/move/util.h"
 

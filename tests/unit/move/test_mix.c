@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Readers, writers, protect and evict at once, against a model: each file is
  * blocks, each of which has a seed. Also what ThreadSanitizer is run on.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Protect, evict, recall, at the sizes where things change. */
 #include "tests/unit/move/util.h"
 

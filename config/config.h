@@ -36,6 +36,7 @@ struct config_problem {
 	char *key;	       /* "trusts.rem.settle"; "" = none */
 	char *message;
 	char *suggestion; /* NULL = none */
+	bool shared;	  /* a clash of two trusts */
 };
 
 struct config_problems {

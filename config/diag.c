@@ -148,12 +148,23 @@ void config_report_at(struct config_diag *d, const char *file,
 	va_end(ap);
 }
 
+static bool config_has_newest(const struct config_diag *d)
+{
+	return d->rc == 0 && d->added > 0 && d->added <= CONFIG_PROBLEMS_MAX;
+}
+
+void config_shared(struct config_diag *d)
+{
+	if (config_has_newest(d))
+		d->problems->p[d->last].shared = true;
+}
+
 void config_suggest(struct config_diag *d, const char *fmt, ...)
 {
 	char **where;
 	va_list ap;
 
-	if (d->rc < 0 || d->added == 0 || d->added > CONFIG_PROBLEMS_MAX)
+	if (!config_has_newest(d))
 		return;
 	where = &d->problems->p[d->last].suggestion;
 	free(*where);

@@ -37,6 +37,9 @@ void config_report_at(struct config_diag *d, const char *file,
 		      struct config_at at, const char *key, const char *fmt,
 		      ...) __attribute__((format(printf, 5, 6)));
 
+/* Says that the newest problem is a clash of two trusts. */
+void config_shared(struct config_diag *d);
+
 /* What to do about the newest problem. */
 void config_suggest(struct config_diag *d, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

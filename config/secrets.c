@@ -136,13 +136,15 @@ static void secrets_service(struct secrets *s, struct service *all,
 		secrets_report(s, t, t->user_at, ".user",
 			       "service account '%s' has the uid of root",
 			       t->user);
-	for (i = 0; i < index; i++)
-		if (all[i].known && all[i].uid == me->uid)
-			secrets_report(s, t, t->user_at, ".user",
-				       "service accounts of trusts '%s' and "
-				       "'%s' are both uid %u",
-				       s->config->trusts[i].name, t->name,
-				       me->uid);
+	for (i = 0; i < index; i++) {
+		if (!all[i].known || all[i].uid != me->uid)
+			continue;
+		secrets_report(s, t, t->user_at, ".user",
+			       "service accounts of trusts '%s' and '%s' are "
+			       "both uid %u",
+			       s->config->trusts[i].name, t->name, me->uid);
+		config_shared(&s->diag);
+	}
 }
 
 static void secrets_accounts(struct secrets *s)
@@ -239,6 +241,7 @@ static void secrets_same(struct secrets *s, const struct secret_file *a,
 		       "secret files '%s' of trust '%s' and '%s' of trust "
 		       "'%s' are one file",
 		       a->path, a->trust->name, b->path, b->trust->name);
+	config_shared(&s->diag);
 }
 
 static size_t secrets_list(const struct config *c, struct secret_file *all)

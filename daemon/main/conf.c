@@ -38,14 +38,49 @@ int conf_load(const char *path, struct config **out)
 	return rc;
 }
 
-int conf_check_secrets(const struct config *c)
+/* The trust that a problem is of; n_trusts = none. */
+static size_t problem_trust(const struct config *c,
+			    const struct config_problem *p)
+{
+	size_t i;
+
+	for (i = 0; i < c->n_trusts; i++) {
+		const char *name = c->trusts[i].name;
+		size_t n = strlen(name);
+
+		if (strncmp(p->key, "trusts.", 7) == 0 &&
+		    strncmp(p->key + 7, name, n) == 0 && p->key[7 + n] == '.')
+			break;
+	}
+	return i;
+}
+
+int conf_check_secrets(const struct config *c, bool *left_out)
 {
 	struct config_problems ps = { 0 };
+	size_t i, out = 0;
 	int rc = config_check_secrets(c, &ps);
 
 	print_problems(&ps);
+	if (rc == -EINVAL)
+		rc = 0;
+	for (i = 0; i < ps.n; i++) {
+		size_t t = problem_trust(c, &ps.p[i]);
+
+		if (t == c->n_trusts || ps.p[i].shared)
+			rc = -EINVAL;
+		else
+			left_out[t] = true;
+	}
 	config_problems_done(&ps);
-	return rc;
+	for (i = 0; rc == 0 && i < c->n_trusts; i++) {
+		if (!left_out[i])
+			continue;
+		out++;
+		log_err("trust '%s' is not served: see above",
+			c->trusts[i].name);
+	}
+	return rc == 0 && c->n_trusts > 0 && out == c->n_trusts ? -EINVAL : rc;
 }
 
 /* ---- one trust ------------------------------------------------------- */

@@ -15,8 +15,13 @@
  */
 int conf_load(const char *path, struct config **out);
 
-/* Secret files and accounts (config_check_secrets), printed the same way. */
-int conf_check_secrets(const struct config *c);
+/*
+ * Secret files and accounts (config_check_secrets), printed the same way.
+ * What is wrong with one trust alone leaves out that trust, so that it does
+ * not hold up the others: left_out has a place for each. -EINVAL when the
+ * trouble is the gateway's, a clash of trusts, or nobody is left.
+ */
+int conf_check_secrets(const struct config *c, bool *left_out);
 
 /* One trust, with its accounts and paths resolved. */
 struct conf_trust {

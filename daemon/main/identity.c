@@ -9,6 +9,7 @@
 #include "main/bucket.h"
 #include "main/ending.h"
 #include "main/kept.h"
+#include "store/drivers.h"
 
 #define ASK_AGAIN_NS (5 * NSEC_PER_SEC)
 
@@ -46,12 +47,16 @@ int identity_look(struct store *s, const struct pack_volume_id *volume,
 	return 0;
 }
 
-/* Worth asking again: the store is away, or refuses (credentials, a
- * certificate, a bucket that is being made). */
+/*
+ * Worth asking again: the store is away, or refuses (credentials, a
+ * certificate, a bucket that is being made), or shows no marker: a share that
+ * is not mounted looks like an empty bucket, and cached reads and writes go
+ * on meanwhile (P10). Only a marker that is not ours ends the worker.
+ */
 static bool goes_away(int rc)
 {
-	return store_is_transient(rc) || rc == -EACCES || rc == -EPROTO ||
-	       rc == -EIO || rc == -ENOMEM;
+	return store_is_transient(rc) || rc == -ENOENT || rc == -EACCES ||
+	       rc == -EPROTO || rc == -EIO || rc == -ENOMEM;
 }
 
 static void settle(struct identity *id, int rc, const struct err *err)
@@ -98,6 +103,8 @@ static int64_t identity_run(struct job *job, void *arg)
 			settle(id, rc, &err);
 			return JOB_IDLE;
 		}
+		if (rc == -ENOENT) /* an answer, but not the right one */
+			store_health_refuse(&id->stack->health, rc, err.msg);
 		if (!said)
 			log_warn("%s; going on without it", err.msg);
 		said = true;

@@ -63,7 +63,8 @@ static int plan_trust(struct super_trust *st, const struct conf_trust *ct,
 	return 0;
 }
 
-static int plan_init(struct plan *p, const struct config *c, struct err *err)
+static int plan_init(struct plan *p, const struct config *c,
+		     const bool *left_out, struct err *err)
 {
 	p->ct = calloc(c->n_trusts + 1, sizeof(*p->ct));
 	p->o.trusts = calloc(c->n_trusts + 1, sizeof(*p->o.trusts));
@@ -75,11 +76,15 @@ static int plan_init(struct plan *p, const struct config *c, struct err *err)
 	p->o.runtime_dir = c->runtime_dir;
 	p->o.stop_wait_ns = STOP_WAIT;
 	for (size_t i = 0; i < c->n_trusts; i++) {
-		int rc = conf_trust_init(&p->ct[i], c, c->trusts[i].name, err);
+		size_t n = p->o.n_trusts;
+		int rc;
 
+		if (left_out[i])
+			continue;
 		p->o.n_trusts++;
+		rc = conf_trust_init(&p->ct[n], c, c->trusts[i].name, err);
 		if (rc == 0)
-			rc = plan_trust(&p->o.trusts[i], &p->ct[i], err);
+			rc = plan_trust(&p->o.trusts[n], &p->ct[n], err);
 		if (rc < 0)
 			return rc;
 	}
@@ -182,6 +187,7 @@ int mode_supervise(const struct args *a)
 {
 	CLEANUP(config_free_guard) struct config *c = NULL;
 	CLEANUP(plan_done) struct plan p = { 0 };
+	CLEANUP_FREE bool *left_out = NULL;
 	struct err err = ERR_INIT;
 	int rc;
 
@@ -191,9 +197,12 @@ int mode_supervise(const struct args *a)
 		      stderr);
 		return EXIT_FAILURE;
 	}
-	if (conf_load(a->config, &c) < 0 || conf_check_secrets(c) < 0)
+	if (conf_load(a->config, &c) < 0)
 		return EXIT_USAGE;
-	rc = plan_init(&p, c, &err);
+	left_out = calloc(c->n_trusts + 1, sizeof(*left_out));
+	if (!left_out || conf_check_secrets(c, left_out) < 0)
+		return EXIT_USAGE;
+	rc = plan_init(&p, c, left_out, &err);
 	if (rc < 0) {
 		report(&err);
 		return EXIT_USAGE;

@@ -101,6 +101,9 @@ void store_meter_read(const struct store_counts *counts,
 		      struct store_counts *out);
 void store_health_read(const struct store_health *health,
 		       struct store_health *out);
+/* The store answers, but not as what it should be: shown until the next
+ * request that is answered. `rc` < 0. */
+void store_health_refuse(struct store_health *health, int rc, const char *why);
 
 struct store_retry_opts {
 	unsigned attempts;   /* at most, the first included; >= 1 */

@@ -212,6 +212,14 @@ void store_counts_add(struct store_counts *sum, const struct store_counts *more)
 		count(&to[i], from[i]);
 }
 
+void store_health_refuse(struct store_health *h, int rc, const char *why)
+{
+	LOCK_SCOPE(&health_lock);
+	health_set_locked(h, rc);
+	__atomic_store_n(&h->down, false, __ATOMIC_RELAXED);
+	snprintf(h->detail, sizeof(h->detail), "%s", why);
+}
+
 void store_health_read(const struct store_health *health,
 		       struct store_health *out)
 {

@@ -62,7 +62,7 @@ class Single:
         for d in (state, bucket / "rem"):
             d.mkdir(parents=True, exist_ok=True)
         os.chown(bucket / "rem", SERVICE["rem"], SERVICE["rem"])
-        self.mnt = self.g.work / "single"
+        self.mnt = self.g.mount()  # where the config has it: verbs find it
         self.mnt.mkdir(exist_ok=True)
         self.proc = None
 

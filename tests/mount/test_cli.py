@@ -169,6 +169,23 @@ def test_a_key_of_another_trust_is_refused(gateway):
         g.start()
 
 
+def test_one_trusts_mistake_does_not_hold_up_the_others(gateway):
+    g = gateway
+    g.stop()
+    key = g.work / "secrets/rem.key"
+    key.chmod(0o644)
+    n = len(g.log())
+    try:
+        g.start(wait=False)
+        wait_for("the other trust serves", lambda: g.serves("rbq"), 20)
+        assert "chmod 600" in g.log()[n:]
+        assert "trust 'rem' is not served" in g.log()[n:]
+        g.stop()
+    finally:
+        key.chmod(0o600)
+    g.start()
+
+
 def test_offline_pack_reader(gateway, study, tmp_path):
     """One pack, the key file and the key objects: no daemon, no database."""
     g = gateway

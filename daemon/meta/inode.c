@@ -275,16 +275,13 @@ int meta_symlink_set(struct meta_txn *t, uint64_t ino, const char *target)
 int meta_symlink_get(struct meta_txn *t, uint64_t ino, struct buf *out)
 {
 	struct db_stmt *st = m_stmt(t, META_G_INODE, LINK_GET, sql);
-	const void *p;
-	size_t n;
 	int rc;
 
 	m_bind_u64(st, 1, ino);
 	rc = m_row(t, st);
 	if (rc < 0)
 		return rc;
-	p = db_blob(st, 0, &n);
-	rc = buf_add(out, p, n);
+	rc = m_append(st, 0, out);
 	db_reset(st);
 	return rc;
 }

@@ -134,6 +134,8 @@ void m_bind_text(struct db_stmt *st, int i, const char *s);
 
 /* Copies a blob of exactly n bytes. false when it has another length. */
 bool m_blob(struct db_stmt *st, int i, void *out, size_t n);
+/* Appends a blob. 0 or -ENOMEM. */
+int m_append(struct db_stmt *st, int i, struct buf *out);
 /* Copies text with its NUL into size bytes. false when it does not fit. */
 bool m_text(struct db_stmt *st, int i, char *out, size_t size);
 /* false when it is not in 0..max. */

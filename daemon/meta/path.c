@@ -30,8 +30,7 @@ static int path_climb(struct meta_txn *t, uint64_t ino, struct buf *out,
 		      uint64_t *parent)
 {
 	struct db_stmt *st = m_stmt(t, META_G_PATH, NAME, sql);
-	const void *name;
-	size_t n;
+	size_t start = out->len;
 	int rc;
 
 	m_bind_u64(st, 1, ino);
@@ -39,11 +38,10 @@ static int path_climb(struct meta_txn *t, uint64_t ino, struct buf *out,
 	if (rc < 0)
 		return rc;
 	*parent = (uint64_t)db_int(st, 0);
-	name = db_blob(st, 1, &n);
-	rc = buf_add(out, name, n);
+	rc = m_append(st, 1, out);
 	db_reset(st);
 	if (rc == 0)
-		path_reverse(out->data + out->len - n, n);
+		path_reverse(out->data + start, out->len - start);
 	return rc;
 }
 

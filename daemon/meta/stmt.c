@@ -98,6 +98,14 @@ bool m_blob(struct db_stmt *st, int i, void *out, size_t n)
 	return true;
 }
 
+int m_append(struct db_stmt *st, int i, struct buf *out)
+{
+	size_t len;
+	const void *p = db_blob(st, i, &len);
+
+	return buf_add(out, p, len);
+}
+
 bool m_text(struct db_stmt *st, int i, char *out, size_t size)
 {
 	const char *s = db_text(st, i);

@@ -12,16 +12,13 @@ static const char *const sql[] = {
 int meta_value_get(struct meta_txn *t, const char *name, struct buf *out)
 {
 	struct db_stmt *st = m_stmt(t, META_G_VALUE, GET, sql);
-	const void *p;
-	size_t n;
 	int rc;
 
 	m_bind_text(st, 1, name);
 	rc = m_row(t, st);
 	if (rc < 0)
 		return rc;
-	p = db_blob(st, 0, &n);
-	rc = buf_add(out, p, n);
+	rc = m_append(st, 0, out);
 	db_reset(st);
 	return rc;
 }

@@ -30,14 +30,11 @@ int meta_xattr_get(struct meta_txn *t, uint64_t ino, const char *name,
 		   struct buf *out)
 {
 	struct db_stmt *st = xattr_stmt(t, GET, ino, name);
-	const void *p;
-	size_t n;
 	int rc = m_row(t, st);
 
 	if (rc < 0)
 		return rc == -ENOENT ? -ENODATA : rc;
-	p = db_blob(st, 0, &n);
-	rc = buf_add(out, p, n);
+	rc = m_append(st, 0, out);
 	db_reset(st);
 	return rc;
 }
@@ -61,13 +58,10 @@ int meta_xattr_remove(struct meta_txn *t, uint64_t ino, const char *name)
 int meta_xattr_list(struct meta_txn *t, uint64_t ino, struct buf *out)
 {
 	struct db_stmt *st = xattr_stmt(t, LIST, ino, NULL);
-	const void *p;
-	size_t n;
 	int rc;
 
 	while ((rc = m_step(t, st)) == 1) {
-		p = db_blob(st, 0, &n);
-		rc = buf_add(out, p, n);
+		rc = m_append(st, 0, out);
 		if (rc == 0)
 			rc = buf_add_u8(out, 0);
 		if (rc < 0)

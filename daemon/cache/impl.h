@@ -122,6 +122,9 @@ int local_lose(struct cache *c, const char *path);
 
 /* ---- state.c -------------------------------------------------------- */
 
+/* A descriptor of the cache file, made when missing; then its directory entry
+ * is not durable yet. */
+int cache_create_locked(struct cache_file *f);
 /* Starts a transaction with the file's row in hand. */
 int cache_begin_row(struct cache_file *f, struct meta_txn *t,
 		    struct meta_inode *row);

@@ -156,16 +156,13 @@ int cache_missing(struct cache_file *f, uint64_t off, uint64_t len,
  */
 static int fill_open_locked(struct cache_file *f)
 {
-	bool made;
 	int fd;
 
 	if (f->ffd >= 0)
 		return 0;
-	fd = local_create(f->c, f->ino, &made);
+	fd = cache_create_locked(f);
 	if (fd < 0)
 		return fd;
-	if (made)
-		f->entry_ok = false;
 	if ((f->have.present == 0 && ftruncate(fd, 0) < 0) ||
 	    ftruncate(fd, (off_t)f->size) < 0) {
 		int rc = -errno;

@@ -125,18 +125,25 @@ bool cache_incomplete_locked(const struct cache_file *f)
 
 /* ---- the first change ----------------------------------------------- */
 
-static int cache_wfd_locked(struct cache_file *f)
+int cache_create_locked(struct cache_file *f)
 {
 	bool made;
+	int fd = local_create(f->c, f->ino, &made);
+
+	if (fd >= 0 && made)
+		f->entry_ok = false;
+	return fd;
+}
+
+static int cache_wfd_locked(struct cache_file *f)
+{
 	int fd;
 
 	if (f->wfd >= 0)
 		return 0;
-	fd = local_create(f->c, f->ino, &made);
+	fd = cache_create_locked(f);
 	if (fd < 0)
 		return fd;
-	if (made)
-		f->entry_ok = false;
 	f->wfd = fd;
 	return 0;
 }

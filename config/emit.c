@@ -15,18 +15,8 @@ static void emit_text(struct config_emit *e, const char *s)
 /* In double quotes; the escapes are those of JSON and of YAML alike. */
 static void emit_quoted(struct config_emit *e, const char *s)
 {
-	emit_text(e, "\"");
-	for (; *s && e->rc == 0; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if (c == '"' || c == '\\')
-			e->rc = buf_addf(e->out, "\\%c", c);
-		else if (c < 0x20 || c == 0x7f)
-			e->rc = buf_addf(e->out, "\\u%04x", c);
-		else
-			e->rc = buf_add(e->out, &c, 1);
-	}
-	emit_text(e, "\"");
+	if (e->rc == 0)
+		e->rc = buf_add_json(e->out, s);
 }
 
 /* Could another reader of YAML take it for something else than this text? */

@@ -2,12 +2,13 @@
 /* The keys of mersey.yaml. */
 #include "config/keys.h"
 
+#include "base/clock.h"
 #include "config/any.h"
 #include "config/config.h"
 #include "config/shape.h"
 
-#define SEC 1000000000LL
-#define DAY (86400 * SEC)
+#define SEC NSEC_PER_SEC
+#define DAY (SEC_PER_DAY * SEC)
 
 /* ---- gateway ---------------------------------------------------------- */
 

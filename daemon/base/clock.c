@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
+
+#include "base/io.h"
 
 static _Atomic int64_t clock_wall_shift, clock_boot_shift;
 
@@ -39,6 +42,15 @@ void clock_sleep_ns(int64_t ns)
 		;
 }
 
+int64_t clock_jitter(int64_t ns)
+{
+	uint64_t rnd = 0;
+
+	if (ns <= 0 || io_random(&rnd, sizeof(rnd)) < 0)
+		return ns;
+	return ns - (int64_t)(rnd % ((uint64_t)ns / 2 + 1));
+}
+
 const char *clock_iso(int64_t wall_ns, char out[CLOCK_ISO_SIZE])
 {
 	struct timespec ts = clock_timespec(wall_ns);
@@ -47,4 +59,23 @@ const char *clock_iso(int64_t wall_ns, char out[CLOCK_ISO_SIZE])
 	gmtime_r(&ts.tv_sec, &tm);
 	strftime(out, CLOCK_ISO_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm);
 	return out;
+}
+
+int clock_iso_parse(const char *s, int64_t *wall_ns)
+{
+	struct tm tm = { 0 };
+	const char *end = strptime(s, "%Y-%m-%dT%H:%M:%S", &tm);
+	time_t t;
+
+	if (end && *end == '.')
+		do
+			end++;
+		while (isdigit((unsigned char)*end));
+	if (!end || end[0] != 'Z' || end[1])
+		return -EINVAL;
+	t = timegm(&tm);
+	if (t < INT64_MIN / NSEC_PER_SEC || t > INT64_MAX / NSEC_PER_SEC)
+		return -EINVAL;
+	*wall_ns = (int64_t)t * NSEC_PER_SEC;
+	return 0;
 }

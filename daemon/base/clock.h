@@ -11,6 +11,7 @@
 #include <time.h>
 
 #define NSEC_PER_SEC 1000000000LL
+#define SEC_PER_DAY  INT64_C(86400)
 
 /* Nanoseconds since 1970-01-01 UTC. */
 int64_t clock_wall_ns(void);
@@ -41,9 +42,16 @@ static inline int64_t clock_ns(struct timespec ts)
 	return (int64_t)ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
 }
 
+/* Half to all of `ns`, at random: clients that failed together do not come
+ * back together. */
+int64_t clock_jitter(int64_t ns);
+
 #define CLOCK_ISO_SIZE 32
 
 /* Writes ISO 8601 UTC with Z, whole seconds, into `out`; returns `out`. */
 const char *clock_iso(int64_t wall_ns, char out[CLOCK_ISO_SIZE]);
+/* Back, a fraction of a second allowed and dropped. 0, or -EINVAL for another
+ * shape. */
+int clock_iso_parse(const char *s, int64_t *wall_ns);
 
 #endif

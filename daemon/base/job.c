@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/io.h"
 
 struct job {
 	pthread_mutex_t lock; /* guards all below */
@@ -42,12 +41,8 @@ static void job_wait_locked(struct job *job, int64_t ns)
 static int64_t job_backoff(int failures)
 {
 	int64_t ns = NSEC_PER_SEC << MIN(failures - 1, 6);
-	uint32_t r = 0;
 
-	ns = MIN(ns, 60 * NSEC_PER_SEC);
-	if (io_random(&r, sizeof(r)) < 0)
-		r = 0;
-	return ns - (int64_t)((double)ns * 0.5 * r / UINT32_MAX);
+	return clock_jitter(MIN(ns, 60 * NSEC_PER_SEC));
 }
 
 static int64_t job_finish_locked(struct job *job, int64_t rc)

@@ -38,9 +38,9 @@ static const struct unit units_time[] = {
 	{ "s", 1000000000ULL },
 	{ "m", 60 * 1000000000ULL },
 	{ "h", 3600 * 1000000000ULL },
-	{ "d", 86400 * 1000000000ULL },
-	{ "w", 7 * 86400 * 1000000000ULL },
-	{ "y", 365 * 86400 * 1000000000ULL },
+	{ "d", SEC_PER_DAY *NSEC_PER_SEC },
+	{ "w", 7 * SEC_PER_DAY *NSEC_PER_SEC },
+	{ "y", 365 * SEC_PER_DAY *NSEC_PER_SEC },
 };
 
 static const struct unit units_rate[] = {
@@ -162,7 +162,7 @@ int units_parse_date(const char *s, int32_t *days)
 	t = timegm(&tm);
 	if (!gmtime_r(&t, &back) || back.tm_mday != d || back.tm_mon != m - 1)
 		return -EINVAL;
-	*days = (int32_t)(t / 86400);
+	*days = (int32_t)(t / SEC_PER_DAY);
 	return 0;
 }
 
@@ -195,12 +195,12 @@ const char *units_format_duration(int64_t ns, char out[UNITS_SIZE])
 		snprintf(out, UNITS_SIZE, "%" PRId64 " s", s);
 	else if (s < 7200)
 		snprintf(out, UNITS_SIZE, "%" PRId64 " min", s / 60);
-	else if (s < 2 * 86400)
+	else if (s < 2 * SEC_PER_DAY)
 		snprintf(out, UNITS_SIZE, "%" PRId64 " h %" PRId64 " min",
 			 s / 3600, s / 60 % 60);
 	else
 		snprintf(out, UNITS_SIZE, "%" PRId64 " d %" PRId64 " h",
-			 s / 86400, s / 3600 % 24);
+			 s / SEC_PER_DAY, s / 3600 % 24);
 	return out;
 }
 
@@ -248,7 +248,7 @@ const char *units_config_duration(int64_t ns, char out[UNITS_SIZE])
 
 const char *units_format_date(int32_t days, char out[UNITS_SIZE])
 {
-	time_t t = (time_t)days * 86400;
+	time_t t = (time_t)days * SEC_PER_DAY;
 	struct tm tm;
 
 	gmtime_r(&t, &tm);

@@ -9,8 +9,6 @@
 #include "base/units.h"
 #include "price/price.h"
 
-#define DAY_SECONDS 86400
-
 static money_t money_of(const json_t *o, const char *key)
 {
 	money_t m = 0;
@@ -117,7 +115,7 @@ static void date_parts(const char *date, struct tm *tm)
 
 	if (units_parse_date(date, &day) < 0)
 		day = 0;
-	t = (time_t)day * DAY_SECONDS;
+	t = (time_t)day * SEC_PER_DAY;
 	gmtime_r(&t, tm);
 }
 
@@ -130,7 +128,7 @@ static void show_title(struct cli *c)
 	struct tm a, b;
 
 	units_format_date(
-		(int32_t)(clock_wall_ns() / NSEC_PER_SEC / DAY_SECONDS), now);
+		(int32_t)(clock_wall_ns() / NSEC_PER_SEC / SEC_PER_DAY), now);
 	if (strcmp(now, last) < 0 && strcmp(now, json_text(p, "from")) >= 0)
 		last = now;
 	date_parts(json_text(p, "from"), &a);

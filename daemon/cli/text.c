@@ -126,7 +126,7 @@ int text_time(const char *iso, struct buf *out)
 	char text[32];
 	time_t t;
 
-	if (proto_time_parse(iso, &ns) < 0)
+	if (clock_iso_parse(iso, &ns) < 0)
 		return buf_addf(out, "%s", iso);
 	t = (time_t)(ns / NSEC_PER_SEC);
 	localtime_r(&t, &then);

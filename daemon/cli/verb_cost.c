@@ -12,8 +12,6 @@
 #include "base/units.h"
 #include "price/price.h"
 
-#define DAY_SECONDS 86400
-
 /* ---- the period ----------------------------------------------------- */
 
 static void month_bounds(int year, int month, int32_t *from, int32_t *to)
@@ -25,8 +23,8 @@ static void month_bounds(int year, int month, int32_t *from, int32_t *to)
 			   .tm_mon = month,
 			   .tm_mday = 1 };
 
-	*from = (int32_t)(timegm(&first) / DAY_SECONDS);
-	*to = (int32_t)(timegm(&next) / DAY_SECONDS) - 1;
+	*from = (int32_t)(timegm(&first) / SEC_PER_DAY);
+	*to = (int32_t)(timegm(&next) / SEC_PER_DAY) - 1;
 }
 
 static int period_month(struct cli *c, const char *s, int32_t *from,

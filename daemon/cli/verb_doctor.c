@@ -7,27 +7,20 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-enum level { OK, WARN, FAIL };
+static int finding(struct cli *c, const char *check, const char *trust,
+		   enum proto_level level, const char *hint, const char *fmt,
+		   ...) __attribute__((format(printf, 6, 7)));
 
 static int finding(struct cli *c, const char *check, const char *trust,
-		   enum level level, const char *hint, const char *fmt, ...)
-	__attribute__((format(printf, 6, 7)));
-
-static int finding(struct cli *c, const char *check, const char *trust,
-		   enum level level, const char *hint, const char *fmt, ...)
+		   enum proto_level level, const char *hint, const char *fmt,
+		   ...)
 {
-	static const char *const name[] = { "ok", "warn", "fail" };
-	char text[1024];
 	va_list ap;
 	json_t *o;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	o = proto_finding(check, trust, level, hint, proto_vtext(fmt, ap));
 	va_end(ap);
-	o = json_pack("{s:s, s:o, s:s, s:o, s:o}", "check", check, "trust",
-		      proto_text(trust), "level", name[level], "message",
-		      proto_text(text), "hint",
-		      proto_text(level == OK ? NULL : hint));
 	return json_array_append_new(json_object_get(c->result, "checks"), o) <
 			       0
 		       ? -ENOMEM
@@ -42,10 +35,11 @@ static int doctor_kernel(struct cli *c)
 	struct utsname u;
 
 	if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &major, &minor) != 2)
-		return finding(c, "kernel", NULL, WARN, NULL,
+		return finding(c, "kernel", NULL, PROTO_WARN, NULL,
 			       "version unknown");
 	return finding(c, "kernel", NULL,
-		       major > 6 || (major == 6 && minor >= 1) ? OK : FAIL,
+		       major > 6 || (major == 6 && minor >= 1) ? PROTO_OK
+							       : PROTO_FAIL,
 		       "install Debian 12's kernel or a newer one", "Linux %s",
 		       u.release);
 }
@@ -55,8 +49,9 @@ static int doctor_fuse(struct cli *c)
 	CLEANUP_CLOSE int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 
 	if (fd >= 0)
-		return finding(c, "fuse", NULL, OK, NULL, "/dev/fuse opens");
-	return finding(c, "fuse", NULL, FAIL, "modprobe fuse",
+		return finding(c, "fuse", NULL, PROTO_OK, NULL,
+			       "/dev/fuse opens");
+	return finding(c, "fuse", NULL, PROTO_FAIL, "modprobe fuse",
 		       "cannot open /dev/fuse: %s", strerror(errno));
 }
 
@@ -67,7 +62,7 @@ static int doctor_config_problems(struct cli *c, const char *check,
 	int rc = 0;
 
 	for (i = 0; i < ps->n && rc == 0; i++)
-		rc = finding(c, check, NULL, FAIL, ps->p[i].suggestion,
+		rc = finding(c, check, NULL, PROTO_FAIL, ps->p[i].suggestion,
 			     "%s: %s", ps->p[i].key ? ps->p[i].key : "",
 			     ps->p[i].message);
 	return rc;
@@ -80,14 +75,14 @@ static int doctor_secrets(struct cli *c)
 	int rc;
 
 	if (geteuid() != 0)
-		return finding(c, "secrets", NULL, WARN, "run it as root",
+		return finding(c, "secrets", NULL, PROTO_WARN, "run it as root",
 			       "not looked at");
 	rc = config_check_secrets(c->cfg, &ps);
 	if (ps.n)
 		return doctor_config_problems(c, "secrets", &ps);
 	if (rc < 0)
 		return rc;
-	return finding(c, "secrets", NULL, OK, NULL,
+	return finding(c, "secrets", NULL, PROTO_OK, NULL,
 		       "keys and credentials are their owner's alone");
 }
 
@@ -97,14 +92,14 @@ static int doctor_user(struct cli *c, const struct config_trust *t)
 	uid_t uid;
 
 	if (config_uid(t->user, &uid) < 0)
-		return finding(c, "user", t->name, FAIL, hint,
+		return finding(c, "user", t->name, PROTO_FAIL, hint,
 			       "there is no user '%s'", t->user);
 	if (uid == 0)
-		return finding(c, "user", t->name, FAIL,
+		return finding(c, "user", t->name, PROTO_FAIL,
 			       "give the trust an account of its own",
 			       "the service user is root");
-	return finding(c, "user", t->name, OK, NULL, "%s is uid %u", t->user,
-		       (unsigned)uid);
+	return finding(c, "user", t->name, PROTO_OK, NULL, "%s is uid %u",
+		       t->user, (unsigned)uid);
 }
 
 /* By the table of mounts: the mount itself is not touched. */
@@ -116,7 +111,7 @@ static int doctor_mount(struct cli *c, const struct config_trust *t,
 
 	if (!want)
 		return -ENOMEM;
-	return finding(c, "mount", t->name, at ? OK : WARN,
+	return finding(c, "mount", t->name, at ? PROTO_OK : PROTO_WARN,
 		       "systemctl start mersey",
 		       at ? "%s is mounted" : "%s is not mounted", t->mount);
 }
@@ -132,8 +127,8 @@ static int doctor_worker(struct cli *c, const struct config_trust *t)
 	if (rc == -ENOMEM)
 		return rc;
 	if (rc < 0)
-		return finding(c, "worker", t->name, FAIL, c->err.hint, "%s",
-			       c->err.msg);
+		return finding(c, "worker", t->name, PROTO_FAIL, c->err.hint,
+			       "%s", c->err.msg);
 	return json_array_extend(list, json_object_get(r, "checks")) < 0
 		       ? -ENOMEM
 		       : 0;
@@ -168,10 +163,11 @@ static int doctor_configured(struct cli *c)
 		return rc;
 	if (rc < 0) {
 		c->exit = 0;
-		return finding(c, "config", NULL, FAIL, c->err.hint, "%s",
+		return finding(c, "config", NULL, PROTO_FAIL, c->err.hint, "%s",
 			       c->err.msg);
 	}
-	rc = finding(c, "config", NULL, OK, NULL, "%s is valid", c->cfg->path);
+	rc = finding(c, "config", NULL, PROTO_OK, NULL, "%s is valid",
+		     c->cfg->path);
 	if (rc == 0)
 		rc = doctor_secrets(c);
 	return rc < 0 ? rc : doctor_trusts(c);

@@ -195,7 +195,7 @@ static void detail_state(struct cli *c, const json_t *t)
 	if (cell_state(t, &state) < 0 || !buf_str(&state))
 		return;
 	if (!json_known(t, "since") ||
-	    proto_time_parse(json_text(t, "since"), &ns) < 0 ||
+	    clock_iso_parse(json_text(t, "since"), &ns) < 0 ||
 	    text_time(json_text(t, "since"), &since) < 0 || !buf_str(&since)) {
 		line(c, "state", "%s", (char *)state.data);
 		return;

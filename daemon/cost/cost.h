@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/job.h"
 #include "meta/meta.h"
 #include "price/price.h"
@@ -36,7 +37,7 @@ struct cost_ledger;
  * by the boot clock, one across a boot by the wall clock and at most
  * COST_GAP_MAX_SECONDS of it.
  */
-#define COST_GAP_MAX_SECONDS (7 * 86400)
+#define COST_GAP_MAX_SECONDS (7 * SEC_PER_DAY)
 int cost_ledger_start(struct meta *m, cost_read_fn read, void *arg,
 		      struct cost_ledger **out);
 /* Writes what is new now; for reports and before the end. */

@@ -20,7 +20,6 @@
 #define LEDGER_MARK	"ledger.mark"
 #define LEDGER_COUNTERS 64 /* tiers x causes */
 #define LEDGER_TOTALS	32 /* tiers x storage classes */
-#define DAY_SECONDS	86400
 
 /* The counters of one tier, class and cause when they were last flushed. */
 struct ledger_seen {
@@ -146,8 +145,8 @@ static int ledger_storage(struct meta_txn *t,
 	int64_t at = end - seconds;
 
 	while (at < end) {
-		int64_t day = at / DAY_SECONDS;
-		int64_t until = MIN(end, (day + 1) * DAY_SECONDS);
+		int64_t day = at / SEC_PER_DAY;
+		int64_t until = MIN(end, (day + 1) * SEC_PER_DAY);
 		struct meta_ledger row = { .day = (int32_t)day,
 					   .objects_peak = held->objects };
 		int rc;
@@ -227,7 +226,7 @@ struct ledger_flush {
 static int ledger_add_requests(struct cost_ledger *l, struct meta_txn *t,
 			       struct ledger_flush *f)
 {
-	int64_t day = f->mark.wall_ns / NSEC_PER_SEC / DAY_SECONDS;
+	int64_t day = f->mark.wall_ns / NSEC_PER_SEC / SEC_PER_DAY;
 	size_t i;
 
 	for (i = 0; i < f->n; i++) {

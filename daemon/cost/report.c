@@ -12,7 +12,6 @@
 
 #include "base/clock.h"
 
-#define DAY_SECONDS   86400LL
 #define MONTH_HOURS   730 /* as the price tables define a month */
 #define REPORT_PAGE   64
 #define REPORT_TOTALS 32
@@ -365,12 +364,12 @@ int cost_report(struct meta *m, const struct cost_opts *o, int32_t from,
 	struct cost_report r = { .from = from, .to = to };
 	struct err said = ERR_INIT;
 	struct report p = { .meta = m, .o = o, .out = &r, .err = &said };
-	int64_t now = now_ns / NSEC_PER_SEC - from * DAY_SECONDS;
+	int64_t now = now_ns / NSEC_PER_SEC - from * SEC_PER_DAY;
 	int rc;
 
 	if (to <= from)
 		return fail(err, -EINVAL, "the period ends before it begins");
-	p.period = (to - from) * DAY_SECONDS;
+	p.period = (to - from) * SEC_PER_DAY;
 	p.elapsed = now < 0 ? 0 : MIN(now, p.period);
 	r.elapsed_seconds = p.elapsed;
 	rc = report_build(&p);

@@ -55,17 +55,6 @@ json_t *proto_time(int64_t wall_ns)
 	return wall_ns ? json_string(clock_iso(wall_ns, iso)) : json_null();
 }
 
-int proto_time_parse(const char *s, int64_t *wall_ns)
-{
-	struct tm tm = { 0 };
-	const char *end = strptime(s, "%Y-%m-%dT%H:%M:%SZ", &tm);
-
-	if (!end || *end)
-		return -EINVAL;
-	*wall_ns = (int64_t)timegm(&tm) * NSEC_PER_SEC;
-	return 0;
-}
-
 json_t *proto_text(const char *s)
 {
 	CLEANUP_BUF struct buf b = { 0 };
@@ -197,6 +186,27 @@ int proto_get_path(const json_t *o, struct buf *out)
 	    strlen(json_string_value(path)) != json_string_length(path))
 		return -EINVAL;
 	return buf_add(out, json_string_value(path), json_string_length(path));
+}
+
+/* ---- findings ------------------------------------------------------- */
+
+json_t *proto_vtext(const char *fmt, va_list ap)
+{
+	char text[1024];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	return proto_text(text);
+}
+
+json_t *proto_finding(const char *check, const char *trust,
+		      enum proto_level level, const char *hint, json_t *message)
+{
+	static const char *const name[] = { "ok", "warn", "fail" };
+
+	return json_pack("{s:s, s:o, s:s, s:o, s:o}", "check", check, "trust",
+			 proto_text(trust), "level", name[level], "message",
+			 message, "hint",
+			 proto_text(level == PROTO_OK ? NULL : hint));
 }
 
 /* ---- errors --------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #ifndef MERSEY_CTL_PROTOCOL_H
 #define MERSEY_CTL_PROTOCOL_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -47,8 +48,6 @@ json_t *proto_count(uint64_t n);
 
 /* ISO 8601 UTC with Z, or null for 0 (never). */
 json_t *proto_time(int64_t wall_ns);
-/* Back: 0, or -EINVAL for another shape. */
-int proto_time_parse(const char *s, int64_t *wall_ns);
 
 /* Text of our own that may be empty: null for "" and NULL. */
 json_t *proto_text(const char *s);
@@ -65,6 +64,20 @@ int proto_set_path(json_t *o, const void *p, size_t n);
 json_t *proto_path(const void *p, size_t n);
 /* Appends the raw bytes. 0, -EINVAL (neither key, bad base64, a NUL). */
 int proto_get_path(const json_t *o, struct buf *out);
+
+/* ---- findings ------------------------------------------------------- */
+
+enum proto_level { PROTO_OK, PROTO_WARN, PROTO_FAIL };
+
+/* The text that vprintf() would print; NULL without memory. */
+json_t *proto_vtext(const char *fmt, va_list ap)
+	__attribute__((format(printf, 1, 0)));
+
+/* A row of `mersey doctor`; steals `message`. `hint` is shown only with what
+ * is not ok. NULL without memory. */
+json_t *proto_finding(const char *check, const char *trust,
+		      enum proto_level level, const char *hint,
+		      json_t *message);
 
 /* ---- errors --------------------------------------------------------- */
 

@@ -24,39 +24,33 @@ struct doctor {
 	int rc;
 };
 
-enum level { OK, WARN, FAIL };
-
-static void finding(struct doctor *d, const char *check, enum level level,
+static void finding(struct doctor *d, const char *check, enum proto_level level,
 		    const char *hint, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
 
-/* `hint` is shown only with what is not ok. */
-static void finding(struct doctor *d, const char *check, enum level level,
+static void finding(struct doctor *d, const char *check, enum proto_level level,
 		    const char *hint, const char *fmt, ...)
 {
-	static const char *const name[] = { "ok", "warn", "fail" };
-	char text[512];
 	va_list ap;
 	json_t *o;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	o = proto_finding(check, d->c->w->trust, level, hint,
+			  proto_vtext(fmt, ap));
 	va_end(ap);
-	o = json_pack("{s:s, s:s, s:s, s:o, s:o}", "check", check, "trust",
-		      d->c->w->trust, "level", name[level], "message",
-		      proto_text(text), "hint",
-		      proto_text(level == OK ? NULL : hint));
 	if (!o || json_array_append_new(d->list, o) < 0)
 		d->rc = -ENOMEM;
 }
 
 /* ---- disk ----------------------------------------------------------- */
 
-static enum level doctor_share(uint64_t left, uint64_t of)
+static enum proto_level doctor_share(uint64_t left, uint64_t of)
 {
 	if (!of)
-		return OK; /* no such limit (btrfs has no inode table) */
-	return left < of / 100 ? FAIL : left < of / 20 ? WARN : OK;
+		return PROTO_OK; /* no such limit (btrfs has no inode table) */
+	return left < of / 100	? PROTO_FAIL
+	       : left < of / 20 ? PROTO_WARN
+				: PROTO_OK;
 }
 
 static void doctor_disk(struct doctor *d)
@@ -66,8 +60,8 @@ static void doctor_disk(struct doctor *d)
 	struct statvfs s;
 
 	if (statvfs(dir, &s) < 0) {
-		finding(d, "disk", FAIL, NULL, "cannot look at '%s': %s", dir,
-			strerror(errno));
+		finding(d, "disk", PROTO_FAIL, NULL, "cannot look at '%s': %s",
+			dir, strerror(errno));
 		return;
 	}
 	finding(d, "disk", doctor_share(s.f_bavail, s.f_blocks),
@@ -86,20 +80,20 @@ static void doctor_probe_fd(struct doctor *d, int fd, const char *path)
 	CLEANUP_CLOSE int ro = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fsetxattr(fd, "user.mersey.doctor", "1", 1, 0) < 0)
-		finding(d, "xattr", FAIL,
+		finding(d, "xattr", PROTO_FAIL,
 			"put state_dir on ext4, XFS or btrfs with user_xattr",
 			"no user xattrs on the state directory: %s",
 			strerror(errno));
 	else
-		finding(d, "xattr", OK, NULL, "user xattrs work");
+		finding(d, "xattr", PROTO_OK, NULL, "user xattrs work");
 	close(fd); /* a read lease needs a file that nobody may write */
 	if (ro < 0 || fcntl(ro, F_SETLEASE, F_RDLCK) < 0)
-		finding(d, "leases", FAIL,
+		finding(d, "leases", PROTO_FAIL,
 			"put state_dir on a local filesystem",
 			"no read leases on the state directory: %s",
 			strerror(errno));
 	else
-		finding(d, "leases", OK, NULL, "read leases work");
+		finding(d, "leases", PROTO_OK, NULL, "read leases work");
 }
 
 static void doctor_probe(struct doctor *d)
@@ -113,8 +107,9 @@ static void doctor_probe(struct doctor *d)
 		return;
 	}
 	if (fd < 0) {
-		finding(d, "state_dir", FAIL, NULL, "cannot write in '%s': %s",
-			d->c->w->state_dir, strerror(errno));
+		finding(d, "state_dir", PROTO_FAIL, NULL,
+			"cannot write in '%s': %s", d->c->w->state_dir,
+			strerror(errno));
 		return;
 	}
 	doctor_probe_fd(d, fd, path); /* closes it */
@@ -138,20 +133,20 @@ static void doctor_database(struct doctor *d)
 	int rc = doctor_totals(d, &t);
 
 	if (rc < 0) {
-		finding(d, "database", FAIL, "see the log of merseyd",
+		finding(d, "database", PROTO_FAIL, "see the log of merseyd",
 			"cannot be read: %s", strerror(-rc));
 		return;
 	}
 	if (t.damaged)
-		finding(d, "files", WARN, "the log of merseyd names them",
+		finding(d, "files", PROTO_WARN, "the log of merseyd names them",
 			"%" PRIu64 " files are damaged", t.damaged);
 	if (t.files > DOCTOR_CHECK_FILES) {
-		finding(d, "database", OK, NULL,
+		finding(d, "database", PROTO_OK, NULL,
 			"readable; too large for a full check here");
 		return;
 	}
 	rc = meta_check(d->c->w->meta, &err);
-	finding(d, "database", rc < 0 ? FAIL : OK,
+	finding(d, "database", rc < 0 ? PROTO_FAIL : PROTO_OK,
 		"stop the trust; restore from the metadata backup", "%s",
 		rc < 0 ? err.msg : "whole");
 }
@@ -162,14 +157,14 @@ static void doctor_log(struct doctor *d)
 	char size[UNITS_SIZE];
 
 	if (n < 0) {
-		finding(d, "log", WARN, NULL, "length unknown: %s",
+		finding(d, "log", PROTO_WARN, NULL, "length unknown: %s",
 			strerror((int)-n));
 		return;
 	}
 	finding(d, "log",
-		n > DOCTOR_LOG_FAIL   ? FAIL
-		: n > DOCTOR_LOG_WARN ? WARN
-				      : OK,
+		n > DOCTOR_LOG_FAIL   ? PROTO_FAIL
+		: n > DOCTOR_LOG_WARN ? PROTO_WARN
+				      : PROTO_OK,
 		"checkpoints cannot keep up: is the disk slow?",
 		"the database's log is %s long",
 		units_format_size((uint64_t)n, size));
@@ -184,14 +179,14 @@ static void doctor_clock(struct doctor *d)
 	int rc = store_skew(d->c->w->store, &ahead);
 
 	if (rc < 0) {
-		finding(d, "clock", OK, NULL, "the store tells no time");
+		finding(d, "clock", PROTO_OK, NULL, "the store tells no time");
 		return;
 	}
 	off = ahead < 0 ? -ahead : ahead;
 	finding(d, "clock",
-		off > 900 * NSEC_PER_SEC  ? FAIL
-		: off > 30 * NSEC_PER_SEC ? WARN
-					  : OK,
+		off > 900 * NSEC_PER_SEC  ? PROTO_FAIL
+		: off > 30 * NSEC_PER_SEC ? PROTO_WARN
+					  : PROTO_OK,
 		"synchronise the clock (S3 refuses requests 15 min off)",
 		"the store's clock is %s %s", units_format_duration(off, far),
 		ahead < 0 ? "behind" : "ahead");
@@ -204,14 +199,14 @@ static void doctor_store(struct doctor *d)
 	int rc = store_head(w->store, PACK_MARKER_NAME, &info);
 
 	if (rc == 0)
-		finding(d, "store", OK, NULL, "'%s' answers, bucket '%s'",
+		finding(d, "store", PROTO_OK, NULL, "'%s' answers, bucket '%s'",
 			w->store_name, w->bucket);
 	else if (rc == -ENOENT)
-		finding(d, "store", FAIL,
+		finding(d, "store", PROTO_FAIL,
 			"is it the right bucket and prefix? Then: mersey trust add",
 			"bucket '%s' holds no %s", w->bucket, PACK_MARKER_NAME);
 	else
-		finding(d, "store", FAIL,
+		finding(d, "store", PROTO_FAIL,
 			rc == -EACCES ? "check the credentials file"
 				      : "check the network to the store",
 			"'%s' does not answer: %s", w->store_name,
@@ -225,14 +220,15 @@ static void doctor_kernel(struct doctor *d)
 	struct utsname u;
 
 	if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &major, &minor) != 2) {
-		finding(d, "worker_kernel", WARN, NULL, "version unknown");
+		finding(d, "worker_kernel", PROTO_WARN, NULL,
+			"version unknown");
 		return;
 	}
 	if (major > 6 || (major == 6 && minor >= 9))
-		finding(d, "worker_kernel", OK, NULL,
+		finding(d, "worker_kernel", PROTO_OK, NULL,
 			"%s can do FUSE passthrough", u.release);
 	else
-		finding(d, "worker_kernel", WARN, "6.12 is recommended",
+		finding(d, "worker_kernel", PROTO_WARN, "6.12 is recommended",
 			"%s has no FUSE passthrough: works, slower", u.release);
 }
 

@@ -219,16 +219,14 @@ static int status_problem(const struct status *s, json_t *list,
 			  const char *code, const char *hint, const char *fmt,
 			  ...)
 {
-	char text[512];
 	va_list ap;
 	json_t *o;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
 	o = json_pack("{s:s, s:s, s:o, s:o}", "trust", s->w->trust, "code",
-		      code, "message", proto_text(text), "hint",
+		      code, "message", proto_vtext(fmt, ap), "hint",
 		      proto_text(hint));
+	va_end(ap);
 	return o && json_array_append_new(list, o) == 0 ? 0 : -ENOMEM;
 }
 

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/io.h"
 #include "store/call.h"
 #include "store/drivers.h"
 
@@ -60,14 +59,10 @@ static void attempts_init(struct attempts *a,
 static int64_t pause_ns(const struct attempts *a)
 {
 	int64_t ns = MAX(a->opts->base_ns, 1);
-	uint64_t rnd = 0;
 
 	for (unsigned i = 1; i < a->made && ns < PAUSE_MAX_NS; i++)
 		ns *= 2;
-	ns = MIN(ns, PAUSE_MAX_NS);
-	if (io_random(&rnd, sizeof(rnd)) < 0)
-		return ns;
-	return ns / 2 + (int64_t)(rnd % (uint64_t)(ns / 2 + 1));
+	return clock_jitter(MIN(ns, PAUSE_MAX_NS));
 }
 
 static bool is_late(const struct attempts *a)

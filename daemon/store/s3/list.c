@@ -9,7 +9,6 @@
 #include <expat.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/hex.h"
@@ -110,20 +109,6 @@ static void take_size(struct list_parser *p)
 	p->has_size = true;
 }
 
-/* "2026-01-31T12:00:00.000Z"; anything else is not known. */
-static int64_t parse_time(const char *text)
-{
-	struct tm tm = { 0 };
-	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-	time_t t;
-
-	if (!end || (*end != 'Z' && *end != '.'))
-		return 0;
-	t = timegm(&tm);
-	return t > 0 && t < INT64_MAX / NSEC_PER_SEC ? (int64_t)t * NSEC_PER_SEC
-						     : 0;
-}
-
 /* Undoes percent encoding in place. False when it is broken or hides a NUL.
  * '+' stands for a space, which no key of ours has. */
 static bool decode(char *s)
@@ -173,7 +158,8 @@ static void take_text(struct list_parser *p, const char *name)
 	} else if (strcmp(name, "Size") == 0) {
 		take_size(p);
 	} else if (strcmp(name, "LastModified") == 0) {
-		p->modified_ns = parse_time(p->text);
+		if (clock_iso_parse(p->text, &p->modified_ns) < 0)
+			p->modified_ns = 0; /* not known */
 	} else {
 		free(p->key);
 		p->key = strdup(p->text);

@@ -15,10 +15,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	char cmd[128];
-
-	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", dir);
-	return system(cmd); /* NOLINT: a fixed command on our own directory */
+	return test_rm(dir);
 }
 
 static void test_write_file(void **state)
@@ -76,6 +73,40 @@ static void test_clock(void **state)
 	assert_int_equal(clock_ns(clock_timespec(-1)), -1);
 }
 
+static void test_iso_parse(void **state)
+{
+	static const char *const bad[] = { "2023-11-14",
+					   "2023-11-14T22:13:20",
+					   "2023-11-14T22:13:20+00:00",
+					   "2023-11-14T22:13:20.1",
+					   "2023-11-14T22:13:20Zx",
+					   "9999-01-01T00:00:00Z",
+					   "" };
+	int64_t ns = 0;
+
+	assert_int_equal(clock_iso_parse("2023-11-14T22:13:20Z", &ns), 0);
+	assert_true(ns == 1700000000 * NSEC_PER_SEC);
+	assert_int_equal(clock_iso_parse("2023-11-14T22:13:20.5Z", &ns), 0);
+	assert_true(ns == 1700000000 * NSEC_PER_SEC);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(clock_iso_parse(bad[i], &ns), -EINVAL);
+	assert_true(ns == 1700000000 * NSEC_PER_SEC);
+}
+
+static void test_jitter(void **state)
+{
+	int64_t first = clock_jitter(NSEC_PER_SEC), ns = first;
+
+	assert_int_equal(clock_jitter(0), 0);
+	for (int i = 0; i < 100; i++) {
+		ns = clock_jitter(NSEC_PER_SEC);
+		assert_true(ns >= NSEC_PER_SEC / 2 && ns <= NSEC_PER_SEC);
+		if (ns != first)
+			return;
+	}
+	assert_int_not_equal(ns, first);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -83,6 +114,8 @@ int main(void)
 		cmocka_unit_test(test_secret),
 		cmocka_unit_test(test_mkdir_p),
 		cmocka_unit_test(test_clock),
+		cmocka_unit_test(test_iso_parse),
+		cmocka_unit_test(test_jitter),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -18,4 +18,35 @@
 #define RUN_TESTS(tests, setup, teardown) \
 	cmocka_run_group_tests(tests, setup, teardown)
 
+/* Runs a shell command, made of what the test itself chose; 0 when it
+ * succeeded. */
+__attribute__((format(printf, 1, 2))) static inline int test_sh(const char *fmt,
+								...)
+{
+	char cmd[1024];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(cmd, sizeof(cmd), fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= sizeof(cmd))
+		return -E2BIG;
+	return system(cmd); /* NOLINT(cert-env33-c): its own commands */
+}
+
+#define assert_sh(...) assert_int_equal(test_sh(__VA_ARGS__), 0)
+
+/* Removes a directory that the test made, with all below it. */
+static inline int test_rm(const char *dir)
+{
+	return test_sh("rm -rf --one-file-system '%s'", dir);
+}
+
+/* Removes what is in it. */
+static inline int test_rm_below(const char *dir)
+{
+	return test_sh("rm -rf --one-file-system '%s'/*", dir);
+}
+
 #endif

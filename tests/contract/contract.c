@@ -501,13 +501,10 @@ static int empty_store(void)
 
 static int teardown(void **state)
 {
-	char cmd[64];
 	int rc = empty_store();
 
 	store_free(store);
-	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", tmp_dir);
-	if (strstr(spec, "dir") &&
-	    system(cmd) != 0) /* NOLINT: our own directory */
+	if (strstr(spec, "dir") && test_rm(tmp_dir) != 0)
 		rc = -1;
 	if (strstr(spec, "meter") && (counts.puts == 0 || health.down))
 		rc = -1;

@@ -84,12 +84,9 @@ static inline int state_setup(void **state)
 
 static inline int state_teardown(void **state)
 {
-	char cmd[128];
-
 	(void)state;
 	close_state();
-	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", dir);
-	return system(cmd); /* NOLINT: a fixed command on our own directory */
+	return test_rm(dir);
 }
 
 static inline void row_get(uint64_t ino, struct meta_inode *out)
@@ -141,6 +138,21 @@ static inline uint64_t new_file_in(uint64_t parent, const char *name,
 		meta_dirent_insert(&t, parent, name, strlen(name), in.ino), 0);
 	assert_int_equal(meta_commit(&t, NULL), 0);
 	return in.ino;
+}
+
+/* Removes the last name of a file from the root directory. */
+static inline void unlink_file(uint64_t ino, const char *name)
+{
+	struct meta_inode row;
+	META_TXN(t);
+
+	row_get(ino, &row);
+	row.nlink = 0;
+	assert_int_equal(meta_begin(m, &t), 0);
+	assert_int_equal(meta_inode_update(&t, &row), 0);
+	assert_int_equal(
+		meta_dirent_remove(&t, META_ROOT_INO, name, strlen(name)), 0);
+	assert_int_equal(meta_commit(&t, NULL), 0);
 }
 
 static inline uint64_t new_file(const char *name)

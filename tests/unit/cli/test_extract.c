@@ -38,11 +38,9 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	CLEANUP_FREE char *cmd = io_path("rm -rf '%s'", dir);
-
 	run_free();
 	pack_keyring_free(kr);
-	return system(cmd); /* NOLINT: a fixed command on our own directory */
+	return test_rm(dir);
 }
 
 static const struct pack_xattr attr = { "user.study", "1.2.3", 5 };

@@ -3,7 +3,6 @@
 #include "tests/unit/config/parse.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <sys/stat.h>
 
 #include "base/io.h"
@@ -16,14 +15,9 @@ static int setup(void **state)
 	return mkdtemp(dir) ? 0 : -1;
 }
 
-static int rm(const char *path, const struct stat *st, int type, struct FTW *f)
-{
-	return remove(path);
-}
-
 static int teardown(void **state)
 {
-	return nftw(dir, rm, 8, FTW_DEPTH | FTW_PHYS);
+	return test_rm(dir);
 }
 
 static void put(const char *name, mode_t mode, const char *text)

@@ -37,18 +37,10 @@ static inline int fixture_setup(void **state)
 
 static inline int fixture_teardown(void **state)
 {
-	static const char *const file[] = { "meta.db", "meta.db-wal",
-					    "meta.db-shm" };
 	struct fixture *f = *state;
-	size_t i;
 
 	meta_close(f->meta);
-	for (i = 0; i < ARRAY_SIZE(file); i++) {
-		CLEANUP_FREE char *p = io_path("%s/%s", f->dir, file[i]);
-
-		unlink(p);
-	}
-	assert_int_equal(rmdir(f->dir), 0);
+	assert_int_equal(test_rm(f->dir), 0);
 	free(f);
 	return 0;
 }

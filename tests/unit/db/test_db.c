@@ -19,10 +19,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	char cmd[128];
-
-	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", dir);
-	return system(cmd); /* NOLINT: a fixed command on our own directory */
+	return test_rm(dir);
 }
 
 static int test_setup(void **state)
@@ -40,12 +37,9 @@ static int test_setup(void **state)
 
 static int test_teardown(void **state)
 {
-	char cmd[128];
-
 	db_close(db);
 	db = NULL;
-	snprintf(cmd, sizeof(cmd), "rm -rf '%s'/*", dir);
-	return system(cmd); /* NOLINT: a fixed command on our own directory */
+	return test_rm_below(dir);
 }
 
 static int insert(struct db *at, int64_t k, const void *b, size_t n)
@@ -221,19 +215,15 @@ static void test_sync_and_checkpoint(void **state)
 /* The log counts again after the database was opened with one. */
 static void test_log_kept(void **state)
 {
-	char cmd[512];
 	struct db *d;
 
 	insert(db, 1, "x", 1);
-	snprintf(cmd, sizeof(cmd), "cp %s %s && cp %s-wal %s-wal", path, other,
-		 path, other);
-	assert_int_equal(system(cmd), 0); /* NOLINT: fixed */
+	assert_sh("cp %s %s && cp %s-wal %s-wal", path, other, path, other);
 	assert_int_equal(db_open(other, DB_OPEN, &d, NULL), 0);
 	assert_true(db_log_bytes(d) > 4096);
 	assert_int_equal(count(d), 1);
 	db_close(d);
-	snprintf(cmd, sizeof(cmd), "test ! -e %s-wal", other);
-	assert_int_equal(system(cmd), 0); /* NOLINT: fixed */
+	assert_sh("test ! -e %s-wal", other);
 }
 
 /*

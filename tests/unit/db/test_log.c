@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The log as it is on disk after each commit: a copy of the files, taken as
- * kill -9 would leave them, opens with everything that was committed.
+ * kill -9 would leave them, opens with everything that was committed. Other
+ * processes copy: a descriptor closed here would drop SQLite's locks.
  */
 #include "tests/test.h"
 
@@ -22,24 +23,9 @@ static int setup(void **state)
 	return mkdtemp(dir) ? 0 : -1;
 }
 
-static void run(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-/* In another process: a descriptor closed here would drop SQLite's locks. */
-static void run(const char *fmt, ...)
-{
-	char cmd[512];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(cmd, sizeof(cmd), fmt, ap);
-	va_end(ap);
-	assert_int_equal(system(cmd), 0); /* NOLINT: fixed commands */
-}
-
 static int teardown(void **state)
 {
-	run("rm -rf '%s'", dir);
-	return 0;
+	return test_rm(dir);
 }
 
 static int test_setup(void **state)
@@ -61,8 +47,7 @@ static int test_teardown(void **state)
 {
 	db_close(db);
 	db = NULL;
-	run("rm -rf '%s'/*", dir);
-	return 0;
+	return test_rm_below(dir);
 }
 
 static int64_t number(struct db *at, const char *sql)
@@ -88,7 +73,8 @@ static void check_clone(void)
 	struct err err = ERR_INIT;
 	struct db *c;
 
-	run("rm -f %s*; cp %s %s && cp %s %s-wal", copy, path, copy, wal, copy);
+	assert_sh("rm -f %s*; cp %s %s && cp %s %s-wal", copy, path, copy, wal,
+		  copy);
 	assert_int_equal(db_open(copy, DB_OPEN, &c, &err), 0);
 	assert_int_equal(sum(c), sum(db));
 	assert_int_equal(db_check(c, &err), 0);
@@ -158,13 +144,13 @@ static void test_emptied(void **state)
 	assert_int_equal(db_checkpoint(db, &lock), 0);
 	assert_int_equal(size_of_log(), before);
 	assert_int_equal(db_log_bytes(db), 0);
-	run("test $(head -c 32 %s | tr -d '\\0' | wc -c) = 0", wal);
+	assert_sh("test $(head -c 32 %s | tr -d '\\0' | wc -c) = 0", wal);
 	check_clone();
 	assert_int_equal(db_exec(db, "INSERT INTO a VALUES (2, 2, x'00')"), 0);
 	assert_int_equal(size_of_log(), before);
 	check_clone();
 	/* Not without end. */
-	run("truncate -s 200M %s", wal);
+	assert_sh("truncate -s 200M %s", wal);
 	assert_int_equal(db_checkpoint(db, &lock), 0);
 	assert_int_equal(size_of_log(), 0);
 	assert_int_equal(db_exec(db, "INSERT INTO a VALUES (3, 2, x'00')"), 0);
@@ -179,10 +165,10 @@ static void test_old_header(void **state)
 	struct db *c;
 
 	assert_int_equal(db_exec(db, "INSERT INTO a VALUES (1, 2, x'00')"), 0);
-	run("cp %s %s/old-wal", wal, dir);
+	assert_sh("cp %s %s/old-wal", wal, dir);
 	assert_int_equal(db_checkpoint(db, &lock), 0);
 	/* A power cut that brings the old log back: the same rows. */
-	run("cp %s %s && cp %s/old-wal %s-wal", path, copy, dir, copy);
+	assert_sh("cp %s %s && cp %s/old-wal %s-wal", path, copy, dir, copy);
 	assert_int_equal(db_open(copy, DB_OPEN, &c, &err), 0);
 	assert_int_equal(sum(c), sum(db));
 	assert_int_equal(db_check(c, &err), 0);

@@ -33,11 +33,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	char cmd[128];
-
 	store_free(mem);
-	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", dir);
-	return system(cmd); /* NOLINT: a fixed command on our own directory */
+	return test_rm(dir);
 }
 
 /* Puts a marker of `v` under `r` into the store. */

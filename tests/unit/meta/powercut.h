@@ -78,7 +78,7 @@ static inline int cut_setup(void **state)
 	pthread_mutex_unlock(&cut_lock);
 	(void)state;
 	util_create_at("db");
-	run("cp %s/db %s/synced-db", dir, dir);
+	assert_sh("cp %s/db %s/synced-db", dir, dir);
 	m = util_open_at("db");
 	util_idle();
 	return 0;
@@ -91,10 +91,11 @@ static inline int cut_setup(void **state)
 static inline void cut_make(bool pages)
 {
 	pthread_mutex_lock(&cut_lock);
-	run("rm -f %s/cut-wal", dir);
-	run("cp %s/%s %s/cut", dir, pages ? "db" : "synced-db", dir);
-	run("test ! -e %s/synced-db-wal || cp %s/synced-db-wal %s/cut-wal", dir,
-	    dir, dir);
+	assert_sh("rm -f %s/cut-wal", dir);
+	assert_sh("cp %s/%s %s/cut", dir, pages ? "db" : "synced-db", dir);
+	assert_sh(
+		"test ! -e %s/synced-db-wal || cp %s/synced-db-wal %s/cut-wal",
+		dir, dir, dir);
 	pthread_mutex_unlock(&cut_lock);
 }
 

@@ -342,7 +342,7 @@ static void damage(const char *change, int (*look)(struct meta_txn *))
 	META_TXN(t);
 
 	util_close();
-	run("sqlite3 %s/db \"%s\"", dir, change);
+	assert_sh("sqlite3 %s/db \"%s\"", dir, change);
 	m = util_open_at("db");
 	reading(&t);
 	assert_int_equal(look(&t), -EUCLEAN);

@@ -13,18 +13,6 @@ static uint64_t create(const char *name, uint64_t *seq)
 	return ino;
 }
 
-static bool exists(struct meta *at, const char *name)
-{
-	META_TXN(t);
-	uint64_t ino;
-	int rc;
-
-	assert_int_equal(meta_read(at, &t), 0);
-	rc = meta_dirent_get(&t, META_ROOT_INO, name, strlen(name), &ino);
-	assert_true(rc == 0 || rc == -ENOENT);
-	return rc == 0;
-}
-
 static uint64_t draw(struct meta *at)
 {
 	META_TXN(t);
@@ -41,9 +29,9 @@ static void check_durable(bool pages, uint64_t last)
 
 	cut_make(pages);
 	clone = util_open_at("cut");
-	assert_true(exists(clone, "durable"));
+	assert_true(util_exists(clone, "durable"));
 	if (!pages)
-		assert_false(exists(clone, "lost"));
+		assert_false(util_exists(clone, "lost"));
 	assert_true(draw(clone) > last);
 	util_verify(clone);
 	meta_close(clone);
@@ -73,7 +61,7 @@ static void test_without_barrier(void **state)
 	assert_int_equal(meta_durable(m, seq), 0);
 	cut_make(false);
 	clone = util_open_at("cut");
-	assert_false(exists(clone, "durable"));
+	assert_false(util_exists(clone, "durable"));
 	meta_close(clone);
 }
 
@@ -119,7 +107,7 @@ static void test_checkpoint(void **state)
 		cut_make(i % 2);
 		clone = util_open_at("cut");
 		snprintf(name, sizeof(name), "%d-9", i);
-		assert_true(exists(clone, name));
+		assert_true(util_exists(clone, name));
 		if (i % 10 == 9)
 			util_verify(clone);
 		meta_close(clone);
@@ -144,9 +132,9 @@ static void test_sync_fails(void **state)
 	create("later", NULL);
 	/* The log is not emptied by the close: it is all there is. */
 	util_close();
-	run("test -s %s/db-wal", dir);
+	assert_sh("test -s %s/db-wal", dir);
 	m = util_open_at("db");
-	assert_true(exists(m, "later"));
+	assert_true(util_exists(m, "later"));
 	assert_int_equal(meta_durable(m, 0), 0);
 }
 

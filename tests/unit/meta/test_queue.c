@@ -250,8 +250,9 @@ static void test_verify_finds(void **state)
 	make_file(&t, META_ROOT_INO, "f");
 	commit(&t);
 	util_close();
-	run("sqlite3 %s/db 'UPDATE inode SET size = size + 1 WHERE ino > 1'",
-	    dir);
+	assert_sh(
+		"sqlite3 %s/db 'UPDATE inode SET size = size + 1 WHERE ino > 1'",
+		dir);
 	m = util_open_at("db");
 	reading(&t);
 	assert_int_equal(meta_totals_verify(&t, &err), -EUCLEAN);

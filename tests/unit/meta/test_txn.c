@@ -142,18 +142,6 @@ static uint64_t create(const char *name)
 	return ino;
 }
 
-static bool exists(struct meta *at, const char *name)
-{
-	META_TXN(t);
-	uint64_t ino;
-	int rc;
-
-	assert_int_equal(meta_read(at, &t), 0);
-	rc = meta_dirent_get(&t, META_ROOT_INO, name, strlen(name), &ino);
-	assert_true(rc == 0 || rc == -ENOENT);
-	return rc == 0;
-}
-
 static int open_as(const char *name, struct err *err)
 {
 	CLEANUP_FREE char *path = util_path(name);
@@ -169,12 +157,12 @@ static void test_second_opener(void **state)
 {
 	create("f");
 	/* Run again as another program: a fork would share SQLite's memory. */
-	run("/proc/%d/exe --open %s/db 2>%s/said", getpid(), dir, dir);
-	run("grep -q 'in use by another process' %s/said", dir);
+	assert_sh("/proc/%d/exe --open %s/db 2>%s/said", getpid(), dir, dir);
+	assert_sh("grep -q 'in use by another process' %s/said", dir);
 	/* A stranger's tool, too. */
-	run("! sqlite3 %s/db 'SELECT * FROM inode' 2>%s/said", dir, dir);
-	run("grep -q locked %s/said", dir);
-	assert_true(exists(m, "f"));
+	assert_sh("! sqlite3 %s/db 'SELECT * FROM inode' 2>%s/said", dir, dir);
+	assert_sh("grep -q locked %s/said", dir);
+	assert_true(util_exists(m, "f"));
 }
 
 static void test_create_refuses(void **state)
@@ -193,11 +181,12 @@ static void test_create_refuses(void **state)
 	assert_int_equal(st.st_mode & 0777, 0600);
 	/* What a crash inside meta_create() leaves does no harm. */
 	util_close();
-	run("rm %s/db && echo junk >%s/db.new && echo junk >%s/db.new-wal", dir,
-	    dir, dir);
+	assert_sh(
+		"rm %s/db && echo junk >%s/db.new && echo junk >%s/db.new-wal",
+		dir, dir, dir);
 	util_create_at("db");
 	m = util_open_at("db");
-	run("test ! -e %s/db.new -a ! -e %s/db.new-wal", dir, dir);
+	assert_sh("test ! -e %s/db.new -a ! -e %s/db.new-wal", dir, dir);
 }
 
 static void test_open_refuses(void **state)
@@ -206,20 +195,21 @@ static void test_open_refuses(void **state)
 
 	util_close();
 	assert_int_equal(open_as("none", &err), -ENOENT);
-	run("head -c 8192 /dev/urandom >%s/junk", dir);
+	assert_sh("head -c 8192 /dev/urandom >%s/junk", dir);
 	assert_int_equal(open_as("junk", &err), -EUCLEAN);
-	run("sqlite3 %s/other 'CREATE TABLE a (b)'", dir);
+	assert_sh("sqlite3 %s/other 'CREATE TABLE a (b)'", dir);
 	assert_int_equal(open_as("other", &err), -EUCLEAN);
 	assert_non_null(strstr(err.msg, "not the database of a trust"));
-	run("sqlite3 %s/db 'UPDATE schema_version SET version = 7'", dir);
+	assert_sh("sqlite3 %s/db 'UPDATE schema_version SET version = 7'", dir);
 	assert_int_equal(open_as("db", &err), -EPROTONOSUPPORT);
 	assert_non_null(strstr(err.msg, "schema 7"));
 	assert_true(err.hint[0]);
 	/* And is not changed by that. */
-	run("test $(sqlite3 %s/db 'SELECT version FROM schema_version') = 7",
-	    dir);
-	run("sqlite3 %s/db 'UPDATE schema_version SET version = 1'", dir);
-	run("sqlite3 %s/db 'DELETE FROM idblock WHERE kind = 1'", dir);
+	assert_sh(
+		"test $(sqlite3 %s/db 'SELECT version FROM schema_version') = 7",
+		dir);
+	assert_sh("sqlite3 %s/db 'UPDATE schema_version SET version = 1'", dir);
+	assert_sh("sqlite3 %s/db 'DELETE FROM idblock WHERE kind = 1'", dir);
 	assert_int_equal(open_as("db", &err), -EUCLEAN);
 }
 
@@ -243,9 +233,9 @@ static void test_check_finds(void **state)
 	commit(&t);
 	assert_int_equal(meta_check(m, &err), 0);
 	util_close();
-	run("dd if=/dev/urandom of=%s/db bs=4096 seek=40 count=20 "
-	    "conv=notrunc 2>/dev/null",
-	    dir);
+	assert_sh("dd if=/dev/urandom of=%s/db bs=4096 seek=40 count=20 "
+		  "conv=notrunc 2>/dev/null",
+		  dir);
 	m = util_open_at("db");
 	assert_int_equal(meta_check(m, &err), -EUCLEAN);
 	util_close();
@@ -266,7 +256,7 @@ static void test_checkpoint_job(void **state)
 	}
 	assert_true(meta_log_bytes(m) > 0);
 	util_reopen(); /* the close emptied the log */
-	assert_true(exists(m, "f199"));
+	assert_true(util_exists(m, "f199"));
 	assert_int_equal(info.last_error[0], 0);
 }
 

@@ -17,21 +17,6 @@ static struct meta *m;
 
 static const uint8_t util_volume[16] = "volume-id-16-by";
 
-static inline void run(const char *fmt, ...)
-	__attribute__((format(printf, 1, 2)));
-
-/* Runs a shell command that must succeed. */
-static inline void run(const char *fmt, ...)
-{
-	char cmd[1024];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(cmd, sizeof(cmd), fmt, ap);
-	va_end(ap);
-	assert_int_equal(system(cmd), 0); /* NOLINT: fixed commands */
-}
-
 static inline char *util_path(const char *name)
 {
 	char *p = io_path("%s/%s", dir, name);
@@ -81,6 +66,19 @@ static inline void util_reopen(void)
 	m = util_open_at("db");
 }
 
+/* Whether the root directory has this name. */
+static inline bool util_exists(struct meta *at, const char *name)
+{
+	META_TXN(t);
+	uint64_t ino;
+	int rc;
+
+	assert_int_equal(meta_read(at, &t), 0);
+	rc = meta_dirent_get(&t, META_ROOT_INO, name, strlen(name), &ino);
+	assert_true(rc == 0 || rc == -ENOENT);
+	return rc == 0;
+}
+
 /* Waits until the checkpoint job, which runs at the start, has run. */
 static inline void util_idle(void)
 {
@@ -120,11 +118,8 @@ static inline int group_setup(void **state)
 
 static inline int group_teardown(void **state)
 {
-	char cmd[128];
-
 	(void)state;
-	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", dir);
-	return system(cmd); /* NOLINT: a fixed command on our own directory */
+	return test_rm(dir);
 }
 
 /* Test fixtures: a fresh database each, verified at the end. */
@@ -142,8 +137,7 @@ static inline int test_teardown(void **state)
 	if (m)
 		util_verify(m);
 	util_close();
-	run("rm -rf %s/*", dir);
-	return 0;
+	return test_rm_below(dir);
 }
 
 #define META_TEST(f) \

@@ -275,18 +275,11 @@ static void test_unlink_while_sent(void **state)
 {
 	uint64_t ino = make_file("a", 1, SIZE);
 	uint64_t other = make_file("b", 2, SIZE / 3);
-	struct meta_inode row;
-	META_TXN(t);
 
 	SET(down, true);
 	move_protect_now(mv, 0);
 	wait_waiting();
-	row_get(ino, &row);
-	row.nlink = 0;
-	assert_int_equal(meta_begin(m, &t), 0);
-	assert_int_equal(meta_inode_update(&t, &row), 0);
-	assert_int_equal(meta_dirent_remove(&t, META_ROOT_INO, "a", 1), 0);
-	assert_int_equal(meta_commit(&t, NULL), 0);
+	unlink_file(ino, "a");
 	move_reap_now(mv);
 	SET(down, false);
 	protect_all(other);

@@ -173,12 +173,7 @@ static void test_reap(void **state)
 	META_TXN(t);
 	int i, rc;
 
-	row_get(ino, &row);
-	row.nlink = 0;
-	assert_int_equal(meta_begin(m, &t), 0);
-	assert_int_equal(meta_inode_update(&t, &row), 0);
-	assert_int_equal(meta_dirent_remove(&t, META_ROOT_INO, "a", 1), 0);
-	assert_int_equal(meta_commit(&t, NULL), 0);
+	unlink_file(ino, "a");
 	move_reap_now(mv);
 	clock_sleep_ns(100000000);
 	row_get(ino, &row); /* open: it is still there */

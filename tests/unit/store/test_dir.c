@@ -36,12 +36,9 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	char cmd[128];
-
 	store_free(store);
 	free(root);
-	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", top);
-	return system(cmd); /* NOLINT: a fixed command on our own directory */
+	return test_rm(top);
 }
 
 static void put(const char *key, const char *text)

@@ -20,10 +20,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	char cmd[128];
-
-	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", dir);
-	return system(cmd); /* NOLINT: a fixed command on our own directory */
+	return test_rm(dir);
 }
 
 static const char table[] =

@@ -17,10 +17,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	char cmd[128];
-
-	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", dir);
-	return system(cmd); /* NOLINT: a fixed command on our own directory */
+	return test_rm(dir);
 }
 
 static char *put(const char *name, const void *p, size_t n)

@@ -52,14 +52,11 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	char cmd[128];
-
 	if (geteuid() != 0)
 		return 0;
 	free(key);
 	free(config);
-	snprintf(cmd, sizeof(cmd), "rm -rf --one-file-system '%s'", base);
-	return system(cmd); /* NOLINT: a fixed command on our own directory */
+	return test_rm(base);
 }
 
 static void run_init(struct run *r, const char *const *names, size_t n)

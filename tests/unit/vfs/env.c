@@ -100,7 +100,6 @@ struct env *env_new(int64_t read_wait_ns)
 void env_free(struct env *e)
 {
 	struct err err = ERR_INIT;
-	char cmd[128];
 	META_TXN(t);
 
 	env_cache_size = ENV_CACHE;
@@ -113,8 +112,7 @@ void env_free(struct env *e)
 	meta_close(e->meta);
 	store_free(e->store);
 	pack_keyring_free(e->kr);
-	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", e->dir);
-	assert_ok(system(cmd)); /* NOLINT: a directory of our own */
+	assert_ok(test_rm(e->dir));
 	free(e);
 }
 

@@ -16,10 +16,13 @@ import sys
 import threading
 import time
 
+import pytest
+
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "mount"))
 from conftest import FULL, alive, running, wait_for  # noqa: E402
 
 KILLS = 50 if FULL else 10
+PER_GATEWAY = 5  # the supervisor's back-off grows with each
 GONE = (errno.ENOTCONN, errno.ECONNABORTED, errno.EIO, errno.ENXIO, errno.ESHUTDOWN)
 
 
@@ -105,55 +108,57 @@ class Writer(threading.Thread):
                 assert len(p.read_bytes()) == p.stat().st_size
 
 
-def test_kill_9_under_load(capsys):
-    counted = acked = 0
+def kills(g, wanted, rng):
+    """Kills the worker under load until it counted; the writers, and acks."""
+    root = g.mount()
+    writers = []
+    counted = 0
+    for _ in range(wanted * 4):
+        if counted == wanted:
+            return writers
+        batch = []
+        for _ in range(4):
+            w = Writer(root, len(writers) + len(batch))
+            w.dir.mkdir()
+            batch.append(w)
+        for w in batch:
+            w.start()
+        time.sleep(rng.uniform(0.2, 2.0))
+        pid = g.worker_pid()
+        busy = sum(w.in_flight for w in batch)
+        os.kill(pid, signal.SIGKILL)
+        for w in batch:
+            w.join(20)
+            assert not w.is_alive(), "a client hangs on a dead worker"
+            assert w.error is None, w.error
+        wait_for("the old worker is gone", lambda: not alive(pid), 10)
+        wait_for("a fresh worker serves", lambda: g.serves("rem") and g.worker_pid() != pid, 60)
+        if busy and sum(w.acked for w in batch):
+            counted += 1
+        writers += batch
+        for w in batch:
+            w.check()
+    raise AssertionError("too few kills hit anything in flight")
+
+
+@pytest.mark.parametrize("seed", range(KILLS // PER_GATEWAY))
+def test_kill_9_under_load(seed, capsys):
     with running(trusts=("rem",), settle="1s") as g:
-        root = g.mount()
-        rng = random.Random(4711)
-        serial = 0
-        writers = []
-        for _ in range(KILLS * 4):
-            if counted == KILLS:
-                break
-            batch = []
-            for _ in range(4):
-                serial += 1
-                w = Writer(root, serial)
-                w.dir.mkdir()
-                batch.append(w)
-            for w in batch:
-                w.start()
-            time.sleep(rng.uniform(0.2, 2.0))
-            pid = g.worker_pid()
-            busy = sum(w.in_flight for w in batch)
-            os.kill(pid, signal.SIGKILL)
-            for w in batch:
-                w.join(20)
-                assert not w.is_alive(), "a client hangs on a dead worker"
-                assert w.error is None, w.error
-            wait_for("the old worker is gone", lambda: not alive(pid), 10)
-            wait_for("a fresh worker serves", lambda: g.serves("rem") and g.worker_pid() != pid, 60)
-            if busy and sum(w.acked for w in batch):
-                counted += 1
-                acked += sum(w.acked for w in batch)
-            writers += batch
-            for w in batch:
-                w.check()
-        assert counted == KILLS, "too few kills hit anything in flight"
+        writers = kills(g, PER_GATEWAY, random.Random(seed))
         for w in writers:
             w.check()
         # dirty files are protected later, and all can come back
         wait_for("all is protected", lambda: g.status()["unprotected"]["files"] == 0, 180, 0.5)
-        g.evict(root)
+        g.evict(g.mount())
         for w in writers:
             w.check()
-        assert g.status()["worker"]["restarts"] >= KILLS
+        assert g.status()["worker"]["restarts"] >= PER_GATEWAY
         g.stop()
         db = sqlite3.connect(f"file:{next((g.work / 'state/rem').glob('*.db'))}?mode=ro", uri=True)
         assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
         db.close()
     with capsys.disabled():
-        print(f"\n   {counted} kills under load, {acked} acknowledged rounds of operations, none lost")
+        print(f"\n   {PER_GATEWAY} kills under load, {sum(w.acked for w in writers)} acknowledged rounds of operations, none lost")
 
 
 def test_unlinked_open_files_are_cleaned_up():

@@ -175,19 +175,30 @@ uint64_t cache_ino(const struct cache_file *f)
 
 /* ---- is the local file what the row says? --------------------------- */
 
-static int cache_lost_row(struct cache_file *f)
+static int cache_forget_row(struct cache_file *f, struct meta_inode *row)
 {
-	struct meta_inode row;
+	uint64_t seq;
 	META_TXN(t);
-	int rc = cache_begin_row(f, &t, &row);
+	int rc = cache_begin_row(f, &t, row);
 
 	if (rc == 0)
-		rc = cache_move(&t, &row, META_REMOTE);
+		rc = cache_move(&t, row, META_REMOTE);
 	if (rc == 0)
-		rc = meta_commit(&t, NULL);
+		rc = meta_commit(&t, &seq);
+	return rc < 0 ? rc : meta_durable(f->c->m, seq);
+}
+
+int cache_forget_locked(struct cache_file *f)
+{
+	struct meta_inode row;
+	int rc = cache_forget_row(f, &row);
+
 	if (rc < 0)
 		return rc;
 	cache_follow_locked(f, &row);
+	presence_done(&f->have);
+	if (f->filling == 0)
+		cache_close_fd(&f->ffd);
 	space_update(f, 0);
 	return 0;
 }
@@ -196,14 +207,17 @@ static int cache_lost_row(struct cache_file *f)
  * damaged. */
 static int cache_lost_locked(struct cache_file *f, const char *what, int why)
 {
-	f->checked = true;
+	int rc = 0;
+
 	if (f->state == META_DIRTY) {
 		cache_damage_locked(f, what, why);
-		return 0;
+	} else {
+		log_warn("inode %llu: %s: will be fetched again",
+			 (unsigned long long)f->ino, what);
+		rc = cache_forget_locked(f);
 	}
-	log_warn("inode %llu: %s: will be fetched again",
-		 (unsigned long long)f->ino, what);
-	return cache_lost_row(f);
+	f->checked = rc == 0;
+	return rc;
 }
 
 int cache_examine_locked(struct cache_file *f)

@@ -158,6 +158,12 @@ void cache_wait_busy_locked(struct cache_file *f);
 /* Compares the local file with the row once; moves the state when the file
  * is not what it should be. */
 int cache_examine_locked(struct cache_file *f);
+/*
+ * A protected file of whose bytes none is here, or will be: the row says
+ * REMOTE, durably, because an older one would take what is put in their place
+ * for all of them.
+ */
+int cache_forget_locked(struct cache_file *f);
 int cache_rfd_locked(struct cache_file *f);
 void cache_close_fd(int *fd);
 /* Takes size and times that the local file has into the row. */

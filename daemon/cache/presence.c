@@ -150,27 +150,40 @@ int cache_missing(struct cache_file *f, uint64_t off, uint64_t len,
 
 /* ---- filling -------------------------------------------------------- */
 
+/* A row that a power cut could undo may still call the left-over whole. */
+static int fill_empty(struct cache_file *f, int fd)
+{
+	struct stat st;
+	int rc;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	rc = st.st_size > 0 ? meta_durable(f->c->m, 0) : 0;
+	if (rc < 0)
+		return rc;
+	return ftruncate(fd, 0) < 0 ? -errno : 0;
+}
+
 /*
  * Opens the file to fill. Nothing that a REMOTE file's left-over holds is
  * vouched for by anybody: it is emptied first.
  */
 static int fill_open_locked(struct cache_file *f)
 {
-	int fd;
+	CLEANUP_CLOSE int fd = -1;
+	int rc;
 
 	if (f->ffd >= 0)
 		return 0;
 	fd = cache_create_locked(f);
 	if (fd < 0)
 		return fd;
-	if ((f->have.present == 0 && ftruncate(fd, 0) < 0) ||
-	    ftruncate(fd, (off_t)f->size) < 0) {
-		int rc = -errno;
-
-		close(fd);
+	rc = f->have.present > 0 ? 0 : fill_empty(f, fd);
+	if (rc < 0)
 		return rc;
-	}
-	f->ffd = fd;
+	if (ftruncate(fd, (off_t)f->size) < 0)
+		return -errno;
+	f->ffd = take_fd(fd);
 	return 0;
 }
 

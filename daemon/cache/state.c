@@ -184,6 +184,27 @@ static int cache_dirty_row(struct cache_file *f, bool zero,
 	return rc < 0 ? rc : meta_commit(&t, seq);
 }
 
+/*
+ * The start takes what a file that was open for writing holds for its
+ * content. The holes of an incomplete file and the bytes of a damaged one are
+ * none: they are gone, on the disk too, before the row is DIRTY and good. Who
+ * dies in between has a REMOTE file, or a damaged one.
+ */
+static int cache_empty_locked(struct cache_file *f)
+{
+	int rc = f->state == META_PARTIAL ? cache_forget_locked(f) : 0;
+
+	if (rc < 0)
+		return rc;
+	presence_done(&f->have);
+	cache_close_fd(&f->ffd);
+	if (ftruncate(f->wfd, 0) < 0 || fsync(f->wfd) < 0)
+		return -errno;
+	rc = f->entry_ok ? 0 : local_sync_entry(f->c, f->ino);
+	f->entry_ok = rc == 0;
+	return rc;
+}
+
 static int cache_first_change(struct cache_file *f, bool zero)
 {
 	struct meta_inode row;
@@ -192,6 +213,8 @@ static int cache_first_change(struct cache_file *f, bool zero)
 	int rc;
 
 	rc = cache_wfd_locked(f);
+	if (rc == 0 && zero && (cache_incomplete_locked(f) || f->damaged))
+		rc = cache_empty_locked(f);
 	if (rc < 0)
 		return rc;
 	rc = cache_dirty_row(f, zero, &row, &barrier, &seq);

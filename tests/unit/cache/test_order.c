@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * In which order rows and bytes reach the disk, seen from the system calls:
+ * this program's ftruncate(), fsync(), fdatasync() and openat() come before
+ * libc's, and note, refuse or end the process at one of them.
+ */
+#include "tests/unit/cache/util.h"
+
+#include <stdarg.h>
+#include <sys/syscall.h>
+
+#define SIZE (5 * 65536 + 17)
+
+/* ---- the calls ------------------------------------------------------- */
+
+enum { NONE, CUT, SYNC };
+
+static struct {
+	dev_t dev;
+	ino_t file;		   /* whose calls are looked at; 0 = nobody's */
+	uint64_t ino;		   /* the inode it belongs to */
+	bool die;		   /* before it is cut */
+	int last;		   /* CUT for the first time, then SYNC */
+	enum meta_state cut_in;	   /* state of the row when it was cut */
+	enum meta_state synced_in; /* and when that was made durable */
+} watch;
+
+static _Atomic bool no_log_sync; /* fdatasync fails */
+static _Atomic bool no_dirs;	 /* openat fails for directories */
+
+static bool watched(int fd)
+{
+	struct stat st;
+
+	return watch.file && fstat(fd, &st) == 0 && st.st_dev == watch.dev &&
+	       st.st_ino == watch.file;
+}
+
+int ftruncate(int fd, off_t size)
+{
+	if (size == 0 && watch.last == NONE && watched(fd)) {
+		if (watch.die)
+			raise(SIGKILL);
+		watch.last = CUT;
+		watch.cut_in = state_of(watch.ino);
+	}
+	return (int)syscall(SYS_ftruncate, fd, size);
+}
+
+int fsync(int fd)
+{
+	if (watched(fd) && watch.last == CUT) {
+		watch.last = SYNC;
+		watch.synced_in = state_of(watch.ino);
+	}
+	return (int)syscall(SYS_fsync, fd);
+}
+
+int fdatasync(int fd)
+{
+	if (no_log_sync) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+int openat(int at, const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list ap;
+
+	if (flags & O_CREAT) {
+		va_start(ap, flags);
+		mode = va_arg(ap, mode_t);
+		va_end(ap);
+	}
+	if (no_dirs && (flags & O_DIRECTORY)) {
+		errno = EMFILE;
+		return -1;
+	}
+	return (int)syscall(SYS_openat, at, path, flags, mode);
+}
+
+static void watch_file(uint64_t ino)
+{
+	CLEANUP_FREE char *path = local_of(ino);
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	memset(&watch, 0, sizeof(watch));
+	watch.dev = st.st_dev;
+	watch.ino = ino;
+	watch.file = st.st_ino;
+}
+
+static int setup(void **state)
+{
+	memset(&watch, 0, sizeof(watch));
+	no_log_sync = no_dirs = false;
+	return state_setup(state);
+}
+
+static int teardown(void **state)
+{
+	memset(&watch, 0, sizeof(watch));
+	no_log_sync = no_dirs = false;
+	return state_teardown(state);
+}
+
+/* ---- files ----------------------------------------------------------- */
+
+static void fill_at(struct cache_file *f, uint64_t off, size_t n)
+{
+	CLEANUP_FREE uint8_t *p = malloc(n);
+	uint64_t version, size;
+
+	cache_version(f, &version, &size);
+	pattern(1, off, p, n);
+	assert_int_equal(cache_fill(f, version, off, p, n), 0);
+}
+
+static uint64_t make_remote(void)
+{
+	uint64_t ino = make_file("a", 1, SIZE), freed;
+
+	assert_int_equal(protect(ino), 0);
+	assert_int_equal(cache_evict(c, ino, &freed), 0);
+	return ino;
+}
+
+/* One frame of it is here. */
+static uint64_t make_partial(void)
+{
+	uint64_t ino = make_remote();
+	struct cache_file *f = file_open(ino, false);
+
+	fill_at(f, 65536, 65536);
+	file_close(f, false);
+	assert_int_equal(state_of(ino), META_PARTIAL);
+	return ino;
+}
+
+static void truncate_child(uint64_t ino)
+{
+	struct cache_file *f;
+
+	if (open_state() < 0 || cache_get(c, ino, &f) < 0 ||
+	    cache_acquire(f, true) < 0)
+		_exit(1);
+	watch_file(ino);
+	watch.die = true;
+	cache_truncate(f, 0);
+	_exit(2);
+}
+
+/*
+ * The holes of a partial file are not its content: the process that dies
+ * while it empties one must not leave them to be served, and protected, as
+ * zeros.
+ */
+static void test_killed_while_emptying(void **state)
+{
+	uint64_t ino = make_partial(), off, len;
+	struct cache_file *f;
+	int status;
+	uint8_t b;
+	pid_t pid;
+
+	close_state();
+	pid = fork();
+	if (pid == 0)
+		truncate_child(ino);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(open_state(), 0);
+	f = file_open(ino, false);
+	if (cache_size(f) > 0) {
+		assert_int_equal(cache_pread(f, &b, 1, 0), -EAGAIN);
+		assert_int_equal(cache_missing(f, 0, 1, &off, &len), 1);
+	}
+	file_close(f, false);
+}
+
+/* The same for a power cut: the holes are gone from the disk before a row
+ * that calls the file dirty can be durable. */
+static void expect_emptied_first(uint64_t ino)
+{
+	struct cache_file *f = file_open(ino, true);
+	struct meta_inode row;
+
+	watch_file(ino);
+	assert_int_equal(cache_truncate(f, 0), 0);
+	assert_int_equal(watch.last, SYNC);
+	assert_int_equal(watch.cut_in, META_REMOTE);
+	assert_int_equal(watch.synced_in, META_REMOTE);
+	watch.file = 0;
+	assert_int_equal(state_of(ino), META_DIRTY);
+	write_at(f, 2, 0, 100);
+	expect_at(f, 2, 0, 100);
+	file_close(f, true);
+	assert_int_equal(cache_flush(c), 0);
+	row_get(ino, &row);
+	assert_int_equal(row.size, 100);
+	assert_int_equal(protect(ino), 0);
+}
+
+static void test_partial_emptied_first(void **state)
+{
+	expect_emptied_first(make_partial());
+}
+
+/* What was fetched and is not recorded yet has holes, too. */
+static void test_filled_emptied_first(void **state)
+{
+	uint64_t ino = make_remote();
+	struct cache_file *f = file_open(ino, false);
+
+	fill_at(f, 65536, 65536);
+	assert_int_equal(state_of(ino), META_REMOTE);
+	expect_emptied_first(ino);
+	file_close(f, false);
+}
+
+/* The new file of one that was remote is on the disk before its row needs
+ * it: else a power cut makes it a damaged one. */
+static void test_remote_made_first(void **state)
+{
+	uint64_t ino = make_remote();
+	struct cache_file *f = file_open(ino, true);
+
+	no_dirs = true; /* its entry cannot be made durable */
+	assert_int_equal(cache_truncate(f, 0), -EMFILE);
+	assert_int_equal(state_of(ino), META_REMOTE);
+	no_dirs = false;
+	assert_int_equal(cache_truncate(f, 0), 0);
+	assert_int_equal(state_of(ino), META_DIRTY);
+	file_close(f, true);
+}
+
+/* Bytes that the disk lost stay damaged until they are gone. */
+static void test_damaged_emptied_first(void **state)
+{
+	uint64_t ino = make_file("a", 1, SIZE);
+	struct cache_file *f = file_open(ino, true);
+	struct meta_inode row;
+
+	cache_damage(f, "a test says so", -EIO);
+	watch_file(ino);
+	assert_int_equal(cache_truncate(f, 0), 0);
+	assert_int_equal(watch.last, SYNC);
+	watch.file = 0;
+	row_get(ino, &row);
+	assert_false(row.damaged);
+	file_close(f, true);
+}
+
+/* ---- the barrier ----------------------------------------------------- */
+
+/*
+ * An eviction whose barrier failed: after a power cut the row may say again
+ * that the file is whole, so its bytes are not touched.
+ */
+static void test_leftover_waits_for_row(void **state)
+{
+	uint64_t ino = make_file("a", 1, SIZE), freed, version, size;
+	CLEANUP_FREE char *path = local_of(ino);
+	CLEANUP_FREE uint8_t *p = calloc(1, 65536);
+	struct cache_file *f;
+	struct stat st;
+
+	assert_int_equal(protect(ino), 0);
+	no_log_sync = true;
+	assert_int_equal(cache_evict(c, ino, &freed), -EIO);
+	assert_int_equal(state_of(ino), META_REMOTE);
+	f = file_open(ino, false);
+	cache_version(f, &version, &size);
+	assert_int_equal(cache_fill(f, version, 65536, p, 65536), -EIO);
+	file_close(f, false);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, SIZE);
+	assert_true(st.st_blocks * 512 >= SIZE);
+}
+
+/* A cache file that was lost is made anew only when no older row can take
+ * the new one for whole. */
+static void test_lost_is_durable(void **state)
+{
+	uint64_t ino = make_file("a", 1, SIZE);
+	CLEANUP_FREE char *path = local_of(ino);
+	struct cache_file *f;
+
+	assert_int_equal(protect(ino), 0);
+	reopen();
+	assert_int_equal(unlink(path), 0);
+	new_file("b"); /* the log has a header: commits do not sync it */
+	no_log_sync = true;
+	assert_int_equal(cache_get(c, ino, &f), 0);
+	assert_int_equal(cache_acquire(f, false), -EIO);
+	cache_put(f);
+	assert_false(local_exists(ino));
+}
+
+#define ORDER_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ORDER_TEST(test_killed_while_emptying),
+		ORDER_TEST(test_partial_emptied_first),
+		ORDER_TEST(test_filled_emptied_first),
+		ORDER_TEST(test_remote_made_first),
+		ORDER_TEST(test_damaged_emptied_first),
+		ORDER_TEST(test_leftover_waits_for_row),
+		ORDER_TEST(test_lost_is_durable),
+	};
+
+	return RUN_TESTS(tests, NULL, NULL);
+}

@@ -157,7 +157,8 @@ int cache_utimens(struct cache_file *f, const int64_t *atime_ns,
 /*
  * fdatasync or fsync, the directory entry of a new cache file included, then
  * the row and meta_durable(): after it all survives a power cut (P1). -EIO:
- * the disk lost writes, and the file is damaged.
+ * the disk lost writes, and the file is damaged; -EMFILE, -ENFILE: no
+ * descriptor for it now.
  */
 int cache_fsync(struct cache_file *f, bool data_only);
 

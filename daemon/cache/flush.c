@@ -31,9 +31,16 @@ static int flush_data(struct cache_file *f, int fd, bool data_only,
 	return entry_ok ? 0 : local_sync_entry(f->c, f->ino);
 }
 
+/* No descriptor for the directory: nothing was lost, and another try may
+ * have one. */
+static bool flush_not_tried(int rc)
+{
+	return rc == -EMFILE || rc == -ENFILE;
+}
+
 /*
- * Syncs outside the lock. Whatever fails, the kernel forgets what it could
- * not write, so the file is damaged from then on.
+ * Syncs outside the lock. Whatever else fails, the kernel forgets what it
+ * could not write, so the file is damaged from then on.
  */
 static int flush_sync_locked(struct cache_file *f, bool data_only)
 {
@@ -48,9 +55,11 @@ static int flush_sync_locked(struct cache_file *f, bool data_only)
 	pthread_cond_broadcast(&f->cond);
 	if (rc == 0)
 		f->entry_ok = true;
-	else if (!f->damaged)
+	if (rc == 0 || flush_not_tried(rc))
+		return rc;
+	if (!f->damaged)
 		cache_damage_locked(f, "the disk lost what was written", rc);
-	return rc < 0 ? -EIO : 0;
+	return -EIO;
 }
 
 /* The row as the file is now; `closed`: for good, until the next change. */
@@ -96,7 +105,7 @@ int flush_file(struct cache_file *f)
 		return -EBUSY;
 	changes = f->changes;
 	rc = flush_sync_locked(f, true);
-	if (!f->opened) /* another flush was faster */
+	if (flush_not_tried(rc) || !f->opened) /* another one was faster */
 		return rc;
 	if (f->writers > 0 || f->changing > 0 || f->changes != changes)
 		return -EBUSY;
@@ -246,7 +255,8 @@ int64_t flush_run(struct job *job, void *arg)
 	int rc = 0;
 
 	job_begin(job, 0, 0);
-	while (!job_stopping(job)) {
+	/* After an error those that failed are in the queue again. */
+	while (rc == 0 && !job_stopping(job)) {
 		n = flush_some(c, false, &next, &rc);
 		if (n == 0)
 			break;

@@ -301,6 +301,54 @@ static void test_lost_is_durable(void **state)
 	assert_false(local_exists(ino));
 }
 
+/* ---- too few descriptors --------------------------------------------- */
+
+/* A directory that cannot be opened now says nothing about the file. */
+static void test_no_descriptors_no_damage(void **state)
+{
+	uint64_t ino = new_file("a");
+	struct cache_file *f = file_open(ino, true);
+	struct meta_inode row;
+
+	write_at(f, 1, 0, SIZE);
+	no_dirs = true;
+	assert_int_equal(cache_fsync(f, false), -EMFILE);
+	file_close(f, true);
+	assert_int_equal(cache_flush(c), -EMFILE);
+	row_get(ino, &row);
+	assert_false(row.damaged);
+	assert_true(row.opened_for_write); /* nobody vouches for it yet */
+	no_dirs = false;
+	assert_int_equal(cache_flush(c), 0);
+	row_get(ino, &row);
+	assert_false(row.opened_for_write);
+	assert_int_equal(protect(ino), 0);
+}
+
+/* A flush that cannot go on says so, and waits before it tries again. */
+static void test_flush_tells(void **state)
+{
+	struct job_info info = { 0 };
+	char name[16];
+	int i;
+
+	opts.keep_fds = 8;
+	reopen();
+	make_file("first", 1, 10);
+	assert_int_equal(cache_flush(c), 0);
+	no_dirs = true;
+	for (i = 0; i < 7; i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		make_file(name, 1, 10);
+	}
+	for (i = 0; i < 300 && !info.last_error[0]; i++) {
+		clock_sleep_ns(10000000);
+		cache_job(c, &info);
+	}
+	no_dirs = false;
+	assert_string_not_equal(info.last_error, "");
+}
+
 #define ORDER_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -313,6 +361,8 @@ int main(void)
 		ORDER_TEST(test_damaged_emptied_first),
 		ORDER_TEST(test_leftover_waits_for_row),
 		ORDER_TEST(test_lost_is_durable),
+		ORDER_TEST(test_no_descriptors_no_damage),
+		ORDER_TEST(test_flush_tells),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * In which order rows and bytes reach the disk, seen from the system calls:
  * this program's ftruncate(), fsync(), fdatasync() and openat() come before
@@ -25,8 +25,9 @@ static struct {
 	enum meta_state synced_in; /* and when that was made durable */
 } watch;
 
-static _Atomic bool no_log_sync; /* fdatasync fails */
-static _Atomic bool no_dirs;	 /* openat fails for directories */
+static _Atomic bool no_log_sync;  /* fdatasync fails */
+static _Atomic bool no_dirs;	  /* openat fails for directories */
+static _Atomic bool no_file_sync; /* fsync and fdatasync of `watch` fail */
 
 static bool watched(int fd)
 {
@@ -49,6 +50,10 @@ int ftruncate(int fd, off_t size)
 
 int fsync(int fd)
 {
+	if (no_file_sync && watched(fd)) {
+		errno = EIO;
+		return -1;
+	}
 	if (watched(fd) && watch.last == CUT) {
 		watch.last = SYNC;
 		watch.synced_in = state_of(watch.ino);
@@ -58,7 +63,7 @@ int fsync(int fd)
 
 int fdatasync(int fd)
 {
-	if (no_log_sync) {
+	if (watched(fd) ? no_file_sync : no_log_sync) {
 		errno = EIO;
 		return -1;
 	}
@@ -97,14 +102,14 @@ static void watch_file(uint64_t ino)
 static int setup(void **state)
 {
 	memset(&watch, 0, sizeof(watch));
-	no_log_sync = no_dirs = false;
+	no_log_sync = no_dirs = no_file_sync = false;
 	return state_setup(state);
 }
 
 static int teardown(void **state)
 {
 	memset(&watch, 0, sizeof(watch));
-	no_log_sync = no_dirs = false;
+	no_log_sync = no_dirs = no_file_sync = false;
 	return state_teardown(state);
 }
 
@@ -301,6 +306,125 @@ static void test_lost_is_durable(void **state)
 	assert_false(local_exists(ino));
 }
 
+/* The first change of a protected file, and of a closed one: its bytes stay
+ * as they are until the row that says so is durable. */
+static void expect_not_changed(uint64_t ino)
+{
+	struct cache_file *f = file_open(ino, true);
+	uint8_t b = 0;
+
+	no_log_sync = true;
+	assert_int_equal(cache_pwrite(f, &b, 1, 0), -EIO);
+	assert_int_equal(cache_truncate(f, 1), -EIO);
+	assert_int_equal(cache_truncate(f, 0), -EIO);
+	expect_at(f, 1, 0, SIZE);
+	file_close(f, true);
+}
+
+static void test_change_waits_for_row(void **state)
+{
+	uint64_t ino = make_file("a", 1, SIZE);
+
+	assert_int_equal(protect(ino), 0);
+	expect_not_changed(ino);
+}
+
+static void test_closed_waits_for_row(void **state)
+{
+	uint64_t ino = make_file("a", 1, SIZE);
+
+	assert_int_equal(cache_flush(c), 0);
+	expect_not_changed(ino);
+}
+
+/* A file without a name: its row first. */
+static void test_drop_waits_for_row(void **state)
+{
+	uint64_t ino = make_file("a", 1, SIZE);
+	struct meta_inode row;
+
+	assert_int_equal(cache_flush(c), 0);
+	row_get(ino, &row);
+	row.nlink = 0;
+	row_put(&row);
+	no_log_sync = true;
+	assert_int_equal(cache_drop(c, ino), -EIO);
+	assert_true(local_exists(ino));
+}
+
+/* fsync says nothing before the log is synced (P1). */
+static void test_fsync_syncs_the_log(void **state)
+{
+	uint64_t ino = make_file("a", 1, SIZE);
+	struct cache_file *f = file_open(ino, true);
+
+	assert_int_equal(cache_fsync(f, true), 0);
+	watch_file(ino);
+	no_log_sync = true;
+	assert_int_equal(cache_fsync(f, true), -EIO);
+	file_close(f, true);
+}
+
+/* ---- what the disk lost ---------------------------------------------- */
+
+/* S4: after a failed sync the kernel calls the pages clean. */
+static void test_lost_writes(void **state)
+{
+	uint64_t ino = make_file("a", 1, SIZE), freed;
+	struct cache_file *f = file_open(ino, true);
+	struct meta_inode row;
+	uint8_t b;
+
+	watch_file(ino);
+	write_at(f, 2, 0, 100);
+	no_file_sync = true;
+	assert_int_equal(cache_fsync(f, true), -EIO);
+	no_file_sync = false;
+	assert_int_equal(cache_fsync(f, true), -EIO); /* for ever */
+	assert_int_equal(cache_pread(f, &b, 1, 0), -EIO);
+	file_close(f, true);
+	row_get(ino, &row);
+	assert_true(row.damaged);
+	assert_int_equal(protect(ino), -EIO);
+	assert_int_equal(cache_evict(c, ino, &freed), -ENOTRECOVERABLE);
+	assert_true(local_exists(ino));
+}
+
+/* The same, found when it was closed: before it is sealed. */
+static void test_lost_writes_not_sealed(void **state)
+{
+	uint64_t ino = make_file("a", 1, SIZE);
+	struct meta_inode row;
+
+	assert_int_equal(cache_flush(c), 0);
+	watch_file(ino);
+	no_file_sync = true;
+	write_file(ino, 2, 100);
+	assert_int_equal(protect(ino), -EIO);
+	row_get(ino, &row);
+	assert_true(row.damaged);
+	assert_int_equal(row.state, META_DIRTY);
+}
+
+/* S12: what was fetched counts when it is on the disk. */
+static void test_presence_follows_sync(void **state)
+{
+	uint64_t ino = make_remote(), off, len;
+	struct cache_file *f = file_open(ino, false);
+
+	fill_at(f, 65536, 65536);
+	watch_file(ino);
+	no_file_sync = true;
+	assert_int_equal(cache_settle_presence(f), -EIO);
+	assert_int_equal(state_of(ino), META_REMOTE);
+	assert_int_equal(cache_missing(f, 65536, 65536, &off, &len), 1);
+	no_file_sync = false;
+	fill_at(f, 65536, 65536);
+	assert_int_equal(cache_settle_presence(f), 0);
+	assert_int_equal(state_of(ino), META_PARTIAL);
+	file_close(f, false);
+}
+
 /* ---- too few descriptors --------------------------------------------- */
 
 /* A directory that cannot be opened now says nothing about the file. */
@@ -361,6 +485,13 @@ int main(void)
 		ORDER_TEST(test_damaged_emptied_first),
 		ORDER_TEST(test_leftover_waits_for_row),
 		ORDER_TEST(test_lost_is_durable),
+		ORDER_TEST(test_change_waits_for_row),
+		ORDER_TEST(test_closed_waits_for_row),
+		ORDER_TEST(test_drop_waits_for_row),
+		ORDER_TEST(test_fsync_syncs_the_log),
+		ORDER_TEST(test_lost_writes),
+		ORDER_TEST(test_lost_writes_not_sealed),
+		ORDER_TEST(test_presence_follows_sync),
 		ORDER_TEST(test_no_descriptors_no_damage),
 		ORDER_TEST(test_flush_tells),
 	};

@@ -58,6 +58,8 @@ static int keys_load(struct move *mv, uint64_t row, struct move_key *out)
 	if (rc == 0)
 		rc = meta_pack_get(&t, row, &pack);
 	meta_abort(&t);
+	if (rc == -ENOENT) /* an extent names it; not "no such file" (P6) */
+		return -EUCLEAN;
 	if (rc < 0)
 		return rc;
 	_Static_assert(sizeof(id.b) == sizeof(pack.id), "pack id");

@@ -6,6 +6,7 @@
 
 #define REAP_PAGE     64
 #define REAP_AGAIN_NS (60 * NSEC_PER_SEC) /* in case a wake was missed */
+#define REAP_BUSY_NS  (NSEC_PER_SEC / 10) /* doubles, up to the above */
 
 /* Regular files have bytes to drop first; rc 1: not regular. */
 static int reap_page(struct move *mv, uint64_t after, struct cache_victim *v)
@@ -45,15 +46,18 @@ static void reap_drop(struct move *mv, struct cache_victim *v, int n)
 			v[i] = file[k++];
 }
 
+/* Those in use stay, and are counted. */
 static int reap_rows(struct move *mv, struct job *job,
-		     const struct cache_victim *v, int n)
+		     const struct cache_victim *v, int n, unsigned *busy)
 {
 	META_TXN(t);
 	int i, rc = meta_begin(mv->m, &t);
 
 	for (i = 0; rc == 0 && i < n; i++) {
-		if (v[i].rc < 0) /* in use: its last close wakes us */
+		if (v[i].rc < 0) {
+			*busy += v[i].rc == -EBUSY;
 			continue;
+		}
 		rc = meta_inode_delete(&t, v[i].ino);
 		if (rc == 0)
 			job_add(job, 1, v[i].freed);
@@ -61,11 +65,26 @@ static int reap_rows(struct move *mv, struct job *job,
 	return rc < 0 ? rc : meta_commit(&t, NULL);
 }
 
+/*
+ * When to look again. The last close of a file wakes us, but not who seals,
+ * flushes or evicts it: their turn is short, so the first looks come soon.
+ */
+static int64_t reap_next(struct move *mv, unsigned busy)
+{
+	if (busy == 0 || busy != mv->reap_busy)
+		mv->reap_pause_ns = REAP_BUSY_NS;
+	else
+		mv->reap_pause_ns = MIN(2 * mv->reap_pause_ns, REAP_AGAIN_NS);
+	mv->reap_busy = busy;
+	return busy ? mv->reap_pause_ns : REAP_AGAIN_NS;
+}
+
 int64_t reap_run(struct job *job, void *arg)
 {
 	struct cache_victim v[REAP_PAGE];
 	struct move *mv = arg;
 	uint64_t after = 0;
+	unsigned busy = 0;
 	int n, rc = 0;
 
 	job_begin(job, 0, 0);
@@ -75,11 +94,11 @@ int64_t reap_run(struct job *job, void *arg)
 			break;
 		after = v[n - 1].ino;
 		reap_drop(mv, v, n);
-		rc = reap_rows(mv, job, v, n);
+		rc = reap_rows(mv, job, v, n, &busy);
 	} while (rc == 0 && n == REAP_PAGE && !job_stopping(job));
 	if (n < 0 || rc < 0)
 		return n < 0 ? n : rc;
-	return REAP_AGAIN_NS;
+	return reap_next(mv, busy);
 }
 
 static bool lost_stop(void *job)

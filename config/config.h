@@ -43,6 +43,7 @@ struct config_problems {
 	struct config_problem *p;
 	size_t n;
 };
+/* Frees the texts and leaves an empty list. */
 void config_problems_done(struct config_problems *ps);
 /* "file:line:col: message" and the suggestion; appends to out. */
 int config_problem_format(const struct config_problem *p, struct buf *out);
@@ -152,12 +153,11 @@ DEFINE_GUARD(struct config *, config_free);
 int config_check_secrets(const struct config *c,
 			 struct config_problems *problems);
 
+/* By name; NULL when there is none. Owned by the config. */
 const struct config_trust *config_trust_find(const struct config *c,
 					     const char *name);
 const struct price_table *config_prices_find(const struct config *c,
 					     const char *name);
-const char *config_credential_file(const struct config_trust *t,
-				   const struct config_store *s);
 /* <state_dir>/<trust>; newly allocated, NULL without memory. */
 char *config_state_dir(const struct config *c, const struct config_trust *t);
 /* <runtime_dir>/<trust>.sock; newly allocated. */

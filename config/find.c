@@ -28,17 +28,6 @@ const struct price_table *config_prices_find(const struct config *c,
 	return NULL;
 }
 
-const char *config_credential_file(const struct config_trust *t,
-				   const struct config_store *s)
-{
-	size_t i;
-
-	for (i = 0; i < t->n_credentials; i++)
-		if (t->credentials[i].store == s)
-			return t->credentials[i].file;
-	return NULL;
-}
-
 char *config_state_dir(const struct config *c, const struct config_trust *t)
 {
 	return io_path("%s/%s", c->state_dir, t->name);

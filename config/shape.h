@@ -18,6 +18,7 @@ const char *config_shape_name(const char *s);
 #define CONFIG_ACCOUNT_PATTERN "^([a-z_][a-z0-9_-]{0,31}|[0-9]{1,10})$"
 const char *config_shape_account(const char *s);
 
+/* A bucket, by the naming rules of S3. */
 #define CONFIG_BUCKET_PATTERN "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 const char *config_shape_bucket(const char *s);
 
@@ -25,9 +26,11 @@ const char *config_shape_bucket(const char *s);
 #define CONFIG_PREFIX_PATTERN "^([A-Za-z0-9_.-]+/)*$"
 const char *config_shape_prefix(const char *s);
 
+/* Scheme, host and perhaps a port; nothing behind them. */
 #define CONFIG_ENDPOINT_PATTERN "^https?://[^/?#@]+$"
 const char *config_shape_endpoint(const char *s);
 
+/* A region of S3, as it is signed. */
 #define CONFIG_REGION_PATTERN "^[A-Za-z0-9-]{1,63}$"
 const char *config_shape_region(const char *s);
 

@@ -89,6 +89,7 @@ static inline struct vfs *req_vfs(fuse_req_t req)
 	return ((struct fuse_server *)fuse_req_userdata(req))->v;
 }
 
+/* Who asks. */
 struct vfs_cred req_cred(fuse_req_t req);
 
 /* Each of these answers the request, whatever rc (0 or -errno) is. */
@@ -97,6 +98,7 @@ void reply_entry(fuse_req_t req, int rc, const struct vfs_entry *e);
 void reply_attr(fuse_req_t req, int rc, const struct vfs_entry *e);
 void entry_param(const struct vfs_entry *e, struct fuse_entry_param *out);
 
+/* The operations of server_ops, by file: file.c, dir.c, xattr.c. */
 void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 		struct fuse_file_info *fi);
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
@@ -128,6 +130,7 @@ void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name);
 
 /* ---- slow.c ---------------------------------------------------------- */
 
+/* The queue of requests that wait for bytes. */
 void slow_init(struct fuse_server *s);
 void slow_done(struct fuse_server *s);
 

@@ -31,6 +31,10 @@ struct fuse_server_opts {
 	int64_t read_wait_ns;
 };
 
+/*
+ * Starts serving `v`, which must outlive the server. Takes o->fuse_fd over,
+ * also on failure. 0 or -errno.
+ */
 int fuse_server_start(const struct fuse_server_opts *o, struct vfs *v,
 		      struct fuse_server **out, struct err *err);
 

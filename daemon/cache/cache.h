@@ -64,6 +64,7 @@ int cache_get(struct cache *c, uint64_t ino, struct cache_file **out);
 void cache_put(struct cache_file *f);
 DEFINE_GUARD(struct cache_file *, cache_put);
 
+/* The inode the file belongs to. */
 uint64_t cache_ino(const struct cache_file *f);
 
 /*

@@ -108,12 +108,14 @@ struct cache {
 
 /* ---- local.c -------------------------------------------------------- */
 
+/* Path of an inode's cache file below the cache directory. */
 void local_path(uint64_t ino, char out[CACHE_PATH_SIZE]);
 /* Opens an inode's cache file and checks that it is this inode's: -ENOENT
  * when there is none, -EUCLEAN when it is foreign. */
 int local_open(struct cache *c, uint64_t ino, int flags);
 /* The same, made when missing (*made); a foreign one goes to lost+found. */
 int local_create(struct cache *c, uint64_t ino, bool *made);
+/* Unlinks the cache file; 0 also when there was none. */
 int local_unlink(struct cache *c, uint64_t ino);
 /* Makes the directory entry of an inode's cache file durable. */
 int local_sync_entry(struct cache *c, uint64_t ino);
@@ -139,6 +141,7 @@ void cache_follow_locked(struct cache_file *f, const struct meta_inode *row);
 void cache_damage_locked(struct cache_file *f, const char *what, int rc);
 /* Is something missing from the local copy? */
 bool cache_incomplete_locked(const struct cache_file *f);
+/* Asserts the invariants of cache.h. */
 void cache_check_locked(struct cache_file *f);
 /*
  * Before the bytes of a file change: the row says DIRTY with a version that
@@ -149,9 +152,11 @@ int cache_dirty_locked(struct cache_file *f, bool zero);
 
 /* ---- file.c --------------------------------------------------------- */
 
+/* Another reference; the caller holds the table's lock. */
 struct cache_file *cache_ref_locked(struct cache_file *f);
 /* The loaded cache_file, or NULL; with a reference. */
 struct cache_file *cache_find(struct cache *c, uint64_t ino);
+/* Handles, seals, I/O outside the lock: does anybody use it? */
 bool cache_in_use_locked(const struct cache_file *f);
 /* Waits until no evict or drop is going on. */
 void cache_wait_busy_locked(struct cache_file *f);
@@ -171,9 +176,13 @@ void cache_row_from_stat(struct meta_inode *row, const struct stat *st);
 
 /* ---- presence.c ----------------------------------------------------- */
 
+/* Loads the bits of an incomplete file, once. 0 or -errno. */
 int presence_load_locked(struct cache_file *f);
+/* Forgets the bits. */
 void presence_done(struct presence *p);
+/* Are there bits that the database does not have? */
 bool presence_unsaved_locked(const struct cache_file *f);
+/* Is every frame here? */
 bool presence_full_locked(const struct cache_file *f);
 
 /* ---- flush.c -------------------------------------------------------- */
@@ -186,12 +195,14 @@ void flush_queue(struct cache_file *f);
  * for writing; -EIO: the file is damaged now.
  */
 int flush_file(struct cache_file *f);
+/* The job "flush" (job_run_fn). */
 int64_t flush_run(struct job *job, void *arg);
 /* Empties the queue; the next start takes up what was in it. */
 void flush_forget(struct cache *c);
 
 /* ---- cache.c -------------------------------------------------------- */
 
+/* Calls the hook, if there is one. */
 void cache_hook_run(struct cache *c, const struct cache_hook *hook);
 
 /* ---- space.c -------------------------------------------------------- */
@@ -209,6 +220,7 @@ void cache_break_seal_locked(struct cache_file *f);
 
 /* ---- recover.c ------------------------------------------------------ */
 
+/* Takes up files that were open for writing when the last process ended. */
 int recover_opened(struct cache *c, struct err *err);
 
 #endif

@@ -121,8 +121,6 @@ int recover_opened(struct cache *c, struct err *err)
 
 /* ---- lost+found ----------------------------------------------------- */
 
-#define SCAN_NAMES 64
-
 struct scan {
 	struct cache *c;
 	bool (*stop)(void *arg);

@@ -201,6 +201,7 @@ struct cli_groups {
 	struct cli_group *g;
 	size_t n;
 };
+/* Frees what the groups hold. */
 void cli_groups_done(struct cli_groups *g);
 
 /* Makes a path absolute and takes "//", "." and ".." out, by its text only. */
@@ -235,7 +236,9 @@ int cli_take_problems(struct cli *c, const struct config_trust *t,
 
 /* ---- progress (progress.c) ------------------------------------------ */
 
+/* A worker's progress: a bar on a terminal, lines with --json --progress. */
 void progress_show(struct cli *c, const char *trust, const json_t *p);
+/* Removes the bar before other text is shown. */
 void progress_end(struct cli *c);
 
 /* ---- keys (keys.c) -------------------------------------------------- */
@@ -260,6 +263,10 @@ int cli_keys_check(const char *verb, const json_t *result, struct buf *out);
 
 /* ---- verbs ---------------------------------------------------------- */
 
+/*
+ * One pair for each verb of the table in args.c: run asks the workers or works
+ * here and fills c->result (0 or -errno with c->err), show prints it.
+ */
 int verb_status_run(struct cli *c);
 void verb_status_show(struct cli *c);
 int verb_info_run(struct cli *c);

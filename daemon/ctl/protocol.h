@@ -99,7 +99,9 @@ struct proto_reader {
 	size_t used; /* bytes of `in` that earlier lines took */
 };
 
+/* Lines of at most `max` bytes from fd, which is borrowed. */
 void proto_reader_init(struct proto_reader *r, int fd, size_t max);
+/* Frees the buffer; fd stays open. */
 void proto_reader_done(struct proto_reader *r);
 /*
  * The next line without its newline, valid until the next call. 1; 0 at the

@@ -23,6 +23,7 @@ struct ctl_call {
 /* Fills `result`, an empty object. 0, or -errno with c->err. */
 typedef int (*ctl_verb_fn)(struct ctl_call *c, json_t *result);
 
+/* One for each row of the table in handle.c. */
 int ctl_verb_status(struct ctl_call *c, json_t *result);
 int ctl_verb_info(struct ctl_call *c, json_t *result);
 int ctl_verb_jobs(struct ctl_call *c, json_t *result);
@@ -51,7 +52,9 @@ unsigned ctl_roles(const struct ctl_worker *w, const struct ctl_peer *peer);
  */
 int ctl_args_check(const json_t *args, struct err *err);
 
+/* An argument that is true or false; false when it is missing. */
 bool ctl_flag(const struct ctl_call *c, const char *name);
+/* An argument that is text; NULL when it is missing. */
 const char *ctl_text(const struct ctl_call *c, const char *name);
 /* The client hung up, or the server stops. */
 bool ctl_gone(const struct ctl_call *c);
@@ -82,6 +85,7 @@ typedef bool (*ctl_want_fn)(const struct meta_inode *in);
 int ctl_collect(struct ctl_call *c, ctl_want_fn want, struct ctl_set *out);
 /* Path i of the call: raw bytes below the mount, as meta_resolve() wants. */
 int ctl_path(struct ctl_call *c, size_t i, struct buf *out);
+/* How many paths the call names. */
 size_t ctl_paths(const struct ctl_call *c);
 /* The row of one inode, in a transaction of its own. */
 int ctl_inode(const struct ctl_call *c, uint64_t ino, struct meta_inode *out);

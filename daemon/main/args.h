@@ -33,6 +33,7 @@ struct args {
 /* 0, or -EINVAL after a message on stderr. */
 int args_parse(int argc, char **argv, struct args *out);
 
+/* What merseyd --help prints. */
 void args_help(void);
 
 #endif

@@ -15,6 +15,7 @@ struct gate {
 	bool open; /* atomic */
 };
 
+/* Lets calls through from now on; it never closes again. */
 void gate_open(struct gate *g);
 
 /* Owns `inner`, also on failure (NULL). The gate is borrowed. */

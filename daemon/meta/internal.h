@@ -127,6 +127,7 @@ static inline int m_unclean(struct meta_txn *t, struct db_stmt *st)
 	return -EUCLEAN;
 }
 
+/* Bind parameter `i` (from 1); nothing happens when st is NULL. */
 void m_bind_u64(struct db_stmt *st, int i, uint64_t v);
 void m_bind_int(struct db_stmt *st, int i, int64_t v);
 void m_bind_blob(struct db_stmt *st, int i, const void *p, size_t n);
@@ -141,6 +142,7 @@ bool m_text(struct db_stmt *st, int i, char *out, size_t size);
 /* false when it is not in 0..max. */
 bool m_u32(struct db_stmt *st, int i, uint32_t max, uint32_t *out);
 
+/* Finishes the statements and closes the database. */
 void meta_conn_done(struct meta_conn *c);
 
 /* ---- between the files --------------------------------------------- */

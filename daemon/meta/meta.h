@@ -90,6 +90,7 @@ int meta_durable(struct meta *m, uint64_t seq);
 /* For the power-cut control test only: meta_durable() returns at once. */
 void meta_set_barrier(struct meta *m, bool on);
 
+/* Bytes in the write-ahead log. */
 int64_t meta_log_bytes(struct meta *m);
 /* Empties the log now, and waits for it. -EBUSY beside a reader. */
 int meta_checkpoint_now(struct meta *m);
@@ -123,6 +124,7 @@ enum meta_state {
 	META_STATES,
 };
 
+/* "dirty", "local", ...; for people and for user.mersey.state. */
 const char *meta_state_name(enum meta_state s);
 
 struct meta_inode {
@@ -147,6 +149,7 @@ struct meta_inode {
 	uint64_t cached_bytes;	  /* on the cache disk, when last looked */
 };
 
+/* The row; -ENOENT. */
 int meta_inode_get(struct meta_txn *t, uint64_t ino, struct meta_inode *out);
 /* Inodes that are no regular files are always written as LOCAL. */
 int meta_inode_insert(struct meta_txn *t, const struct meta_inode *in);
@@ -155,6 +158,7 @@ int meta_inode_update(struct meta_txn *t, const struct meta_inode *in);
 /* Removes row, xattrs, presence, symlink target and extents. */
 int meta_inode_delete(struct meta_txn *t, uint64_t ino);
 
+/* Sets the target of a symbolic link; -ENOENT without the inode. */
 int meta_symlink_set(struct meta_txn *t, uint64_t ino, const char *target);
 /* Appends the target to `out`. */
 int meta_symlink_get(struct meta_txn *t, uint64_t ino, struct buf *out);
@@ -235,6 +239,7 @@ struct meta_dirent {
 	char name[META_NAME_MAX + 1]; /* raw bytes, NUL behind */
 };
 
+/* The inode that the name leads to; -ENOENT. */
 int meta_dirent_get(struct meta_txn *t, uint64_t parent, const char *name,
 		    size_t len, uint64_t *ino);
 /* -EEXIST when the name is taken. */

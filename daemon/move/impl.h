@@ -146,15 +146,18 @@ int fetch_run(struct move *mv, const struct fetch *x);
 
 /* ---- recall.c ------------------------------------------------------- */
 
+/* The threads that fetch and decrypt, for all recalls. */
 int fetcher_start(struct move *mv);
 void fetcher_stop(struct move *mv);
 
 /* ---- protect.c build.c send.c --------------------------------------- */
 
+/* The job of one upload stream (job_run_fn). */
 int64_t protect_run(struct job *job, void *stream);
 /* Sleeps; true when the job is stopping. Not ended by job_wake(). */
 bool move_sleep(struct job *job, int64_t ns);
 
+/* Frees the parcel; files that were not protected are given back. */
 void parcel_done(struct parcel *p);
 /* Gives the last file back, unprotected. */
 void parcel_drop_last(struct parcel *p);
@@ -178,6 +181,7 @@ int send_abandon(struct move *mv, struct parcel *p);
 
 /* ---- evict.c reap.c gc.c -------------------------------------------- */
 
+/* The jobs "evict", "reap" and "gc" (job_run_fn). */
 int64_t evict_run(struct job *job, void *mv);
 int64_t reap_run(struct job *job, void *mv);
 int64_t gc_run(struct job *job, void *mv);

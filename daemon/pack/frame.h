@@ -13,6 +13,7 @@ struct pack_press {
 	uint8_t out[PACK_FRAME_MAX];
 };
 
+/* The working memory of LZ4; NULL without memory. */
 struct pack_press *pack_press_new(void);
 void pack_press_free(struct pack_press *p);
 DEFINE_GUARD(struct pack_press *, pack_press_free);

@@ -19,6 +19,7 @@ struct pack_trailer {
 	uint64_t index_len; /* sealed, tag included */
 };
 
+/* Writes a trailer. */
 void pack_trailer_make(const struct pack_trailer *t,
 		       uint8_t out[PACK_TRAILER_SIZE]);
 

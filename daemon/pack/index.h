@@ -23,6 +23,7 @@ struct pack_index_build {
 	uint32_t frames, members, runs, xattrs;
 };
 
+/* Frees what the build holds. */
 void pack_index_build_done(struct pack_index_build *b);
 
 /* Makes room for one frame. 0, -ENOMEM, or -ENOSPC: the index is full. */

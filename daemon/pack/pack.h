@@ -68,11 +68,13 @@ void pack_root_id(const struct pack_root *root, char out[17]);
 /* Generation keys of one volume, unwrapped in memory. Thread-safe. */
 struct pack_keyring;
 
+/* Empty; NULL without memory. */
 struct pack_keyring *pack_keyring_new(const struct pack_volume_id *volume);
 /* Wipes. NULL is fine. */
 void pack_keyring_free(struct pack_keyring *kr);
 DEFINE_GUARD(struct pack_keyring *, pack_keyring_free);
 
+/* Owned by the key ring. */
 const struct pack_volume_id *pack_keyring_volume(const struct pack_keyring *kr);
 
 /*
@@ -155,6 +157,7 @@ struct pack_writer *pack_writer_new(struct pack_keyring *kr);
 void pack_writer_free(struct pack_writer *w);
 DEFINE_GUARD(struct pack_writer *, pack_writer_free);
 
+/* What the database keeps of a pack; owned by the writer. */
 const struct pack_id *pack_writer_id(const struct pack_writer *w);
 uint32_t pack_writer_generation(const struct pack_writer *w);
 const uint8_t *pack_writer_salt(const struct pack_writer *w);
@@ -266,7 +269,7 @@ int pack_reader_open(struct pack_keyring *kr, pack_read_fn read, void *arg,
 void pack_reader_free(struct pack_reader *r);
 DEFINE_GUARD(struct pack_reader *, pack_reader_free);
 
-const struct pack_id *pack_reader_id(const struct pack_reader *r);
+/* What the header and the index say. */
 uint32_t pack_reader_generation(const struct pack_reader *r);
 uint32_t pack_reader_frames(const struct pack_reader *r);
 size_t pack_reader_members(const struct pack_reader *r);

@@ -196,11 +196,6 @@ int pack_reader_open(struct pack_keyring *kr, pack_read_fn read, void *arg,
 
 /* ---- what is in it --------------------------------------------------- */
 
-const struct pack_id *pack_reader_id(const struct pack_reader *r)
-{
-	return &r->head.id;
-}
-
 uint32_t pack_reader_generation(const struct pack_reader *r)
 {
 	return r->head.generation;

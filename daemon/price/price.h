@@ -72,6 +72,7 @@ struct price_table {
 	struct price_figure egress_gb; /* out of the provider's network */
 };
 
+/* Frees what the table holds. */
 void price_table_done(struct price_table *t);
 
 /* NULL when the table lacks the class. "" and NULL mean STANDARD. */

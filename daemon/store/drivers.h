@@ -17,6 +17,7 @@ enum store_cause {
 	STORE_CAUSE_COUNT,
 };
 
+/* "protect", "read", ...: as the ledger names it. */
 const char *store_cause_name(enum store_cause c);
 
 /*

@@ -122,6 +122,7 @@ struct store {
 	const struct store_ops *ops;
 };
 
+/* Is it a key that every store takes? See the top. */
 bool store_key_ok(const char *key);
 
 /* Can keys start like this? As store_key_ok(), the last part open; "" is. */
@@ -171,6 +172,7 @@ static inline int store_head(struct store *s, const char *key,
 	return s->ops->head(s, key, out);
 }
 
+/* Deletes n keys, as ops->del says; none when one of them is not a key. */
 int store_del(struct store *s, const char *const *keys, size_t n, int *rc);
 /* Deletes one key. */
 int store_del1(struct store *s, const char *key);

@@ -51,6 +51,7 @@ struct worker {
 	int64_t backoff_ns;
 };
 
+/* Not started yet; `o` and `trust` are borrowed. */
 void worker_init(struct worker *w, const struct super_opts *o,
 		 const struct super_trust *trust);
 

@@ -64,6 +64,7 @@ struct vfs {
 
 /* ---- handle.c -------------------------------------------------------- */
 
+/* Room for `max` handles. 0 or -ENOMEM. */
 int handles_init(struct handles *hs, unsigned max);
 /* Ends what is open still. */
 void handles_done(struct vfs *v);
@@ -136,6 +137,7 @@ struct make {
 	uint64_t rdev;
 	const char *target; /* of a symbolic link */
 };
+/* Makes it in one transaction. */
 int node_make(struct vfs *v, const struct make *mk, struct meta_inode *in);
 
 /* ---- io.c ------------------------------------------------------------ */

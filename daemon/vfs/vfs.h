@@ -53,6 +53,10 @@ int vfs_new(const struct vfs_opts *o, struct meta *m, struct cache *c,
 void vfs_free(struct vfs *v);
 DEFINE_GUARD(struct vfs *, vfs_free);
 
+/*
+ * Node ids come from vfs_lookup() and the calls that make something; all
+ * return 0 or -errno as POSIX names it, and -ESTALE for an inode that is gone.
+ */
 int vfs_lookup(struct vfs *v, uint64_t parent, const char *name,
 	       struct vfs_entry *out);
 int vfs_getattr(struct vfs *v, uint64_t ino, struct vfs_entry *out);
@@ -73,6 +77,7 @@ int vfs_setattr(struct vfs *v, const struct vfs_cred *who, uint64_t ino,
 		const struct stat *attr, unsigned set, uint64_t fh,
 		struct vfs_entry *out);
 
+/* Each makes one object, committed before it returns (P2). */
 int vfs_mknod(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
 	      const char *name, mode_t mode, dev_t rdev, struct vfs_entry *out);
 int vfs_mkdir(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
@@ -125,6 +130,7 @@ int vfs_flush(struct vfs *v, uint64_t fh);
 int vfs_fsync(struct vfs *v, uint64_t fh, bool data_only);
 int vfs_release(struct vfs *v, uint64_t fh);
 
+/* A directory and its handle; fsyncdir: its entries survive a power cut. */
 int vfs_opendir(struct vfs *v, uint64_t ino, uint64_t *fh);
 int vfs_fsyncdir(struct vfs *v, uint64_t fh);
 int vfs_releasedir(struct vfs *v, uint64_t fh);
@@ -146,6 +152,7 @@ struct vfs_dirent {
 int vfs_readdir(struct vfs *v, uint64_t fh, uint64_t off, bool plus,
 		bool (*emit)(void *arg, const struct vfs_dirent *d), void *arg);
 
+/* Room as the trust has it: its share, or less when the disk is fuller. */
 int vfs_statfs(struct vfs *v, struct statvfs *out);
 
 /* Appends. user.mersey.state|protected_at|tier are virtual, read-only. */

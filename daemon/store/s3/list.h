@@ -10,6 +10,7 @@ struct s3_page {
 	char *last; /* the last key, also when it is none of ours; NULL none */
 };
 
+/* Frees the keys. */
 void s3_page_done(struct s3_page *p);
 
 /*

@@ -27,6 +27,7 @@ struct s3_http_opts {
 
 enum s3_method { S3_GET, S3_HEAD, S3_PUT, S3_DELETE };
 
+/* As HTTP writes it. */
 const char *s3_method_name(enum s3_method m);
 
 /* What an answer said. */

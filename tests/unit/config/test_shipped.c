@@ -65,8 +65,8 @@ static void test_example(void **state)
 	assert_int_equal(rem->cache_high, 90);
 	assert_string_equal(rbq->key_credential, "rbq.key");
 	assert_null(rbq->key_file);
-	assert_non_null(config_credential_file(rem, rem->tiers[0].store));
-	assert_null(config_credential_file(rem, rbq->tiers[0].store));
+	assert_int_equal(rem->n_credentials, 1);
+	assert_ptr_equal(rem->credentials[0].store, rem->tiers[0].store);
 }
 
 static const struct price_class *class(const struct price_table *t,

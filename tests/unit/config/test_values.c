@@ -140,8 +140,9 @@ static void test_everything(void **state)
 	assert_string_equal(t->root_owner, "61001");
 	assert_int_equal(t->root_mode, 02770);
 	assert_string_equal(t->key_credential, "r.key");
-	assert_string_equal(config_credential_file(t, &c->stores[0]),
-			    "/etc/sec/r.cred");
+	assert_int_equal(t->n_credentials, 1);
+	assert_ptr_equal(t->credentials[0].store, &c->stores[0]);
+	assert_string_equal(t->credentials[0].file, "/etc/sec/r.cred");
 	assert_string_equal(t->tiers[0].prefix, "");
 }
 

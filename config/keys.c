@@ -32,7 +32,7 @@ static const struct config_section role_section = { CONFIG_ROWS(role_keys) };
 static const struct config_key operator_keys[] = {
 	{ .name = "ops",
 	  .type = CONFIG_SECTION,
-	  .help = "May use every verb but key, audit and destroy.",
+	  .help = "May use every verb that asks a worker.",
 	  .section = &role_section,
 	  CONFIG_FIELD(struct config, ops) },
 	{ .name = "finance",
@@ -290,7 +290,10 @@ static const struct config_key defaults_keys[] = {
 	{ .name = "settle",
 	  .type = CONFIG_DURATION,
 	  .def = "60s",
-	  .help = "A file is protected this long after its last close.",
+	  .help = "A file is protected this long after its last close; in a "
+		  "directory that is still being filled after up to four "
+		  "times that, so that files that arrive one by one share an "
+		  "object.",
 	  .max = DAY,
 	  CONFIG_FIELD(struct config_trust, settle_ns) },
 	{ .name = "read_wait",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rename(2): one transaction, whatever is moved or replaced. */
+/* rename(2): one transaction, whatever is moved, replaced or exchanged. */
 #include "vfs/impl.h"
 
 #include <stdio.h>
@@ -21,6 +21,7 @@ struct rename {
 	struct meta_inode moved;
 	struct meta_inode old; /* what the new name led to */
 	bool replaces;
+	bool exchange; /* nothing gives way: both names are kept */
 };
 
 static int load(struct meta_txn *t, struct rename *r)
@@ -73,16 +74,27 @@ static int check_target(struct meta_txn *t, const struct rename *r)
 	return rc > 0 ? -ENOTEMPTY : rc;
 }
 
-static int check(struct meta_txn *t, const struct rename *r)
+/* A directory does not go below itself. */
+static int check_loop(struct meta_txn *t, const struct rename *r,
+		      const struct meta_inode *in, const struct side *to)
 {
 	int rc;
 
-	if (S_ISDIR(r->moved.mode) && r->to.dir != r->from.dir) {
-		rc = is_below(t, r->to.dir->ino, r->moved.ino);
-		if (rc != 0)
-			return rc < 0 ? rc : -EINVAL;
-	}
-	return r->replaces ? check_target(t, r) : 0;
+	if (!S_ISDIR(in->mode) || r->to.dir == r->from.dir)
+		return 0;
+	rc = is_below(t, to->dir->ino, in->ino);
+	return rc > 0 ? -EINVAL : rc;
+}
+
+static int check(struct meta_txn *t, const struct rename *r)
+{
+	int rc = check_loop(t, r, &r->moved, &r->to);
+
+	if (rc < 0)
+		return rc;
+	if (!r->exchange)
+		return r->replaces ? check_target(t, r) : 0;
+	return r->replaces ? check_loop(t, r, &r->old, &r->from) : -ENOENT;
 }
 
 /* The name that gives way, and its inode. */
@@ -97,25 +109,39 @@ static int replace(struct meta_txn *t, struct rename *r, int64_t now)
 	return rc;
 }
 
+/* What lies at `from` gets the name `to`, which is free. */
+static int put(struct meta_txn *t, struct meta_inode *in, struct side *from,
+	       struct side *to, int64_t now)
+{
+	int rc =
+		meta_dirent_insert(t, to->dir->ino, to->name, to->len, in->ino);
+
+	if (rc == 0)
+		rc = node_touch(t, in, now);
+	if (rc == 0 && S_ISDIR(in->mode)) { /* its ".." moves too */
+		from->dir->nlink--;
+		to->dir->nlink++;
+	}
+	return rc;
+}
+
 static int apply(struct meta_txn *t, struct rename *r)
 {
 	int64_t now = clock_wall_ns();
 	int rc = 0;
 
-	if (r->replaces)
+	if (r->exchange)
+		rc = meta_dirent_remove(t, r->to.dir->ino, r->to.name,
+					r->to.len);
+	else if (r->replaces)
 		rc = replace(t, r, now);
 	if (rc == 0)
 		rc = meta_dirent_remove(t, r->from.dir->ino, r->from.name,
 					r->from.len);
 	if (rc == 0)
-		rc = meta_dirent_insert(t, r->to.dir->ino, r->to.name,
-					r->to.len, r->moved.ino);
-	if (rc == 0)
-		rc = node_touch(t, &r->moved, now);
-	if (rc == 0 && S_ISDIR(r->moved.mode)) { /* its ".." moves too */
-		r->from.dir->nlink--;
-		r->to.dir->nlink++;
-	}
+		rc = put(t, &r->moved, &r->from, &r->to, now);
+	if (rc == 0 && r->exchange)
+		rc = put(t, &r->old, &r->to, &r->from, now);
 	if (rc == 0)
 		rc = dir_touch(t, r->from.dir, now);
 	if (rc == 0 && r->to.dir != r->from.dir)
@@ -143,11 +169,12 @@ int vfs_rename(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
 	       unsigned flags)
 {
 	struct rename r = { .from = { .node = parent, .name = name },
-			    .to = { .node = newparent, .name = newname } };
+			    .to = { .node = newparent, .name = newname },
+			    .exchange = flags == RENAME_EXCHANGE };
 	META_TXN(t);
 	int rc;
 
-	if (flags & ~(unsigned)RENAME_NOREPLACE)
+	if (flags != 0 && flags != RENAME_NOREPLACE && flags != RENAME_EXCHANGE)
 		return -EINVAL;
 	rc = name_check(name, &r.from.len);
 	if (rc == 0)

@@ -92,7 +92,7 @@ int vfs_unlink(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
 	       const char *name);
 int vfs_rmdir(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
 	      const char *name);
-/* flags: 0 or RENAME_NOREPLACE; -EINVAL for others. */
+/* flags: 0, RENAME_NOREPLACE or RENAME_EXCHANGE; -EINVAL for others. */
 int vfs_rename(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
 	       const char *name, uint64_t newparent, const char *newname,
 	       unsigned flags);

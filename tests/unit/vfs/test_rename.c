@@ -201,9 +201,9 @@ static void test_flags(void **state)
 	assert_errno(
 		vfs_rename(e->v, &user, ROOT, "f", ROOT, "f", RENAME_NOREPLACE),
 		EEXIST);
-	assert_errno(
-		vfs_rename(e->v, &user, ROOT, "f", ROOT, "g", RENAME_EXCHANGE),
-		EINVAL);
+	assert_errno(vfs_rename(e->v, &user, ROOT, "f", ROOT, "g",
+				RENAME_EXCHANGE | RENAME_NOREPLACE),
+		     EINVAL);
 	assert_errno(
 		vfs_rename(e->v, &user, ROOT, "f", ROOT, "h", RENAME_WHITEOUT),
 		EINVAL);
@@ -212,6 +212,63 @@ static void test_flags(void **state)
 	assert_ok(vfs_rename(e->v, &user, ROOT, "f", ROOT, "h",
 			     RENAME_NOREPLACE));
 	assert_int_equal(find(e, ROOT, "h"), f);
+}
+
+static int swap(struct env *e, uint64_t from, const char *name, uint64_t to,
+		const char *newname)
+{
+	return vfs_rename(e->v, &user, from, name, to, newname,
+			  RENAME_EXCHANGE);
+}
+
+static void test_exchange(void **state)
+{
+	struct env *e = *state;
+	uint64_t a = env_dir(e, ROOT, "a"), b = env_dir(e, ROOT, "b");
+	uint64_t f = env_file(e, a, "f"), d = env_dir(e, b, "d");
+	int64_t fc = ctime_of(e, f), dc = ctime_of(e, d), am = mtime_of(e, a);
+	int64_t fm = mtime_of(e, f), bm = mtime_of(e, b);
+
+	clock_sleep_ns(1000);
+	assert_ok(swap(e, a, "f", b, "d")); /* kinds may differ */
+	assert_int_equal(find(e, a, "f"), d);
+	assert_int_equal(find(e, b, "d"), f);
+	assert_int_equal(env_stat(e, a).st_nlink, 3); /* ".." moved */
+	assert_int_equal(env_stat(e, b).st_nlink, 2);
+	assert_int_equal(env_stat(e, f).st_nlink, 1);
+	assert_int_equal(env_stat(e, d).st_nlink, 2);
+	assert_true(ctime_of(e, f) > fc && ctime_of(e, d) > dc);
+	assert_true(mtime_of(e, a) > am && mtime_of(e, b) > bm);
+	assert_int_equal(mtime_of(e, f), fm);
+
+	assert_ok(swap(e, ROOT, "a", ROOT, "b")); /* in one directory */
+	assert_int_equal(find(e, ROOT, "a"), b);
+	assert_int_equal(find(e, ROOT, "b"), a);
+	assert_int_equal(env_stat(e, ROOT).st_nlink, 4);
+}
+
+static void test_exchange_refused(void **state)
+{
+	struct env *e = *state;
+	uint64_t a = env_dir(e, ROOT, "a"), b = env_dir(e, a, "b");
+	uint64_t f = env_file(e, ROOT, "f"), g;
+	struct vfs_entry out;
+
+	assert_errno(swap(e, ROOT, "f", ROOT, "none"), ENOENT);
+	assert_errno(swap(e, ROOT, "none", ROOT, "f"), ENOENT);
+	/* Neither may come to lie below itself. */
+	g = env_file(e, b, "g");
+	assert_errno(swap(e, ROOT, "a", b, "g"), EINVAL);
+	assert_errno(swap(e, b, "g", ROOT, "a"), EINVAL);
+	assert_errno(swap(e, ROOT, "a", a, "b"), EINVAL);
+	assert_errno(swap(e, a, "b", ROOT, "a"), EINVAL);
+	assert_int_equal(find(e, b, "g"), g);
+	assert_int_equal(find(e, ROOT, "a"), a);
+	assert_ok(swap(e, ROOT, "f", ROOT, "f"));
+	assert_ok(vfs_link(e->v, f, b, "same", &out));
+	assert_ok(swap(e, ROOT, "f", b, "same"));
+	assert_int_equal(env_stat(e, f).st_nlink, 2);
+	assert_int_equal(find(e, ROOT, "f"), f);
 }
 
 static void test_long_names(void **state)
@@ -241,6 +298,8 @@ int main(void)
 		ENV_TEST(test_same_inode),
 		ENV_TEST(test_into_itself),
 		ENV_TEST(test_flags),
+		ENV_TEST(test_exchange),
+		ENV_TEST(test_exchange_refused),
 		ENV_TEST(test_long_names),
 	};
 

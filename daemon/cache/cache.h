@@ -118,6 +118,12 @@ int cache_missing(struct cache_file *f, uint64_t off, uint64_t len,
 ssize_t cache_pread(struct cache_file *f, void *dst, size_t len, uint64_t off);
 
 /*
+ * SEEK_DATA and SEEK_HOLE in a complete file: the offset, or -ENXIO behind
+ * its end. -EAGAIN for an incomplete file, whose extents know.
+ */
+int64_t cache_seek(struct cache_file *f, uint64_t off, bool hole);
+
+/*
  * Puts fetched bytes (whole frames, or up to the end of the file) into the
  * cache file and marks them present; what is present already is left alone.
  * `version`: the content version that was fetched; -ESTALE when the file has
@@ -155,6 +161,21 @@ int cache_truncate(struct cache_file *f, uint64_t size);
  * that one. */
 int cache_utimens(struct cache_file *f, const int64_t *atime_ns,
 		  const int64_t *mtime_ns);
+/*
+ * fallocate(2): 0, FALLOC_FL_KEEP_SIZE, PUNCH_HOLE (with KEEP_SIZE) and
+ * ZERO_RANGE; -EOPNOTSUPP for other modes. Space that it takes waits for room
+ * as a write does.
+ */
+int cache_allocate(struct cache_file *f, int mode, uint64_t off, uint64_t len);
+/*
+ * Copies between two files inside the cache's filesystem, which shares the
+ * blocks where it can. Count, 0 at the end of `from`; a short one when
+ * another call should do the rest. -EAGAIN: `to` must be made complete first;
+ * -EXDEV: not possible here, read and write instead (also when bytes of
+ * `from` are absent).
+ */
+ssize_t cache_copy(struct cache_file *from, uint64_t from_off,
+		   struct cache_file *to, uint64_t to_off, uint64_t len);
 /*
  * fdatasync or fsync, the directory entry of a new cache file included, then
  * the row and meta_durable(): after it all survives a power cut (P1). -EIO:

@@ -27,9 +27,8 @@ static bool range_present_locked(struct cache_file *f, uint64_t off, size_t len)
 	return true;
 }
 
-/* Pins the descriptor to read from. How many bytes there are, or -errno. */
-static ssize_t read_begin(struct cache_file *f, uint64_t off, size_t len,
-			  int *fd)
+ssize_t cache_read_begin(struct cache_file *f, uint64_t off, size_t len,
+			 int *fd)
 {
 	int rc;
 
@@ -52,8 +51,8 @@ static ssize_t read_begin(struct cache_file *f, uint64_t off, size_t len,
 	return (ssize_t)len;
 }
 
-static void read_end(struct cache_file *f, uint64_t off, size_t want,
-		     ssize_t *got)
+void cache_read_end(struct cache_file *f, uint64_t off, size_t want,
+		    ssize_t *got)
 {
 	LOCK_SCOPE(&f->lock);
 	f->pins--;
@@ -71,11 +70,11 @@ ssize_t cache_pread(struct cache_file *f, void *dst, size_t len, uint64_t off)
 	ssize_t want, got;
 	int fd;
 
-	want = read_begin(f, off, len, &fd);
+	want = cache_read_begin(f, off, len, &fd);
 	if (want <= 0)
 		return want;
 	got = io_pread(fd, dst, (size_t)want, (off_t)off);
-	read_end(f, off, (size_t)want, &got);
+	cache_read_end(f, off, (size_t)want, &got);
 	return got;
 }
 
@@ -98,8 +97,7 @@ static int change_whole_locked(struct cache_file *f)
 	return cache_incomplete_locked(f) ? -EAGAIN : 0;
 }
 
-/* `zero`: the change leaves no byte of the file. */
-static int change_begin(struct cache_file *f, bool zero, int *fd)
+int cache_change_begin(struct cache_file *f, bool zero, int *fd)
 {
 	int rc;
 
@@ -121,8 +119,7 @@ static int change_begin(struct cache_file *f, bool zero, int *fd)
 	return 0;
 }
 
-/* Takes over what the file has become, also when the change failed. */
-static void change_end(struct cache_file *f)
+void cache_change_end(struct cache_file *f)
 {
 	bool flush;
 	struct stat st;
@@ -143,8 +140,7 @@ static void change_end(struct cache_file *f)
 		flush_queue(f);
 }
 
-/* Bytes the write may take: none where a file without holes has its own. */
-static uint64_t change_needs(struct cache_file *f, uint64_t off, size_t len)
+uint64_t cache_change_needs(struct cache_file *f, uint64_t off, uint64_t len)
 {
 	LOCK_SCOPE(&f->lock);
 	if (atomic_load(&f->blocks) < f->size || off > f->size)
@@ -163,15 +159,15 @@ ssize_t cache_pwrite(struct cache_file *f, const void *src, size_t len,
 		return -EFBIG;
 	if (len == 0)
 		return 0;
-	needs = change_needs(f, off, len);
+	needs = cache_change_needs(f, off, len);
 	rc = needs ? space_wait(f->c, needs, false) : 0;
 	if (rc < 0)
 		return rc;
-	rc = change_begin(f, false, &fd);
+	rc = cache_change_begin(f, false, &fd);
 	if (rc < 0)
 		return rc;
 	rc = io_pwrite(fd, src, len, (off_t)off);
-	change_end(f);
+	cache_change_end(f);
 	return rc < 0 ? rc : (ssize_t)len;
 }
 
@@ -181,11 +177,11 @@ int cache_truncate(struct cache_file *f, uint64_t size)
 
 	if (size > CACHE_FILE_MAX)
 		return -EFBIG;
-	rc = change_begin(f, size == 0, &fd);
+	rc = cache_change_begin(f, size == 0, &fd);
 	if (rc < 0)
 		return rc;
 	rc = ftruncate(fd, (off_t)size) < 0 ? -errno : 0;
-	change_end(f);
+	cache_change_end(f);
 	return rc;
 }
 

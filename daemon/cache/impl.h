@@ -6,6 +6,7 @@
  * local.c    cache files on the disk: paths, identity, lost+found
  * state.c    the table of moves, first change, invariants
  * data.c     reading and changing
+ * range.c    reserving, zeroing, finding and copying ranges
  * presence.c which frames of an incomplete file are here; filling
  * flush.c    what was written becomes durable; closed files
  * space.c    the trust's share of the disk
@@ -173,6 +174,22 @@ int cache_rfd_locked(struct cache_file *f);
 void cache_close_fd(int *fd);
 /* Takes size and times that the local file has into the row. */
 void cache_row_from_stat(struct meta_inode *row, const struct stat *st);
+
+/* ---- data.c --------------------------------------------------------- */
+
+/* Pins the descriptor to read from. How many bytes there are, or -errno;
+ * with a count a cache_read_end() has to follow. */
+ssize_t cache_read_begin(struct cache_file *f, uint64_t off, size_t len,
+			 int *fd);
+void cache_read_end(struct cache_file *f, uint64_t off, size_t want,
+		    ssize_t *got);
+/* Before bytes change, through *fd. `zero`: no byte of the file is left. 0:
+ * a cache_change_end() has to follow. */
+int cache_change_begin(struct cache_file *f, bool zero, int *fd);
+/* Takes over what the file has become, also when the change failed. */
+void cache_change_end(struct cache_file *f);
+/* Bytes that a write may take: none where a file without holes has its own. */
+uint64_t cache_change_needs(struct cache_file *f, uint64_t off, uint64_t len);
 
 /* ---- presence.c ----------------------------------------------------- */
 

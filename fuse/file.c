@@ -86,6 +86,50 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 	slow_serve(&w);
 }
 
+void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
+		  off_t len, struct fuse_file_info *fi)
+{
+	struct work w = { .req = req,
+			  .kind = WORK_FALLOCATE,
+			  .ino = ino,
+			  .fh = fi->fh,
+			  .off = (uint64_t)off,
+			  .len = (uint64_t)len,
+			  .mode = mode };
+
+	slow_serve(&w);
+}
+
+void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
+			struct fuse_file_info *fi_in, fuse_ino_t ino_out,
+			off_t off_out, struct fuse_file_info *fi_out,
+			size_t len, int flags)
+{
+	struct work w = { .req = req,
+			  .kind = WORK_COPY,
+			  .ino = ino_in,
+			  .fh = fi_in->fh,
+			  .off = (uint64_t)off_in,
+			  .len = len,
+			  .to = { fi_out->fh, (uint64_t)off_out } };
+
+	if (flags != 0)
+		reply_rc(req, -EINVAL);
+	else
+		slow_serve(&w);
+}
+
+void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
+	      struct fuse_file_info *fi)
+{
+	int64_t at = vfs_seek(req_vfs(req), fi->fh, (uint64_t)off, whence);
+
+	if (at < 0)
+		reply_rc(req, (int)at);
+	else
+		fuse_reply_lseek(req, at);
+}
+
 static unsigned set_flags(int to_set)
 {
 	static const struct {
@@ -150,6 +194,10 @@ ssize_t work_do(struct slot *sl, const struct work *w, struct vfs_entry *e)
 		return vfs_read(v, w->fh, sl->out, w->len, w->off);
 	case WORK_WRITE:
 		return vfs_write(v, w->fh, w->data, w->len, w->off);
+	case WORK_FALLOCATE:
+		return vfs_fallocate(v, w->fh, w->mode, w->off, w->len);
+	case WORK_COPY:
+		return vfs_copy(v, w->fh, w->off, w->to.fh, w->to.off, w->len);
 	default:
 		return vfs_setattr(v, &w->who, w->ino, &w->attr, w->set, w->fh,
 				   e);
@@ -163,8 +211,10 @@ void work_answer(struct slot *sl, const struct work *w, ssize_t rc,
 		reply_rc(w->req, (int)rc);
 	else if (w->kind == WORK_READ)
 		fuse_reply_buf(w->req, sl->out, (size_t)rc);
-	else if (w->kind == WORK_WRITE)
+	else if (w->kind == WORK_WRITE || w->kind == WORK_COPY)
 		fuse_reply_write(w->req, (size_t)rc);
+	else if (w->kind == WORK_FALLOCATE)
+		reply_rc(w->req, 0);
 	else
 		reply_attr(w->req, 0, e);
 }

@@ -38,10 +38,20 @@ struct slot {
 struct work {
 	struct work *next;
 	fuse_req_t req;
-	enum { WORK_READ, WORK_WRITE, WORK_SETATTR } kind;
+	enum {
+		WORK_READ,
+		WORK_WRITE,
+		WORK_SETATTR,
+		WORK_FALLOCATE,
+		WORK_COPY
+	} kind;
 	uint64_t ino, fh, off;
-	size_t len;
+	uint64_t len;
 	const void *data; /* to write */
+	int mode;	  /* of fallocate */
+	struct {
+		uint64_t fh, off;
+	} to; /* of copy */
 	struct stat attr;
 	unsigned set;
 	struct vfs_cred who;
@@ -108,6 +118,14 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	     struct fuse_file_info *fi);
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 	      off_t off, struct fuse_file_info *fi);
+void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
+		  off_t len, struct fuse_file_info *fi);
+void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
+			struct fuse_file_info *fi_in, fuse_ino_t ino_out,
+			off_t off_out, struct fuse_file_info *fi_out,
+			size_t len, int flags);
+void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
+	      struct fuse_file_info *fi);
 void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 	      struct fuse_file_info *fi);

@@ -172,11 +172,19 @@ static void serve_and_queued(struct slot *sl, const struct work *w)
 	}
 }
 
-/* A write that may wait for room, whatever the other threads write. */
-static bool write_may_wait(struct fuse_server *s, const struct work *w)
+static bool takes_room(const struct work *w)
 {
-	return w->kind == WORK_WRITE &&
-	       vfs_writes_wait(s->v, (uint64_t)s->nslots * MAX_IO);
+	return w->kind == WORK_WRITE || w->kind == WORK_FALLOCATE ||
+	       w->kind == WORK_COPY;
+}
+
+/* One that may wait for room, whatever the other threads write. */
+static bool may_wait_for_room(struct fuse_server *s, const struct work *w)
+{
+	uint64_t others = (uint64_t)s->nslots * MAX_IO;
+
+	return takes_room(w) &&
+	       vfs_writes_wait(s->v, others + MIN(w->len, 1ULL << 62));
 }
 
 void slow_serve(const struct work *w)
@@ -185,7 +193,7 @@ void slow_serve(const struct work *w)
 	struct vfs_entry e;
 	ssize_t rc = -EINPROGRESS;
 
-	if (!write_may_wait(sl->s, w))
+	if (!may_wait_for_room(sl->s, w))
 		rc = work_do(sl, w, &e);
 	if (rc != -EINPROGRESS) {
 		work_answer(sl, w, rc, &e);
@@ -194,7 +202,7 @@ void slow_serve(const struct work *w)
 	rc = enter(sl->s, w);
 	if (rc > 0)
 		serve_and_queued(sl, w);
-	else if (rc < 0 && w->kind == WORK_WRITE) /* slowed, not failed */
+	else if (rc < 0 && takes_room(w)) /* slowed, not failed */
 		serve(sl, w);
 	else if (rc < 0)
 		reply_rc(w->req, (int)rc);

@@ -142,6 +142,20 @@ int node_make(struct vfs *v, const struct make *mk, struct meta_inode *in);
 
 /* ---- io.c ------------------------------------------------------------ */
 
+/* A recall makes what it was asked for present, and an open file is not
+ * evicted: more rounds than these mean that something is broken. */
+#define VFS_ROUNDS_MAX 8
+
+/* Brings bytes back as vfs_set_wait() says; len 0 = to the end of the file. */
+int vfs_fetch(struct vfs *v, struct cache_file *f, uint64_t off, uint64_t len);
+
+/*
+ * Writes the access time that relatime owes. With the read and not with the
+ * close, which comes late: who sets the times after reading (tar, rsync) must
+ * win.
+ */
+void vfs_read_atime(struct vfs *v, struct handle *h);
+
 /* Changes the size of an inode that need not be open; completes it first. */
 int vfs_resize(struct vfs *v, uint64_t ino, uint64_t size);
 

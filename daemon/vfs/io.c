@@ -11,10 +11,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-/* A recall makes what it was asked for present, and an open file is not
- * evicted: more rounds than these mean that something is broken. */
-#define ROUNDS_MAX 8
-
 #define AHEAD_SLACK (1ULL << 20) /* the kernel's requests overtake another */
 #define AHEAD_MAX   (8ULL << 20)
 
@@ -27,9 +23,7 @@ void vfs_set_wait(const struct vfs_wait *w)
 	wait_how = w;
 }
 
-/* Brings bytes back; len 0 = to the end of the file. */
-static int fetch(struct vfs *v, struct cache_file *f, uint64_t off,
-		 uint64_t len)
+int vfs_fetch(struct vfs *v, struct cache_file *f, uint64_t off, uint64_t len)
 {
 	const struct vfs_wait *w = wait_how;
 
@@ -195,14 +189,10 @@ static int complete_range(struct vfs *v, struct handle *h, uint64_t off,
 	mlen = MAX(mlen, off + len - MIN(moff, off + len));
 	if (!wait_how || !wait_how->never)
 		mlen = ahead(&h->ra, moff, mlen);
-	return fetch(v, h->f, moff, mlen);
+	return vfs_fetch(v, h->f, moff, mlen);
 }
 
-/*
- * The access time that relatime owes. With the read and not with the close,
- * which comes late: who sets the times after reading (tar, rsync) must win.
- */
-static void write_atime(struct vfs *v, struct handle *h)
+void vfs_read_atime(struct vfs *v, struct handle *h)
 {
 	struct meta_inode in = { 0 };
 	META_TXN(t);
@@ -234,10 +224,10 @@ ssize_t vfs_read(struct vfs *v, uint64_t fh, void *dst, size_t len,
 		return -EBADF;
 	if (off > INT64_MAX || len > INT64_MAX - off)
 		return -EINVAL;
-	for (i = 0; i < ROUNDS_MAX; i++) {
+	for (i = 0; i < VFS_ROUNDS_MAX; i++) {
 		n = cache_pread(r.h->f, dst, len, off);
 		if (n >= 0)
-			write_atime(v, r.h);
+			vfs_read_atime(v, r.h);
 		if (n != -EAGAIN)
 			return n;
 		rc = complete_range(v, r.h, off, len);
@@ -260,11 +250,11 @@ ssize_t vfs_write(struct vfs *v, uint64_t fh, const void *src, size_t len,
 		return -EBADF;
 	if (off > INT64_MAX || len > INT64_MAX - off)
 		return -EFBIG;
-	for (i = 0; i < ROUNDS_MAX; i++) {
+	for (i = 0; i < VFS_ROUNDS_MAX; i++) {
 		n = cache_pwrite(r.h->f, src, len, off);
 		if (n != -EAGAIN)
 			return n;
-		rc = fetch(v, r.h->f, 0, 0);
+		rc = vfs_fetch(v, r.h->f, 0, 0);
 		if (rc < 0)
 			return rc;
 	}
@@ -275,11 +265,11 @@ static int resize(struct vfs *v, struct cache_file *f, uint64_t size)
 {
 	int rc, i;
 
-	for (i = 0; i < ROUNDS_MAX; i++) {
+	for (i = 0; i < VFS_ROUNDS_MAX; i++) {
 		rc = cache_truncate(f, size);
 		if (rc != -EAGAIN)
 			return rc;
-		rc = fetch(v, f, 0, 0);
+		rc = vfs_fetch(v, f, 0, 0);
 		if (rc < 0)
 			return rc;
 	}

@@ -98,9 +98,9 @@ int vfs_rename(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
 	       unsigned flags);
 
 /*
- * How the calling thread waits for bytes that are not here, in read, write
- * and setattr. NULL, the default: up to read_wait. Borrowed until the next
- * call of this function.
+ * How the calling thread waits for bytes that are not here, in read, write,
+ * fallocate, copy and setattr. NULL, the default: up to read_wait. Borrowed
+ * until the next call of this function.
  */
 struct vfs_wait {
 	bool never; /* return -EINPROGRESS instead; nothing was changed */
@@ -123,6 +123,17 @@ ssize_t vfs_read(struct vfs *v, uint64_t fh, void *dst, size_t len,
  * first (S12). */
 ssize_t vfs_write(struct vfs *v, uint64_t fh, const void *src, size_t len,
 		  uint64_t off);
+/* fallocate(2) with the modes of cache_allocate(); like a write in all. */
+int vfs_fallocate(struct vfs *v, uint64_t fh, int mode, uint64_t off,
+		  uint64_t len);
+/*
+ * copy_file_range(2): count, 0 at the end of the source, short when the rest
+ * needs another call. -EXDEV: the caller reads and writes instead.
+ */
+ssize_t vfs_copy(struct vfs *v, uint64_t fh_in, uint64_t off_in,
+		 uint64_t fh_out, uint64_t off_out, uint64_t len);
+/* SEEK_DATA and SEEK_HOLE: the offset. Needs no byte of the file. */
+int64_t vfs_seek(struct vfs *v, uint64_t fh, uint64_t off, int whence);
 /* Is the cache so full that `bytes` more may have to wait for room (P9)?
  * Cheap. */
 bool vfs_writes_wait(struct vfs *v, uint64_t bytes);

@@ -148,7 +148,7 @@ int meta_protectable(struct meta_txn *t, uint64_t parent, int64_t before_ns,
 static int queue_any_in(struct meta_txn *t, struct db_stmt *st, uint64_t parent)
 {
 	uint64_t found = 0;
-	int rc;
+	int rc = 0;
 
 	m_bind_u64(st, 2, QUEUE_RECENT_MAX);
 	while (!found && (rc = m_step(t, st)) == 1) {

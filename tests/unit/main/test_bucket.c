@@ -223,17 +223,41 @@ static void test_identity_right(void **state)
 
 static void test_identity_wrong(void **state)
 {
+	struct pack_volume_id other = volume;
+	struct identity *id = NULL;
+	struct err err = ERR_INIT;
+	struct cut c;
+
+	other.b[0] ^= 1;
+	put_marker(&other, &root);
+	cut_init(&c, false);
+	assert_int_equal(identity_start(&c.stack, "rem", &volume, &root,
+					5000 * MS, &id, &err),
+			 -EREMCHG);
+	assert_null(id);
+	assert_false(gate_is_open(&c));
+	assert_non_null(strstr(err.hint, "trust add rem"));
+	cut_done(&c);
+}
+
+/* No marker: a share that is not mounted looks so. Going on, gate closed. */
+static void test_identity_missing(void **state)
+{
+	struct store_health health;
 	struct identity *id = NULL;
 	struct err err = ERR_INIT;
 	struct cut c;
 
 	cut_init(&c, false);
 	assert_int_equal(identity_start(&c.stack, "rem", &volume, &root,
-					5000 * MS, &id, &err),
-			 -ENOENT);
-	assert_null(id);
+					200 * MS, &id, &err),
+			 0);
 	assert_false(gate_is_open(&c));
-	assert_non_null(strstr(err.hint, "trust add rem"));
+	store_health_read(&c.stack.health, &health);
+	assert_false(health.down);
+	assert_int_equal(health.last_error, -ENOENT);
+	assert_non_null(strstr(health.detail, "mersey.json"));
+	identity_stop(id);
 	cut_done(&c);
 }
 
@@ -297,6 +321,7 @@ int main(void)
 		TEST(test_look),
 		TEST(test_identity_right),
 		TEST(test_identity_wrong),
+		TEST(test_identity_missing),
 		TEST(test_identity_away),
 		TEST(test_bucket_check),
 		TEST(test_bucket_bad),

@@ -94,6 +94,18 @@ int bucket_check(struct store *s, struct store_caps *caps, struct err *err)
 	return rc < 0 ? rc : gone;
 }
 
+int bucket_is_named(struct meta *m, struct err *err)
+{
+	struct meta_pack pack;
+	META_TXN(t);
+	int rc = meta_read(m, &t);
+
+	if (rc == 0)
+		rc = meta_pack_list(&t, META_PACK_STORED, 0, INT64_MAX, &pack,
+				    1);
+	return rc < 0 ? fail(err, rc, "cannot read the packs' rows: %m") : rc;
+}
+
 int bucket_has_packs(struct store *s, struct err *err)
 {
 	CLEANUP(store_list_done) struct store_list l = { 0 };

@@ -4,6 +4,7 @@
 #define MERSEY_MAIN_BUCKET_H
 
 #include "base/err.h"
+#include "meta/meta.h"
 #include "store/store.h"
 
 /* As fail(), for something that a store just refused: the message goes on
@@ -20,5 +21,9 @@ int bucket_check(struct store *s, struct store_caps *caps, struct err *err);
 
 /* 1 when the bucket holds packs, 0 when not, or -errno. */
 int bucket_has_packs(struct store *s, struct err *err);
+
+/* 1 when the namespace names objects that must be in its bucket, 0 when not,
+ * or -errno. */
+int bucket_is_named(struct meta *m, struct err *err);
 
 #endif

@@ -33,6 +33,7 @@ struct setup {
 	struct store_caps caps;
 	char *database;
 	bool has_database;
+	bool names_objects; /* the database does */
 };
 
 /* ---- as root --------------------------------------------------------- */
@@ -125,8 +126,11 @@ static int read_database(struct setup *s, struct err *err)
 			       ? 0
 			       : fail(err, -errno, "'%s': %m", s->database);
 	rc = meta_open(s->database, &m, s->volume.b, err);
-	s->has_database = rc == 0;
-	return rc;
+	if (rc == 0)
+		rc = bucket_is_named(m, err);
+	s->has_database = rc >= 0;
+	s->names_objects = rc > 0;
+	return MIN(rc, 0);
 }
 
 static int make_database(struct setup *s, struct err *err)
@@ -164,6 +168,23 @@ static int adopt(struct setup *s, struct err *err)
 			 "wrote it");
 }
 
+/*
+ * A marker in a bucket that is not the one where the objects are (a wrong
+ * name, a disk that is not mounted) would let new files go there, and old
+ * ones look lost.
+ */
+static int refuse_bucket(const struct setup *s, struct err *err)
+{
+	int rc = fail(err, -EREMCHG,
+		      "the database in '%s' names objects, and the bucket has "
+		      "no %s: it is another bucket, or has lost them",
+		      s->ct->state_dir, PACK_MARKER_NAME);
+
+	return fail_hint(err, rc,
+			 "check bucket and prefix, and that what lies below a "
+			 "directory store is mounted");
+}
+
 /* A new volume: database first, so that a marker always has one. */
 static int create_volume(struct setup *s, struct err *err)
 {
@@ -171,6 +192,8 @@ static int create_volume(struct setup *s, struct err *err)
 	struct store_put_opts create = { .if_absent = true };
 	int rc = 0;
 
+	if (s->names_objects)
+		return refuse_bucket(s, err);
 	if (!s->has_database)
 		rc = io_random(s->volume.b, sizeof(s->volume.b));
 	if (rc == 0)

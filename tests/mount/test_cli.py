@@ -150,6 +150,26 @@ def test_trust_add_again_changes_nothing(gateway):
     assert {t["trust"] for t in gateway.cli("trust", "list")["trusts"]} == {"rem", "rbq"}
 
 
+def test_trust_add_takes_no_emptied_bucket(gateway, study):
+    """A bucket without the objects that the database names, as a directory
+    looks whose disk is not mounted, gets no marker: files would go there."""
+    g = gateway
+    g.stop()
+    marker = next(g.work.glob("**/rem-mersey/**/mersey.json"))
+    bucket = next(p for p in marker.parents if p.name == "rem-mersey")
+    aside = bucket.with_name("rem-mersey.aside")
+    bucket.rename(aside)
+    try:
+        with pytest.raises(CliError) as e:
+            g.cli("trust", "add", "rem", "--yes")
+        assert "another bucket" in str(e.value)
+        assert not list(bucket.glob("**/mersey.json"))
+    finally:
+        subprocess.run(["rm", "-rf", bucket], check=True)
+        aside.rename(bucket)
+    g.start()
+
+
 def test_a_key_of_another_trust_is_refused(gateway):
     """Key and bucket belong together (S20): a mix-up is told, not served."""
     g = gateway

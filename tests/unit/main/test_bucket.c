@@ -294,6 +294,31 @@ static void test_bucket_check(void **state)
 	assert_int_equal(bucket_has_packs(mem, &err), 1);
 }
 
+/* Is an empty bucket one that lost its objects? The database knows. */
+static void test_is_named(void **state)
+{
+	CLEANUP_FREE char *path = io_path("%s/db", dir);
+	struct meta_opts o = { .path = path, .root_mode = 0755 };
+	struct meta_pack pack = { .object = "packs/x", .tier = "near" };
+	struct err err = ERR_INIT;
+	uint8_t id[16];
+	struct meta *m;
+	META_TXN(t);
+
+	assert_int_equal(meta_create(&o, &err), 0);
+	assert_int_equal(meta_open(path, &m, id, &err), 0);
+	assert_int_equal(bucket_is_named(m, &err), 0);
+	assert_int_equal(meta_begin(m, &t), 0);
+	assert_int_equal(meta_pack_intend(&t, &pack), 0);
+	assert_int_equal(meta_commit(&t, NULL), 0);
+	assert_int_equal(bucket_is_named(m, &err), 0);
+	assert_int_equal(meta_begin(m, &t), 0);
+	assert_int_equal(meta_pack_stored(&t, &pack), 0);
+	assert_int_equal(meta_commit(&t, NULL), 0);
+	assert_int_equal(bucket_is_named(m, &err), 1);
+	meta_close(m);
+}
+
 static void test_bucket_bad(void **state)
 {
 	struct store_fault_plan plan = { .flip_percent = 100, .seed = 1 };
@@ -324,6 +349,7 @@ int main(void)
 		TEST(test_identity_missing),
 		TEST(test_identity_away),
 		TEST(test_bucket_check),
+		TEST(test_is_named),
 		TEST(test_bucket_bad),
 	};
 

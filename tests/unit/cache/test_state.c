@@ -100,6 +100,7 @@ static void test_lease_sees_strangers(void **state)
 	CLEANUP_FREE char *path = local_of(ino);
 	struct cache_seal s;
 	int fd;
+	META_TXN(t);
 
 	assert_int_equal(cache_flush(c), 0);
 	fd = open(path, O_RDWR | O_CLOEXEC);
@@ -111,6 +112,10 @@ static void test_lease_sees_strangers(void **state)
 	assert_int_equal(fd, -1);
 	assert_int_equal(errno, EWOULDBLOCK);
 	assert_false(cache_seal_valid(&s));
+	/* The version is the same, yet nothing may be called protected. */
+	assert_int_equal(meta_begin(m, &t), 0);
+	assert_int_equal(cache_seal_commit(&s, &t, 1), -EBUSY);
+	meta_abort(&t);
 	cache_seal_end(&s, false);
 }
 

@@ -84,6 +84,40 @@ static void test_delete_waits_for_row(void **state)
 	assert_int_equal(store_head(bucket, p.object, &info), 0);
 }
 
+/* Of a store in memory, whose put is looked at. */
+static struct store_ops mem_ops;
+static int (*mem_put)(struct store *s, const char *key, const void *data,
+		      size_t len, const struct store_put_opts *po);
+static _Atomic unsigned puts_seen, puts_over;
+
+static int look_put(struct store *s, const char *key, const void *data,
+		    size_t len, const struct store_put_opts *po)
+{
+	puts_seen++;
+	puts_over += !po->if_absent;
+	return mem_put(s, key, data, len, po);
+}
+
+/* S22, S25: a pack overwrites nothing, whatever lies under its key. */
+static void test_puts_create_only(void **state)
+{
+	struct store *mem = store_mem_new();
+
+	mem_ops = *mem->ops;
+	mem_put = mem_ops.put;
+	mem_ops.put = look_put;
+	mem->ops = &mem_ops;
+	puts_seen = puts_over = 0;
+	stop_move();
+	drop_bucket();
+	use_bucket(mem);
+	assert_int_equal(start_move(), 0);
+	protect_all(make_file("small", 1, 1000));
+	protect_all(make_file("large", 2, 3 * OBJECT));
+	assert_true(puts_seen >= 4);
+	assert_int_equal(puts_over, 0);
+}
+
 static void unlink_row(uint64_t ino, const char *name)
 {
 	struct meta_inode row;
@@ -145,6 +179,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ORDER_TEST(test_put_waits_for_intent),
 		ORDER_TEST(test_delete_waits_for_row),
+		ORDER_TEST(test_puts_create_only),
 		ORDER_TEST(test_reap_after_seal),
 		ORDER_TEST(test_pack_row_missing),
 	};

@@ -178,7 +178,7 @@ int64_t gc_run(struct job *job, void *arg)
 {
 	struct move *mv = arg;
 	struct meta_pack first;
-	int64_t now;
+	int64_t now = 0; /* set by gc_clocks() */
 	int rc;
 
 	job_begin(job, 0, 0);

@@ -15,7 +15,7 @@ def rss(pid):
     return int(text.split("VmRSS:")[1].split()[0]) * 1024
 
 
-def test_stream_through_a_small_cache(record_property, capsys):
+def test_stream_through_a_small_cache(capsys):
     total = (20 << 30) if FULL else (2 << 30)
     with running(build=PLAIN, trusts=("rem",), cache_size="256MiB", settle="0s") as g:
         pid = g.worker_pid()

@@ -93,7 +93,7 @@ static void child(unsigned round)
 	for (;;) {
 		unsigned i = sh->n;
 		struct record *r = &sh->r[i];
-		char name[16];
+		char name[32];
 
 		if (i == FILES || prng(&x) % 3 == 0) {
 			r = &sh->r[i ? prng(&x) % i : 0];
@@ -101,7 +101,8 @@ static void child(unsigned round)
 				overwrite(r, (unsigned)(r - sh->r));
 			continue;
 		}
-		snprintf(name, sizeof(name), "f%u", i);
+		/* The last child may have died before it counted its file. */
+		snprintf(name, sizeof(name), "f%u.%u", i, round);
 		r->size = prng(&x) % 5 ? prng(&x) % 70000 : prng(&x) % 600000;
 		r->ino = new_file(name);
 		sh->n = i + 1;

@@ -58,6 +58,19 @@ static void test_presence(void **state)
 	commit(&t);
 }
 
+/* Field by field: between day, texts and counts there is padding. */
+static void assert_same(const struct meta_ledger *a,
+			const struct meta_ledger *b)
+{
+	size_t counts = offsetof(struct meta_ledger, puts);
+
+	assert_int_equal(a->day, b->day);
+	assert_string_equal(a->tier, b->tier);
+	assert_string_equal(a->storage_class, b->storage_class);
+	assert_string_equal(a->cause, b->cause);
+	assert_memory_equal(&a->puts, &b->puts, sizeof(*a) - counts);
+}
+
 static void test_ledger(void **state)
 {
 	struct meta_ledger a = { .day = 20000,
@@ -82,7 +95,7 @@ static void test_ledger(void **state)
 	begin(&t);
 	assert_int_equal(meta_ledger_add(&t, &a), 0);
 	assert_int_equal(meta_ledger_list(&t, 20000, 20001, 0, out, 4), 1);
-	assert_memory_equal(&out[0], &a, sizeof(a));
+	assert_same(&out[0], &a);
 	a.byte_seconds = 7201;
 	a.objects_peak = 3;
 	assert_int_equal(meta_ledger_add(&t, &a), 0);

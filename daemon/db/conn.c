@@ -7,7 +7,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/io.h"
+
+#define DB_BEGIN_WAIT_NS  (NSEC_PER_SEC / 5)
+#define DB_BEGIN_PAUSE_NS 20000
 
 static pthread_once_t db_once = PTHREAD_ONCE_INIT;
 static int db_library_code; /* of db_once */
@@ -251,10 +255,20 @@ int db_set_cache(struct db *db, int64_t bytes)
 	return db_exec(db, sql);
 }
 
+/*
+ * A reader that meets a commit takes the writer's lock for a moment, to read
+ * the log's header again: not a reason to fail a transaction. Whoever holds
+ * the lock longer than that is a second writer.
+ */
 int db_begin(struct db *db)
 {
+	int64_t end = clock_boot_ns() + DB_BEGIN_WAIT_NS;
 	int rc = db_run(db->begin);
 
+	while (rc == -EBUSY && clock_boot_ns() < end) {
+		clock_sleep_ns(DB_BEGIN_PAUSE_NS);
+		rc = db_run(db->begin);
+	}
 	if (rc < 0)
 		return rc;
 	db->txn = true;

@@ -51,7 +51,7 @@ int db_set_cache(struct db *db, int64_t bytes);
 /* Runs SQL text without parameters or rows (schema, pragma). */
 int db_exec(struct db *db, const char *sql);
 
-/* Starts a transaction that may write. */
+/* Starts a transaction that may write. -EBUSY beside another writer. */
 int db_begin(struct db *db);
 /* On failure everything is undone. */
 int db_commit(struct db *db);

@@ -7,6 +7,7 @@
 #include "tests/test.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -199,6 +200,57 @@ static void test_two_writers(void **state)
 #define LOG_TEST(f) \
 	cmocka_unit_test_setup_teardown(f, test_setup, test_teardown)
 
+static _Atomic bool reader_stops;
+static _Atomic unsigned reader_rounds;
+
+/* As a checkpoint's pin does: opens, reads, lets go. */
+static void *reader_main(void *arg)
+{
+	struct db *b = arg;
+
+	while (!atomic_load(&reader_stops)) {
+		assert_int_equal(
+			db_exec(b, "BEGIN; SELECT COUNT(*) FROM sqlite_schema"),
+			0);
+		db_rollback(b);
+		atomic_fetch_add(&reader_rounds, 1);
+	}
+	return NULL;
+}
+
+/*
+ * SQLite's readers take the writer's lock for a moment when they meet a
+ * commit; a transaction that begins just then must not fail.
+ */
+static void test_begin_beside_reader(void **state)
+{
+	int64_t end = clock_boot_ns() + NSEC_PER_SEC;
+	struct db_stmt *st;
+	struct db *b;
+	pthread_t thread;
+	int64_t k = 0;
+	int rc = 0;
+
+	atomic_store(&reader_stops, false);
+	assert_int_equal(db_open_again(db, &b), 0);
+	assert_int_equal(
+		db_prepare(db, "INSERT INTO a VALUES (?1, ?2, ?3)", &st), 0);
+	assert_int_equal(pthread_create(&thread, NULL, reader_main, b), 0);
+	while (rc == 0 && clock_boot_ns() < end) {
+		rc = db_begin(db);
+		if (rc < 0)
+			break;
+		set(st, k++, 1);
+		rc = db_commit(db);
+	}
+	atomic_store(&reader_stops, true);
+	pthread_join(thread, NULL);
+	db_finish(st);
+	db_close(b);
+	assert_int_equal(rc, 0);
+	assert_true(atomic_load(&reader_rounds) > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +258,7 @@ int main(void)
 		LOG_TEST(test_emptied),
 		LOG_TEST(test_old_header),
 		LOG_TEST(test_two_writers),
+		LOG_TEST(test_begin_beside_reader),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

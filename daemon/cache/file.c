@@ -177,7 +177,7 @@ uint64_t cache_ino(const struct cache_file *f)
 
 static int cache_forget_row(struct cache_file *f, struct meta_inode *row)
 {
-	uint64_t seq;
+	uint64_t seq = 0;
 	META_TXN(t);
 	int rc = cache_begin_row(f, &t, row);
 

@@ -24,7 +24,7 @@ static bool range_mode_ok(int mode)
 int cache_allocate(struct cache_file *f, int mode, uint64_t off, uint64_t len)
 {
 	uint64_t needs = 0;
-	int fd, rc;
+	int fd = -1, rc;
 
 	if (!range_mode_ok(mode))
 		return -EOPNOTSUPP;
@@ -92,7 +92,7 @@ static ssize_t range_copy_to(int from, uint64_t from_off, struct cache_file *to,
 {
 	uint64_t needs;
 	ssize_t n;
-	int fd, rc;
+	int fd = -1, rc;
 
 	if (to_off > CACHE_FILE_MAX || len > CACHE_FILE_MAX - to_off)
 		return -EFBIG;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Is the bucket this trust's own (S20)? A job reads the marker until the
- * store has answered. The right one opens the gate; a wrong one, or none,
- * ends the process with a sentence that says what is wrong: reading or
- * writing there could mix up two trusts.
+ * Is the bucket this trust's own (S20)? A job reads the marker until there is
+ * one. The right one opens the gate; a wrong one ends the process with a
+ * sentence that says what is wrong: reading or writing there could mix up two
+ * trusts. A bucket that shows none is like a store that is away: the gate
+ * stays closed, and the job asks again.
  */
 #ifndef MERSEY_MAIN_IDENTITY_H
 #define MERSEY_MAIN_IDENTITY_H
@@ -15,8 +16,7 @@ struct identity;
 
 /*
  * Starts asking and waits for an answer for `wait_ns`: 0 = it is ours, or
- * there was no answer yet (the job goes on); -errno = it is not. All
- * borrowed.
+ * no marker was seen yet (the job goes on); -errno = it is not. All borrowed.
  */
 int identity_start(struct stack *stack, const char *trust,
 		   const struct pack_volume_id *volume,

@@ -12,8 +12,9 @@ struct job {
 	pthread_cond_t cond;  /* CLOCK_MONOTONIC */
 	bool woken;
 	bool stopping;
-	int failures;	 /* in a row */
-	bool error_said; /* job_error() was called in this run */
+	int64_t asked_ns; /* monotonic: a run is wanted by then, or JOB_IDLE */
+	int failures;	  /* in a row */
+	bool error_said;  /* job_error() was called in this run */
 	struct job_info info;
 
 	job_run_fn run;
@@ -21,19 +22,40 @@ struct job {
 	pthread_t thread;
 };
 
-static void job_wait_locked(struct job *job, int64_t ns)
+static int64_t job_now(void)
 {
 	struct timespec ts;
 
-	if (ns == JOB_IDLE) {
-		while (!job->woken && !job->stopping)
-			pthread_cond_wait(&job->cond, &job->lock);
-		return;
-	}
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	ts = clock_timespec(clock_ns(ts) + (ns > 0 ? ns : 0));
+	return clock_ns(ts);
+}
+
+/* The time that is `ns` from now. */
+static int64_t job_time_in(int64_t ns)
+{
+	return ns == JOB_IDLE ? JOB_IDLE : job_now() + MAX(ns, 0);
+}
+
+/* Sleeps until woken, stopping, or until `end`. False at `end`. */
+static bool job_sleep_locked(struct job *job, int64_t end)
+{
+	struct timespec ts;
+
+	if (end == JOB_IDLE)
+		return pthread_cond_wait(&job->cond, &job->lock) == 0;
+	ts = clock_timespec(end);
+	return pthread_cond_timedwait(&job->cond, &job->lock, &ts) == 0;
+}
+
+/* Between two runs: what was asked for meanwhile may shorten it. */
+static void job_rest_locked(struct job *job, int64_t ns)
+{
+	bool shorter = job->info.state != JOB_BACKING_OFF;
+	int64_t end = job_time_in(ns);
+
 	while (!job->woken && !job->stopping)
-		if (pthread_cond_timedwait(&job->cond, &job->lock, &ts))
+		if (!job_sleep_locked(job,
+				      shorter ? MIN(end, job->asked_ns) : end))
 			break;
 }
 
@@ -74,6 +96,7 @@ static void *job_thread(void *arg)
 		int64_t rc;
 
 		job->woken = false;
+		job->asked_ns = JOB_IDLE;
 		job->error_said = false;
 		job->info.state = JOB_RUNNING;
 		job->info.started_ns = clock_wall_ns();
@@ -81,7 +104,7 @@ static void *job_thread(void *arg)
 		rc = job->run(job, job->arg);
 		pthread_mutex_lock(&job->lock);
 		rc = job_finish_locked(job, rc);
-		job_wait_locked(job, rc);
+		job_rest_locked(job, rc);
 	}
 	pthread_mutex_unlock(&job->lock);
 	return NULL;
@@ -111,6 +134,7 @@ struct job *job_start(const char *name, job_run_fn run, void *arg)
 	snprintf(job->info.name, sizeof(job->info.name), "%s", name);
 	job->run = run;
 	job->arg = arg;
+	job->asked_ns = JOB_IDLE;
 	rc = pthread_create(&job->thread, NULL, job_thread, job);
 	if (rc) {
 		job_free(job);
@@ -143,6 +167,19 @@ void job_wake(struct job *job)
 	pthread_cond_broadcast(&job->cond);
 }
 
+void job_wake_in(struct job *job, int64_t ns)
+{
+	int64_t by = job_time_in(ns);
+
+	if (!job)
+		return;
+	LOCK_SCOPE(&job->lock);
+	if (by >= job->asked_ns)
+		return;
+	job->asked_ns = by;
+	pthread_cond_broadcast(&job->cond);
+}
+
 bool job_stopping(struct job *job)
 {
 	LOCK_SCOPE(&job->lock);
@@ -151,8 +188,12 @@ bool job_stopping(struct job *job)
 
 bool job_wait(struct job *job, int64_t ns)
 {
+	int64_t end = job_time_in(ns);
+
 	LOCK_SCOPE(&job->lock);
-	job_wait_locked(job, ns);
+	while (!job->woken && !job->stopping)
+		if (!job_sleep_locked(job, end))
+			break;
 	return job->stopping;
 }
 
@@ -198,6 +239,13 @@ void job_error(struct job *job, const char *fmt, ...)
 
 void job_get(struct job *job, struct job_info *out)
 {
+	int64_t asked;
+
 	LOCK_SCOPE(&job->lock);
 	*out = job->info;
+	if (job->info.state != JOB_SLEEPING || job->asked_ns == JOB_IDLE)
+		return;
+	asked = clock_wall_ns() + MAX(job->asked_ns - job_now(), 0);
+	if (out->next_ns == 0 || asked < out->next_ns)
+		out->next_ns = asked;
 }

@@ -56,6 +56,12 @@ DEFINE_GUARD(struct job *, job_stop);
 /* Asks for a run now, or for one more when it is running.  Any thread. */
 void job_wake(struct job *job);
 
+/*
+ * Asks for a run within ns from now. Costs little when one is due by then
+ * anyway. It does not shorten the back-off after an error.
+ */
+void job_wake_in(struct job *job, int64_t ns);
+
 /* For the run function. */
 bool job_stopping(struct job *job);
 /* Sleeps, up to ns, until woken or stopping.  True when stopping. */

@@ -189,8 +189,9 @@ int64_t gc_run(struct job *job, void *mv);
 int gc_intents(struct move *mv, struct err *err);
 int64_t lost_run(struct job *job, void *mv);
 
-/* Wakes one of mv's jobs, if it is there. */
+/* Wakes one of mv's jobs, if it is there; or makes it run within ns. */
 void move_wake(struct move *mv, struct job **job);
+void move_wake_in(struct move *mv, struct job **job, int64_t ns);
 
 /* What a store said, in words. */
 const char *move_why(int rc, char *out, size_t size);

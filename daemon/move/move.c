@@ -13,6 +13,12 @@ void move_wake(struct move *mv, struct job **job)
 	job_wake(*job);
 }
 
+void move_wake_in(struct move *mv, struct job **job, int64_t ns)
+{
+	LOCK_SCOPE(&mv->jobs_lock);
+	job_wake_in(*job, ns);
+}
+
 static void move_pressure(void *arg)
 {
 	struct move *mv = arg;
@@ -20,11 +26,12 @@ static void move_pressure(void *arg)
 	move_wake(mv, &mv->evict);
 }
 
+/* It was closed a moment ago: there is nothing to do before it has settled. */
 static void move_dirty(void *arg)
 {
 	struct move *mv = arg;
 
-	move_wake(mv, &mv->stream[0].job);
+	move_wake_in(mv, &mv->stream[0].job, mv->o.settle_ns);
 }
 
 void move_reap_now(struct move *mv)

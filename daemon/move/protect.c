@@ -322,22 +322,30 @@ static int protect_send(struct move *mv, struct job *job, struct parcel *p,
 
 /* ---- the job -------------------------------------------------------- */
 
-static int64_t protect_before(struct move *mv, bool all)
+/*
+ * Which files have settled: those closed before *before_ns. 1, or 0 when
+ * there are none, so that nobody looks through all that is dirty.
+ */
+static int protect_before(struct move *mv, bool all, int64_t *before_ns)
 {
 	int64_t settle, now = clock_wall_ns();
 	META_TXN(t);
 	int rc;
 
+	*before_ns = INT64_MAX;
 	if (all)
-		return INT64_MAX;
+		return 1;
+	*before_ns = now - mv->o.settle_ns;
 	rc = meta_read(mv->m, &t);
 	if (rc == 0)
 		rc = meta_next_settle(&t, &settle);
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc;
 	/* A close in the future: the clock was set back. Not a reason to
 	 * leave files unprotected until it comes. */
-	if (rc == 0 && settle > now)
-		return settle + 1;
-	return now - mv->o.settle_ns;
+	if (settle > now)
+		*before_ns = settle + 1;
+	return settle < *before_ns;
 }
 
 /* How long until the next file has settled. */
@@ -371,17 +379,19 @@ static int protect_round(struct stream *st, struct job *job, struct wish *w,
 			 bool *busy)
 {
 	struct move *mv = st->mv;
-	CLEANUP(pack_writer_free_guard)
-	struct pack_writer *pw = pack_writer_new(mv->kr);
+	CLEANUP(pack_writer_free_guard) struct pack_writer *pw = NULL;
 	CLEANUP(parcel_done) struct parcel p = { 0 };
-	struct choice ch = { .mv = mv, .p = &p, .w = pw };
-	int rc;
+	struct choice ch = { .mv = mv, .p = &p, .at_once = w->all };
+	int rc = protect_before(mv, w->all, &ch.before_ns);
 
+	*busy = false;
+	if (rc < 0 || (rc == 0 && w->n == 0))
+		return rc;
+	pw = pack_writer_new(mv->kr);
 	if (!pw)
 		return -errno;
+	ch.w = pw;
 	pthread_mutex_lock(&mv->build_lock);
-	ch.before_ns = protect_before(mv, w->all);
-	ch.at_once = w->all;
 	rc = choose(&ch, w);
 	pthread_mutex_unlock(&mv->build_lock);
 	w->n = 0;

@@ -46,6 +46,30 @@ static void test_wake(void **state)
 	job_stop(job);
 }
 
+static void test_wake_in(void **state)
+{
+	int64_t hour = 3600 * NSEC_PER_SEC;
+	struct job_info info;
+	struct job *job;
+
+	atomic_store(&runs, 0);
+	job = job_start("test", count_run, &hour);
+	wait_runs(1);
+	clock_sleep_ns(20000000);
+	job_wake_in(job, hour / 2);
+	clock_sleep_ns(20000000);
+	assert_int_equal(atomic_load(&runs), 1);
+	job_get(job, &info);
+	assert_true(info.next_ns < clock_wall_ns() + hour * 2 / 3);
+	job_wake_in(job, hour); /* later than that: changes nothing */
+	job_wake_in(job, 1000000);
+	wait_runs(2);
+	clock_sleep_ns(20000000);
+	assert_int_equal(atomic_load(&runs), 2); /* asked for once */
+	job_stop(job);
+	job_wake_in(NULL, 0);
+}
+
 static void test_period(void **state)
 {
 	int64_t period = 1000000;
@@ -108,6 +132,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_wake),
+		cmocka_unit_test(test_wake_in),
 		cmocka_unit_test(test_period),
 		cmocka_unit_test(test_error_backs_off),
 		cmocka_unit_test(test_stop_while_waiting),

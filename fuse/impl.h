@@ -24,7 +24,6 @@ struct slot {
 	struct fuse_server *s;
 	pthread_t thread;
 	bool running;
-	int epoll;	     /* the device and the stop event */
 	struct fuse_buf buf; /* the request, raw */
 	size_t buf_size;
 	char *out;	 /* a reply's data, MAX_IO bytes */
@@ -65,7 +64,7 @@ struct fuse_server {
 	bool serving;	    /* INIT was answered */
 	bool parallel_dirs; /* the kernel can; see transport.c */
 	int64_t read_wait_ns;
-	int stop_event;
+	int stop_event; /* set when `stopping` is; never read */
 	_Atomic bool stopping;
 	struct slot *slots;
 	unsigned nslots;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The connection and its threads. The device is non-blocking: a thread reads
- * until nothing is there, then sleeps until the kernel has a request for it
- * (EPOLLEXCLUSIVE: one thread wakes for one request) or the stop event is
- * set, which nobody ever reads. So threads stop between requests, and none
- * is lost.
+ * The connection and its threads. A thread sleeps in read(2) of the device:
+ * one system call for a request, where polling first takes three. A signal
+ * ends that sleep; the kernel hands out no request then, so threads stop
+ * between requests, and none is lost. A signal that comes a moment before the
+ * read is lost, so who waits for the threads sends more.
  */
 #include "fuse/impl.h"
 
@@ -14,18 +14,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 
 #include "base/buf.h"
-#include "base/io.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 /* What libfuse 3 wants to read at once: 256 pages and a page of headers. */
 #define PAGES_MAX    256
 #define HEADER_SIZE  4096
 #define INIT_WAIT_MS 10000
+#define WAKE_SIGNAL  SIGUSR1
+#define WAKE_NS	     (10 * 1000000LL) /* between two signals */
 
 /* ---- one thread ------------------------------------------------------ */
 
@@ -41,30 +42,15 @@ static void *map_touched(size_t size)
 	return p;
 }
 
-static int watch(struct slot *sl, int fd, uint32_t events)
-{
-	struct epoll_event ev = { .events = events };
-
-	return epoll_ctl(sl->epoll, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
-}
-
 static int slot_init(struct fuse_server *s, struct slot *sl)
 {
-	int rc;
-
 	sl->s = s;
 	sl->wait.never = true;
 	sl->wait.cancel = &sl->cancel;
 	sl->buf_size = PAGES_MAX * (size_t)sysconf(_SC_PAGESIZE) + HEADER_SIZE;
 	sl->buf.mem = map_touched(sl->buf_size);
 	sl->out = map_touched(MAX_IO);
-	sl->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (!sl->buf.mem || !sl->out)
-		return -ENOMEM;
-	if (sl->epoll < 0)
-		return -errno;
-	rc = watch(sl, fuse_session_fd(s->se), EPOLLIN | EPOLLEXCLUSIVE);
-	return rc < 0 ? rc : watch(sl, s->stop_event, EPOLLIN);
+	return sl->buf.mem && sl->out ? 0 : -ENOMEM;
 }
 
 static void slot_done(struct slot *sl)
@@ -73,18 +59,6 @@ static void slot_done(struct slot *sl)
 		munmap(sl->buf.mem, sl->buf_size);
 	if (sl->out)
 		munmap(sl->out, MAX_IO);
-	if (sl->epoll >= 0)
-		close(sl->epoll);
-}
-
-/* Sleeps until there may be a request, or the stop event is set. */
-static int slot_sleep(struct slot *sl)
-{
-	struct epoll_event ev;
-
-	if (epoll_wait(sl->epoll, &ev, 1, -1) < 0 && errno != EINTR)
-		return -errno;
-	return 0;
 }
 
 /* Serves until told to stop (0), unmounted (0), or the device fails. */
@@ -97,12 +71,24 @@ static int slot_loop(struct slot *sl)
 		n = fuse_session_receive_buf(se, &sl->buf);
 		if (n > 0)
 			fuse_session_process_buf(se, &sl->buf);
-		else if (n == -EAGAIN)
-			rc = slot_sleep(sl);
-		else if (n != -EINTR) /* 0: exited */
+		else if (n != -EINTR && n != -EAGAIN) /* 0: exited */
 			rc = n;
 	}
 	return rc;
+}
+
+static void on_wake(int sig)
+{
+	(void)sig; /* it has ended a read */
+}
+
+static void wake_unblock(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, WAKE_SIGNAL);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
 static void *slot_main(void *arg)
@@ -113,6 +99,7 @@ static void *slot_main(void *arg)
 
 	slot_mine = sl;
 	vfs_set_wait(&sl->wait);
+	wake_unblock();
 	rc = slot_loop(sl);
 	if (rc < 0 || fuse_session_exited(s->se))
 		fuse_server_stop(s); /* the others rest, too */
@@ -201,8 +188,7 @@ static int session_attach(struct fuse_server *s,
 		return fail(err, rc < 0 ? rc : -EINVAL,
 			    "cannot use the FUSE device: %m");
 	*fuse_fd = -1; /* the session's, from here on */
-	rc = io_set_nonblock(fd);
-	return rc < 0 ? fail(err, rc, "cannot use the FUSE device: %m") : 0;
+	return 0;
 }
 
 /* Answers the kernel's first request in this thread: what can fail, fails
@@ -240,20 +226,22 @@ static int slots_init(struct fuse_server *s)
 	s->slots = calloc(s->nslots, sizeof(*s->slots));
 	if (!s->slots)
 		return -ENOMEM;
-	for (i = 0; i < s->nslots; i++)
-		s->slots[i].epoll = -1;
 	for (i = 0; rc == 0 && i < s->nslots; i++)
 		rc = slot_init(s, &s->slots[i]);
 	return rc;
 }
 
-/* Signals are for the threads of who calls. */
+/* Signals are for the threads of who calls, but the one that wakes. */
 static int slots_run(struct fuse_server *s)
 {
+	struct sigaction sa = { .sa_handler = on_wake };
 	sigset_t all, before;
 	unsigned i;
 	int rc = 0;
 
+	sigemptyset(&sa.sa_mask);
+	if (sigaction(WAKE_SIGNAL, &sa, NULL) < 0)
+		return -errno;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	s->running = s->nslots;
@@ -286,6 +274,7 @@ static struct fuse_server *server_new(const struct fuse_server_opts *o,
 				      struct vfs *v)
 {
 	struct fuse_server *s = calloc(1, sizeof(*s));
+	pthread_condattr_t attr;
 
 	if (!s)
 		return NULL;
@@ -293,7 +282,10 @@ static struct fuse_server *server_new(const struct fuse_server_opts *o,
 	s->nslots = MAX(o->threads, 2U); /* one may wait for the store */
 	s->read_wait_ns = o->read_wait_ns;
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_cond_init(&s->rested, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->rested, &attr);
+	pthread_condattr_destroy(&attr);
 	slow_init(s);
 	s->stop_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return s;
@@ -334,11 +326,33 @@ int fuse_server_start(const struct fuse_server_opts *o, struct vfs *v,
 
 /* ---- end ------------------------------------------------------------- */
 
+/* Ends what the threads sleep in; true when all of them are at rest. */
+static bool wake_slots(struct fuse_server *s)
+{
+	struct timespec ts;
+	unsigned i;
+
+	for (i = 0; i < s->nslots; i++)
+		if (s->slots[i].running)
+			pthread_kill(s->slots[i].thread, WAKE_SIGNAL);
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	ts = clock_timespec(clock_ns(ts) + WAKE_NS);
+	LOCK_SCOPE(&s->lock);
+	if (s->running > 0)
+		pthread_cond_timedwait(&s->rested, &s->lock, &ts);
+	return s->running == 0;
+}
+
 int fuse_server_wait(struct fuse_server *s)
 {
+	struct pollfd p = { .fd = s->stop_event, .events = POLLIN };
+
+	while (!s->stopping)
+		if (poll(&p, 1, -1) < 0 && errno != EINTR)
+			return -errno;
+	while (!wake_slots(s))
+		;
 	LOCK_SCOPE(&s->lock);
-	while (s->running > 0)
-		pthread_cond_wait(&s->rested, &s->lock);
 	return s->error;
 }
 
@@ -361,6 +375,8 @@ static void slots_done(struct fuse_server *s)
 {
 	unsigned i;
 
+	while (!wake_slots(s))
+		;
 	for (i = 0; i < s->nslots; i++)
 		if (s->slots[i].running)
 			pthread_join(s->slots[i].thread, NULL);

@@ -43,9 +43,6 @@ int io_sync_parent(const char *path);
 /* mkdir -p; directories that exist are left as they are.  0 or -errno. */
 int io_mkdir_p(const char *path, mode_t mode);
 
-/* Sets O_CLOEXEC-created pipe/descriptor to non-blocking.  0 or -errno. */
-int io_set_nonblock(int fd);
-
 /* n bytes from the kernel's generator.  0 or -errno. */
 int io_random(void *p, size_t n);
 

@@ -61,6 +61,7 @@ static int cache_load_locked(struct cache_file *f)
 		return -EINVAL;
 	f->size = row.size;
 	cache_follow_locked(f, &row);
+	f->fresh = f->opened; /* protect reads no file that is open */
 	atomic_store(&f->blocks, row.cached_bytes);
 	return 0;
 }

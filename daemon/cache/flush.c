@@ -5,10 +5,14 @@
  * A closed file keeps opened_for_write, and the descriptor that saw its
  * writes (S4), until a background job has synced it: a row without the flag
  * promises that the file on disk is at least as long as it says, so that
- * after a power cut a shorter one is damage and not bad luck. Many at once
- * are synced with one syncfs; the fdatasync of each then only asks for its
- * error. At most keep_fds wait, and as many are being synced; beyond that the
- * closing thread helps.
+ * after a power cut a shorter one is damage and not bad luck. At most keep_fds
+ * wait, and as many are being synced; beyond that the closing thread helps.
+ *
+ * Many at once are synced with one syncfs, and one transaction takes their
+ * rows. Through a descriptor that was open before all writes syncfs reports
+ * each error of writing back to this filesystem (Linux 5.8), so when it
+ * succeeds nothing was lost (S4). From its first error on each file is asked
+ * by itself: only its own descriptor can tell whether it was the one.
  */
 #include "cache/impl.h"
 
@@ -17,7 +21,7 @@
 #include "base/log.h"
 
 #define FLUSH_DELAY_NS (NSEC_PER_SEC / 2) /* spares short-lived files */
-#define FLUSH_BATCH    64
+#define FLUSH_BATCH    128
 #define FLUSH_SYNCFS   8 /* files at once, from which syncfs pays */
 
 /* A new file's first sync takes its directory entry along. */
@@ -62,35 +66,75 @@ static int flush_sync_locked(struct cache_file *f, bool data_only)
 	return -EIO;
 }
 
-/* The row as the file is now; `closed`: for good, until the next change. */
-static int flush_row_locked(struct cache_file *f, bool closed, uint64_t *seq)
-{
+/* What goes into the row of a file: as it is now. */
+struct flush_row {
 	struct meta_inode row;
 	struct stat st;
-	META_TXN(t);
-	int rc;
+	bool written; /* there is a cache file; else the row knows it all */
+	bool closed;  /* for good, until the next change */
+	bool damaged;
+	int64_t settle_ns;
+};
 
-	if (fstat(f->wfd, &st) < 0)
-		return -errno;
-	rc = cache_begin_row(f, &t, &row);
+static int flush_look(const struct cache_file *f, bool closed,
+		      struct flush_row *r)
+{
+	r->written = f->wfd >= 0;
+	r->closed = closed;
+	r->damaged = f->damaged;
+	r->settle_ns = f->settle_ns;
+	return r->written && fstat(f->wfd, &r->st) < 0 ? -errno : 0;
+}
+
+static int flush_write(struct meta_txn *t, uint64_t ino, struct flush_row *r)
+{
+	struct meta_inode *row = &r->row;
+	int rc = meta_inode_get(t, ino, row);
+
 	if (rc < 0)
 		return rc;
-	cache_row_from_stat(&row, &st);
-	row.cached_bytes = (uint64_t)st.st_blocks * 512;
-	row.settle_ns = f->settle_ns;
-	row.damaged = row.damaged || f->damaged;
-	if (closed) {
-		row.opened_for_write = false;
-		row.access_ns = MAX(row.access_ns, f->settle_ns);
+	if (r->written) {
+		cache_row_from_stat(row, &r->st);
+		row->cached_bytes = (uint64_t)r->st.st_blocks * 512;
 	}
-	rc = meta_inode_update(&t, &row);
+	row->settle_ns = r->settle_ns;
+	row->damaged = row->damaged || r->damaged;
+	if (r->closed) {
+		row->opened_for_write = false;
+		row->access_ns = MAX(row->access_ns, r->settle_ns);
+	}
+	return meta_inode_update(t, row);
+}
+
+static void flush_follow_locked(struct cache_file *f, const struct flush_row *r)
+{
+	space_update(f, r->row.cached_bytes);
+	cache_follow_locked(f, &r->row);
+	if (!f->opened && f->pins == 0)
+		cache_close_fd(&f->wfd);
+}
+
+static int flush_row_locked(struct cache_file *f, bool closed, uint64_t *seq)
+{
+	struct flush_row r;
+	META_TXN(t);
+	int rc = flush_look(f, closed, &r);
+
+	if (rc == 0)
+		rc = meta_begin(f->c->m, &t);
+	if (rc == 0)
+		rc = flush_write(&t, f->ino, &r);
 	if (rc == 0)
 		rc = meta_commit(&t, seq);
-	if (rc < 0)
-		return rc;
-	space_update(f, row.cached_bytes);
-	cache_follow_locked(f, &row);
-	return 0;
+	if (rc == 0)
+		flush_follow_locked(f, &r);
+	return rc;
+}
+
+/* Closed, and nothing but its flush is missing. */
+static bool flush_due_locked(const struct cache_file *f)
+{
+	return f->opened && f->writers == 0 && f->changing == 0;
 }
 
 int flush_file(struct cache_file *f)
@@ -99,22 +143,19 @@ int flush_file(struct cache_file *f)
 	int rc, row;
 
 	LOCK_SCOPE(&f->lock);
+	cache_wait_busy_locked(f);
 	if (!f->opened)
 		return 0;
-	if (f->writers > 0 || f->changing > 0 || f->wfd < 0)
+	if (!flush_due_locked(f))
 		return -EBUSY;
 	changes = f->changes;
-	rc = flush_sync_locked(f, true);
+	rc = f->wfd >= 0 ? flush_sync_locked(f, true) : 0;
 	if (flush_not_tried(rc) || !f->opened) /* another one was faster */
 		return rc;
-	if (f->writers > 0 || f->changing > 0 || f->changes != changes)
+	if (!flush_due_locked(f) || f->busy || f->changes != changes)
 		return -EBUSY;
 	row = flush_row_locked(f, true, NULL);
-	if (row < 0)
-		return row;
-	if (f->pins == 0)
-		cache_close_fd(&f->wfd);
-	return rc;
+	return row < 0 ? row : rc;
 }
 
 int cache_fsync(struct cache_file *f, bool data_only)
@@ -123,6 +164,7 @@ int cache_fsync(struct cache_file *f, bool data_only)
 	int rc = 0;
 
 	pthread_mutex_lock(&f->lock);
+	cache_wait_busy_locked(f);
 	if (f->damaged) {
 		rc = -EIO;
 	} else if (f->opened && f->wfd >= 0) {
@@ -156,7 +198,7 @@ static int flush_one(struct cache_file *f)
 	int rc = flush_file(f);
 
 	pthread_mutex_lock(&f->lock);
-	again = f->opened && f->writers == 0 && f->changing == 0;
+	again = flush_due_locked(f);
 	pthread_mutex_unlock(&f->lock);
 	if (again)
 		flush_queue(f);
@@ -211,14 +253,97 @@ static unsigned flush_take(struct cache *c, bool all,
 	return n;
 }
 
+/* ---- many at once --------------------------------------------------- */
+
+struct flush_item {
+	struct cache_file *f;
+	uint64_t changes;
+	bool held; /* busy is ours */
+	struct flush_row r;
+};
+
+/* Before the sync: the state that it makes durable. */
+static void flush_note(struct flush_item *it)
+{
+	LOCK_SCOPE(&it->f->lock);
+	it->changes = it->f->changes;
+	it->held = flush_due_locked(it->f) && !it->f->damaged;
+}
+
+/* After the sync: whoever opens the file now waits until its row is there. */
+static void flush_hold(struct flush_item *it)
+{
+	struct cache_file *f = it->f;
+
+	LOCK_SCOPE(&f->lock);
+	it->held = it->held && !f->busy && !f->damaged && flush_due_locked(f) &&
+		   f->changes == it->changes &&
+		   flush_look(f, true, &it->r) == 0;
+	if (!it->held)
+		return;
+	f->busy = true;
+	f->entry_ok = true;
+}
+
+static void flush_give_back(struct flush_item *it, bool committed)
+{
+	struct cache_file *f = it->f;
+
+	LOCK_SCOPE(&f->lock);
+	if (committed)
+		flush_follow_locked(f, &it->r);
+	f->busy = false;
+	pthread_cond_broadcast(&f->cond);
+}
+
+static int flush_rows(struct cache *c, struct flush_item *it, unsigned n)
+{
+	META_TXN(t);
+	int rc = meta_begin(c->m, &t);
+	unsigned i;
+
+	for (i = 0; rc == 0 && i < n; i++)
+		if (it[i].held)
+			rc = flush_write(&t, it[i].f->ino, &it[i].r);
+	return rc < 0 ? rc : meta_commit(&t, NULL);
+}
+
+/* Of those that stay open, or whose rows could not be written, each is
+ * flushed by itself afterwards. */
+static void flush_together(struct cache *c, struct cache_file **batch,
+			   unsigned n)
+{
+	CLEANUP_FREE struct flush_item *it = calloc(n, sizeof(*it));
+	unsigned i;
+	int rc;
+
+	if (!it || c->lost_writes)
+		return;
+	for (i = 0; i < n; i++) {
+		it[i].f = batch[i];
+		flush_note(&it[i]);
+	}
+	if (syncfs(c->root_fd) < 0) {
+		log_err("the cache's filesystem lost writes: %s",
+			errno_name(errno));
+		c->lost_writes = true;
+		return;
+	}
+	for (i = 0; i < n; i++)
+		flush_hold(&it[i]);
+	rc = flush_rows(c, it, n);
+	for (i = 0; i < n; i++)
+		if (it[i].held)
+			flush_give_back(&it[i], rc == 0);
+}
+
 static int flush_batch(struct cache *c, struct cache_file **batch, unsigned n)
 {
 	int rc = 0;
 	unsigned i;
 
-	/* Its error, if any, comes again from the file's own fdatasync. */
-	if (n >= FLUSH_SYNCFS && syncfs(c->root_fd) < 0)
-		log_debug("syncfs: %s", errno_name(errno));
+	if (n >= FLUSH_SYNCFS)
+		flush_together(c, batch, n);
 	for (i = 0; i < n; i++) {
 		int one = flush_one(batch[i]);
 

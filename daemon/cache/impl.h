@@ -66,7 +66,8 @@ struct cache_file {
 	bool entry_ok;	 /* the file's directory entry is durable */
 	bool dropped;	 /* unlinked for good */
 	unsigned frozen; /* > 0: fills are refused, the version will change */
-	bool busy;	 /* being evicted or dropped: openers wait */
+	bool busy;	 /* its row is being written for an eviction, a drop or
+			    a flush, outside the lock: openers wait */
 	bool settling;	 /* presence is being recorded */
 	unsigned readers, writers; /* handles */
 	unsigned pins;	   /* other uses of descriptors outside the lock */
@@ -91,6 +92,7 @@ struct cache {
 	} on_pressure, on_dirty;
 
 	pthread_mutex_t flush_lock; /* held while a batch is synced */
+	bool lost_writes; /* syncfs has failed; flush_lock */
 
 	pthread_mutex_t lock; /* guards the table and the queue */
 	struct cache_file *table;
@@ -159,7 +161,7 @@ struct cache_file *cache_ref_locked(struct cache_file *f);
 struct cache_file *cache_find(struct cache *c, uint64_t ino);
 /* Handles, seals, I/O outside the lock: does anybody use it? */
 bool cache_in_use_locked(const struct cache_file *f);
-/* Waits until no evict or drop is going on. */
+/* Waits until no evict, drop or flush of many is going on. */
 void cache_wait_busy_locked(struct cache_file *f);
 /* Compares the local file with the row once; moves the state when the file
  * is not what it should be. */

@@ -148,6 +148,14 @@ static int cache_wfd_locked(struct cache_file *f)
 	return 0;
 }
 
+static int cache_read_row(struct cache_file *f, struct meta_inode *row)
+{
+	META_TXN(t);
+	int rc = meta_read(f->c->m, &t);
+
+	return rc < 0 ? rc : meta_inode_get(&t, f->ino, row);
+}
+
 /*
  * From now on size and times are the local file's: gives it those of the
  * row. Bytes behind the row's size are of writes that a power cut undid.
@@ -205,6 +213,21 @@ static int cache_empty_locked(struct cache_file *f)
 	return rc;
 }
 
+/* The first change of a file that was made open: its row says all already. */
+static int cache_first_bytes(struct cache_file *f)
+{
+	struct meta_inode row;
+	int rc = cache_read_row(f, &row);
+
+	if (rc == 0)
+		rc = cache_wfd_locked(f);
+	if (rc == 0)
+		rc = cache_attr_to_file(f, &row);
+	if (rc < 0)
+		cache_close_fd(&f->wfd);
+	return rc;
+}
+
 static int cache_first_change(struct cache_file *f, bool zero)
 {
 	struct meta_inode row;
@@ -237,7 +260,7 @@ int cache_dirty_locked(struct cache_file *f, bool zero)
 
 	f->changes++;
 	if (f->opened && f->fresh && !f->damaged)
-		return 0;
+		return f->wfd >= 0 ? 0 : cache_first_bytes(f);
 	if (atomic_load(&f->seal) == SEAL_HELD)
 		cache_break_seal_locked(f);
 	f->frozen++;

@@ -29,6 +29,7 @@
 #define FETCH_BYTES	  (4ULL << 20) /* of one GET, at most */
 #define FETCH_SMALL	  (1ULL << 20) /* a file up to this comes at once */
 #define FETCHES_MAX	  256
+#define REAP_DELAY_NS	  (NSEC_PER_SEC / 5)
 
 /* ---- keys ----------------------------------------------------------- */
 

@@ -34,9 +34,13 @@ static void move_dirty(void *arg)
 	move_wake_in(mv, &mv->stream[0].job, mv->o.settle_ns);
 }
 
-void move_reap_now(struct move *mv)
+/* Many share a barrier, unless somebody waits for the room. */
+void move_reap_soon(struct move *mv)
 {
-	move_wake(mv, &mv->reap);
+	struct cache_usage u;
+
+	cache_usage(mv->c, &u);
+	move_wake_in(mv, &mv->reap, u.over_high ? 0 : REAP_DELAY_NS);
 }
 
 void move_evict_now(struct move *mv)

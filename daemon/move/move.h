@@ -49,8 +49,8 @@ int move_recall(struct move *mv, struct cache_file *f, uint64_t off,
 
 /* Protect without waiting for settle: all of it, or one inode (0 = all). */
 void move_protect_now(struct move *mv, uint64_t ino);
-/* An inode lost its last name or last handle: reap may look. */
-void move_reap_now(struct move *mv);
+/* An inode lost its last name or last handle: reap looks within a moment. */
+void move_reap_soon(struct move *mv);
 void move_evict_now(struct move *mv);
 
 /* What protect waits on, in words, and how many jobs; for jobs and status.

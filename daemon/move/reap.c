@@ -4,7 +4,8 @@
 
 #include <sys/stat.h>
 
-#define REAP_PAGE     64
+#define REAP_PAGE     64		  /* rows of one transaction */
+#define REAP_BATCH    512		  /* files of one barrier */
 #define REAP_AGAIN_NS (60 * NSEC_PER_SEC) /* in case a wake was missed */
 #define REAP_BUSY_NS  (NSEC_PER_SEC / 10) /* doubles, up to the above */
 
@@ -30,9 +31,26 @@ static int reap_page(struct move *mv, uint64_t after, struct cache_victim *v)
 	return n;
 }
 
+/* Up to REAP_BATCH of them. Count or -errno. */
+static int reap_batch(struct move *mv, uint64_t after, struct cache_victim *v)
+{
+	int n, total = 0;
+
+	do {
+		n = reap_page(mv, after, v + total);
+		if (n < 0)
+			return n;
+		total += n;
+		if (n > 0)
+			after = v[total - 1].ino;
+	} while (n == REAP_PAGE && total + REAP_PAGE <= REAP_BATCH);
+	return total;
+}
+
+/* Drops the bytes of those that have some, with one barrier. */
 static void reap_drop(struct move *mv, struct cache_victim *v, int n)
 {
-	struct cache_victim file[REAP_PAGE];
+	struct cache_victim file[REAP_BATCH];
 	size_t k = 0;
 	int i;
 
@@ -65,6 +83,25 @@ static int reap_rows(struct move *mv, struct job *job,
 	return rc < 0 ? rc : meta_commit(&t, NULL);
 }
 
+static int reap_all(struct move *mv, struct job *job, struct cache_victim *v,
+		    unsigned *busy)
+{
+	uint64_t after = 0;
+	int n, i, rc = 0;
+
+	do {
+		n = reap_batch(mv, after, v);
+		if (n <= 0)
+			return n;
+		after = v[n - 1].ino;
+		reap_drop(mv, v, n);
+		for (i = 0; rc == 0 && i < n; i += REAP_PAGE)
+			rc = reap_rows(mv, job, v + i, MIN(n - i, REAP_PAGE),
+				       busy);
+	} while (rc == 0 && n == REAP_BATCH && !job_stopping(job));
+	return rc;
+}
+
 /*
  * When to look again. The last close of a file wakes us, but not who seals,
  * flushes or evicts it: their turn is short, so the first looks come soon.
@@ -81,24 +118,16 @@ static int64_t reap_next(struct move *mv, unsigned busy)
 
 int64_t reap_run(struct job *job, void *arg)
 {
-	struct cache_victim v[REAP_PAGE];
+	CLEANUP_FREE struct cache_victim *v = calloc(REAP_BATCH, sizeof(*v));
 	struct move *mv = arg;
-	uint64_t after = 0;
 	unsigned busy = 0;
-	int n, rc = 0;
+	int rc;
 
+	if (!v)
+		return -ENOMEM;
 	job_begin(job, 0, 0);
-	do {
-		n = reap_page(mv, after, v);
-		if (n <= 0)
-			break;
-		after = v[n - 1].ino;
-		reap_drop(mv, v, n);
-		rc = reap_rows(mv, job, v, n, &busy);
-	} while (rc == 0 && n == REAP_PAGE && !job_stopping(job));
-	if (n < 0 || rc < 0)
-		return n < 0 ? n : rc;
-	return reap_next(mv, busy);
+	rc = reap_all(mv, job, v, &busy);
+	return rc < 0 ? rc : reap_next(mv, busy);
 }
 
 static bool lost_stop(void *job)

@@ -169,7 +169,7 @@ static void handle_end(struct vfs *v, struct handle *h)
 		cache_put(take(h->f));
 	}
 	if (chain_leave(hs, h))
-		move_reap_now(v->move);
+		move_reap_soon(v->move);
 	LOCK_SCOPE(&hs->lock);
 	h->kind = HANDLE_FREE;
 	h->next = hs->free;
@@ -231,5 +231,5 @@ void vfs_gone(struct vfs *v, uint64_t ino)
 		}
 	pthread_mutex_unlock(&hs->lock);
 	if (!open)
-		move_reap_now(v->move);
+		move_reap_soon(v->move);
 }

@@ -99,7 +99,7 @@ static inline void handle_ref_guard(struct handle_ref *r)
 	struct handle_ref name = { .v = (vfs), .h = handle_get(vfs, fh, kind) }
 
 /*
- * The inode lost its last name: it is reaped now, or when its last handle
+ * The inode lost its last name: it is reaped soon, or when its last handle
  * is closed.
  */
 void vfs_gone(struct vfs *v, uint64_t ino);
@@ -136,6 +136,7 @@ struct make {
 	mode_t mode;
 	uint64_t rdev;
 	const char *target; /* of a symbolic link */
+	bool writable;	    /* a regular file that is open for writing */
 };
 /* Makes it in one transaction. */
 int node_make(struct vfs *v, const struct make *mk, struct meta_inode *in);

@@ -138,6 +138,8 @@ static int new_row(struct meta_txn *t, const struct make *mk,
 		in->state = META_DIRTY;
 		in->dirty_ns = now;
 		in->settle_ns = now;
+		/* So that its first write needs no transaction. */
+		in->opened_for_write = mk->writable;
 	}
 	if (mk->target)
 		in->size = strlen(mk->target);

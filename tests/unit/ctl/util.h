@@ -118,7 +118,7 @@ size_t move_jobs(struct move *mv, struct job_info *out, size_t max)
 	return 1;
 }
 
-void move_reap_now(struct move *mv)
+void move_reap_soon(struct move *mv)
 {
 }
 

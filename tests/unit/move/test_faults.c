@@ -280,7 +280,7 @@ static void test_unlink_while_sent(void **state)
 	move_protect_now(mv, 0);
 	wait_waiting();
 	unlink_file(ino, "a");
-	move_reap_now(mv);
+	move_reap_soon(mv);
 	SET(down, false);
 	protect_all(other);
 	evict_file(other);

@@ -130,7 +130,7 @@ static void unlink_row(uint64_t ino, const char *name)
 	row.nlink = 0;
 	assert_int_equal(meta_inode_update(&t, &row), 0);
 	assert_int_equal(meta_commit(&t, NULL), 0);
-	move_reap_now(mv);
+	move_reap_soon(mv);
 }
 
 static bool has_row(uint64_t ino)

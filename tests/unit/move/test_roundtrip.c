@@ -174,13 +174,13 @@ static void test_reap(void **state)
 	int i, rc;
 
 	unlink_file(ino, "a");
-	move_reap_now(mv);
+	move_reap_soon(mv);
 	clock_sleep_ns(100000000);
 	row_get(ino, &row); /* open: it is still there */
 	assert_int_equal(move_recall(mv, f, 0, 0, STORE_CAUSE_READ, NULL), 0);
 	expect_at(f, 1, 0, 100000);
 	file_close(f, false);
-	move_reap_now(mv);
+	move_reap_soon(mv);
 	for (i = 0, rc = 0; i < 300 && rc == 0; i++) {
 		clock_sleep_ns(10000000);
 		assert_int_equal(meta_read(m, &t), 0);

@@ -18,11 +18,25 @@ static void open_flags(struct fuse_file_info *fi)
 	fi->noflush = 1;
 }
 
+/* O_TRUNC is a change, too. Closes the handle when it fails. */
+static int truncated(struct vfs *v, const struct fuse_file_info *fi)
+{
+	int rc = 0;
+
+	if (fi->flags & O_TRUNC)
+		rc = vfs_unprivilege(v, fi->fh, slot_mine->no_setid);
+	if (rc < 0)
+		vfs_release(v, fi->fh);
+	return MIN(rc, 0);
+}
+
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct fuse_server *s = fuse_req_userdata(req);
 	int rc = vfs_open(s->v, ino, fi->flags, &fi->fh);
 
+	if (rc == 0)
+		rc = truncated(s->v, fi);
 	if (rc < 0) {
 		reply_rc(req, rc);
 		return;
@@ -46,6 +60,8 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	int rc;
 
 	rc = vfs_create(v, &who, parent, name, mode, fi->flags, &e, &fi->fh);
+	if (rc == 0)
+		rc = truncated(v, fi);
 	if (rc < 0) {
 		reply_rc(req, rc);
 		return;
@@ -81,7 +97,8 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 			  .fh = fi->fh,
 			  .off = (uint64_t)off,
 			  .len = size,
-			  .data = data };
+			  .data = data,
+			  .no_setid = slot_mine->no_setid };
 
 	slow_serve(&w);
 }
@@ -95,7 +112,8 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
 			  .fh = fi->fh,
 			  .off = (uint64_t)off,
 			  .len = (uint64_t)len,
-			  .mode = mode };
+			  .mode = mode,
+			  .no_setid = fuse_req_ctx(req)->uid != 0 };
 
 	slow_serve(&w);
 }
@@ -111,7 +129,8 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 			  .fh = fi_in->fh,
 			  .off = (uint64_t)off_in,
 			  .len = len,
-			  .to = { fi_out->fh, (uint64_t)off_out } };
+			  .to = { ino_out, fi_out->fh, (uint64_t)off_out },
+			  .no_setid = fuse_req_ctx(req)->uid != 0 };
 
 	if (flags != 0)
 		reply_rc(req, -EINVAL);
@@ -163,7 +182,8 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 			  .ino = ino,
 			  .fh = fi ? fi->fh : 0,
 			  .attr = *attr,
-			  .set = set_flags(to_set),
+			  .set = set_flags(to_set) |
+				 (slot_mine->no_setid ? VFS_SET_NO_SETID : 0),
 			  .who = req_cred(req) };
 
 	slow_serve(&w);
@@ -185,6 +205,33 @@ void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	reply_rc(req, vfs_release(req_vfs(req), fi->fh));
 }
 
+/* Before a change: what the file may not keep. */
+static int unprivilege(struct slot *sl, const struct work *w)
+{
+	bool copy = w->kind == WORK_COPY;
+	uint64_t ino = copy ? w->to.ino : w->ino;
+	int rc =
+		vfs_unprivilege(sl->s->v, copy ? w->to.fh : w->fh, w->no_setid);
+
+	if (rc == 1) /* the kernel knows the old mode */
+		fuse_lowlevel_notify_inval_inode(sl->s->se, ino, -1, 0);
+	return MIN(rc, 0);
+}
+
+static ssize_t work_change(struct slot *sl, const struct work *w)
+{
+	struct vfs *v = sl->s->v;
+	int rc = unprivilege(sl, w);
+
+	if (rc < 0)
+		return rc;
+	if (w->kind == WORK_WRITE)
+		return vfs_write(v, w->fh, w->data, w->len, w->off);
+	if (w->kind == WORK_FALLOCATE)
+		return vfs_fallocate(v, w->fh, w->mode, w->off, w->len);
+	return vfs_copy(v, w->fh, w->off, w->to.fh, w->to.off, w->len);
+}
+
 ssize_t work_do(struct slot *sl, const struct work *w, struct vfs_entry *e)
 {
 	struct vfs *v = sl->s->v;
@@ -193,11 +240,9 @@ ssize_t work_do(struct slot *sl, const struct work *w, struct vfs_entry *e)
 	case WORK_READ:
 		return vfs_read(v, w->fh, sl->out, w->len, w->off);
 	case WORK_WRITE:
-		return vfs_write(v, w->fh, w->data, w->len, w->off);
 	case WORK_FALLOCATE:
-		return vfs_fallocate(v, w->fh, w->mode, w->off, w->len);
 	case WORK_COPY:
-		return vfs_copy(v, w->fh, w->off, w->to.fh, w->to.off, w->len);
+		return work_change(sl, w);
 	default:
 		return vfs_setattr(v, &w->who, w->ino, &w->attr, w->set, w->fh,
 				   e);

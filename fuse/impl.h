@@ -10,6 +10,7 @@
 #include <fuse_lowlevel.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/uio.h>
 
 #include "fuse/session.h"
 
@@ -29,6 +30,7 @@ struct slot {
 	char *out;	 /* a reply's data, MAX_IO bytes */
 	uint64_t unique; /* of the request at hand, for a takeover */
 	uint32_t opcode;
+	bool no_setid;	      /* what it changes loses its set-id bits */
 	volatile bool cancel; /* interrupted, or the server stops */
 	struct vfs_wait wait;
 };
@@ -49,10 +51,11 @@ struct work {
 	const void *data; /* to write */
 	int mode;	  /* of fallocate */
 	struct {
-		uint64_t fh, off;
+		uint64_t ino, fh, off;
 	} to; /* of copy */
 	struct stat attr;
 	unsigned set;
+	bool no_setid;
 	struct vfs_cred who;
 	int64_t since_ns; /* boot time when it was queued */
 };
@@ -60,9 +63,9 @@ struct work {
 struct fuse_server {
 	struct vfs *v;
 	struct fuse_session *se;
-	bool mounted;	    /* by us */
-	bool serving;	    /* INIT was answered */
-	bool parallel_dirs; /* the kernel can; see transport.c */
+	bool mounted;	  /* by us */
+	bool serving;	  /* INIT was answered */
+	uint32_t offered; /* flags of INIT as the kernel sent them */
 	int64_t read_wait_ns;
 	int stop_event; /* set when `stopping` is; never read */
 	_Atomic bool stopping;
@@ -88,6 +91,13 @@ struct fuse_server {
 /* Whose thread this is; NULL outside the receive loop. */
 extern _Thread_local struct slot *slot_mine;
 extern const struct fuse_custom_io transport_io;
+
+/* ---- raw.c ----------------------------------------------------------- */
+
+/* Before libfuse: takes from the request in sl->buf what libfuse hides. */
+void raw_request(struct slot *sl);
+/* A reply to INIT: asks for what libfuse has no name for. */
+void raw_init_reply(struct slot *sl, struct iovec *iov, int count);
 
 /* ---- ops.c, file.c, dir.c, xattr.c ---------------------------------- */
 

@@ -71,8 +71,8 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	struct fuse_server *s = userdata;
 
 	/*
-	 * Not HANDLE_KILLPRIV: the kernel then clears set-id bits itself. Not
-	 * AUTO_INVAL_DATA, not writeback: nobody changes data behind it.
+	 * Not AUTO_INVAL_DATA, not writeback: nobody changes data behind it.
+	 * More in raw.c.
 	 */
 	conn->want = conn->capable &
 		     (FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO |
@@ -82,7 +82,6 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	conn->max_write = MAX_IO;
 	conn->max_background = 64;
 	conn->congestion_threshold = 48;
-	s->parallel_dirs = conn->capable & FUSE_CAP_PARALLEL_DIROPS;
 	s->serving = true;
 }
 

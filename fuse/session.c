@@ -61,6 +61,13 @@ static void slot_done(struct slot *sl)
 		munmap(sl->out, MAX_IO);
 }
 
+/* The request that was received. */
+static void slot_serve(struct slot *sl)
+{
+	raw_request(sl);
+	fuse_session_process_buf(sl->s->se, &sl->buf);
+}
+
 /* Serves until told to stop (0), unmounted (0), or the device fails. */
 static int slot_loop(struct slot *sl)
 {
@@ -70,7 +77,7 @@ static int slot_loop(struct slot *sl)
 	while (rc == 0 && !sl->s->stopping && !fuse_session_exited(se)) {
 		n = fuse_session_receive_buf(se, &sl->buf);
 		if (n > 0)
-			fuse_session_process_buf(se, &sl->buf);
+			slot_serve(sl);
 		else if (n != -EINTR && n != -EAGAIN) /* 0: exited */
 			rc = n;
 	}
@@ -207,7 +214,7 @@ static int session_greet(struct fuse_server *s, struct err *err)
 			break;
 		n = fuse_session_receive_buf(s->se, &slot_mine->buf);
 		if (n > 0)
-			fuse_session_process_buf(s->se, &slot_mine->buf);
+			slot_serve(slot_mine);
 		else if (n != -EAGAIN && n != -EINTR)
 			break;
 	}

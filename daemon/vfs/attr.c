@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * getattr and setattr. The set-id bits that a chown, truncate or write by a
- * plain user clears are the kernel's work: it sends them as VFS_SET_MODE.
+ * getattr and setattr. A kernel that does not know VFS_SET_NO_SETID sends the
+ * mode that a chown or truncate leaves as VFS_SET_MODE.
  */
 #include "vfs/impl.h"
 
@@ -64,6 +64,14 @@ static void change_row(const struct change *c, struct meta_inode *in)
 	new_mtime(c, &in->mtime_ns);
 }
 
+/* What goes with a change of the owner. */
+static unsigned lost_privs(const struct change *c)
+{
+	if (!(c->set & (VFS_SET_UID | VFS_SET_GID)))
+		return 0;
+	return PRIV_CAPS | (c->set & VFS_SET_NO_SETID ? PRIV_SETID : 0);
+}
+
 /*
  * Changes the row. 1: nothing was done, because the file is open for writing
  * and its times are the cache file's (S11).
@@ -83,9 +91,12 @@ static int set_row(struct vfs *v, uint64_t ino, const struct change *c,
 	if ((c->set & SET_TIMES) && in.opened_for_write && !times_done)
 		return 1;
 	change_row(c, &in);
-	rc = node_touch(&t, &in,
-			c->set & VFS_SET_CTIME ? clock_ns(c->attr->st_ctim)
-					       : c->now);
+	rc = privs_drop_in(&t, &in, lost_privs(c));
+	if (rc == 0)
+		rc = node_touch(&t, &in,
+				c->set & VFS_SET_CTIME
+					? clock_ns(c->attr->st_ctim)
+					: c->now);
 	return rc < 0 ? rc : meta_commit(&t, NULL);
 }
 
@@ -113,6 +124,16 @@ static int set_open(struct vfs *v, uint64_t ino, const struct change *c)
 	return rc < 0 ? rc : end;
 }
 
+static int set_size(struct vfs *v, uint64_t ino, uint64_t size, unsigned set)
+{
+	unsigned lost = PRIV_CAPS | (set & VFS_SET_NO_SETID ? PRIV_SETID : 0);
+	int rc = vfs_resize(v, ino, size);
+
+	if (rc == 0)
+		rc = privs_drop(v, ino, lost);
+	return MIN(rc, 0);
+}
+
 int vfs_setattr(struct vfs *v, const struct vfs_cred *who, uint64_t ino,
 		const struct stat *attr, unsigned set, uint64_t fh,
 		struct vfs_entry *out)
@@ -123,10 +144,12 @@ int vfs_setattr(struct vfs *v, const struct vfs_cred *who, uint64_t ino,
 	int rc = 0;
 
 	if (set & VFS_SET_SIZE)
-		rc = vfs_resize(v, ino, (uint64_t)attr->st_size);
-	if (rc == 0 && c.set)
+		rc = set_size(v, ino, (uint64_t)attr->st_size, set);
+	if (rc == 0 && c.set & ~VFS_SET_NO_SETID)
 		rc = set_row(v, ino, &c, false);
 	if (rc == 1)
 		rc = set_open(v, ino, &c);
+	if (rc == 0 && set & VFS_SET_MODE)
+		handles_suspect(v, VFS_INO(ino));
 	return rc < 0 ? rc : vfs_getattr(v, ino, out);
 }

@@ -95,6 +95,7 @@ int handle_new(struct vfs *v, enum handle_kind kind, uint64_t ino,
 	h->f = NULL;
 	h->writable = false;
 	h->atime_due = false;
+	h->plain = 0;
 	h->ra.next = 0;
 	h->ra.window = 0;
 	bucket_add(hs, h, ino);
@@ -110,6 +111,17 @@ void handle_set_ino(struct vfs *v, struct handle *h, uint64_t ino)
 	LOCK_SCOPE(&hs->lock);
 	*bucket_find(hs, h) = h->next;
 	bucket_add(hs, h, ino);
+}
+
+void handles_suspect(struct vfs *v, uint64_t ino)
+{
+	struct handles *hs = &v->handles;
+	uint32_t i;
+
+	LOCK_SCOPE(&hs->lock);
+	for (i = hs->bucket[bucket_of(hs, ino)]; i != NONE; i = hs->tab[i].next)
+		if (hs->tab[i].ino == ino)
+			hs->tab[i].plain = 0;
 }
 
 /* The handle that fh names, or NULL. Caller holds the lock. */

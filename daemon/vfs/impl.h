@@ -35,6 +35,7 @@ struct handle {
 	struct cache_file *f; /* NULL: a directory */
 	bool writable;
 	_Atomic bool atime_due; /* by relatime, with the first read */
+	_Atomic unsigned plain; /* PRIV_...: the inode has none of it */
 	struct readahead ra;
 };
 
@@ -79,6 +80,8 @@ void handle_set_ino(struct vfs *v, struct handle *h, uint64_t ino);
 struct handle *handle_get(struct vfs *v, uint64_t fh, enum handle_kind kind);
 /* The last reference ends the handle. */
 void handle_put(struct vfs *v, struct handle *h);
+/* Forgets `plain` of all handles of an inode: it was given some. */
+void handles_suspect(struct vfs *v, uint64_t ino);
 /* Makes the fh stale and drops the open file's own reference. -EBADF. */
 int handle_close(struct vfs *v, uint64_t fh, enum handle_kind kind);
 
@@ -140,6 +143,23 @@ struct make {
 };
 /* Makes it in one transaction. */
 int node_make(struct vfs *v, const struct make *mk, struct meta_inode *in);
+
+/* ---- privs.c --------------------------------------------------------- */
+
+enum { /* what a change takes away */
+       PRIV_SETID = 1 << 0,
+       PRIV_CAPS = 1 << 1,
+       PRIV_ALL = PRIV_SETID | PRIV_CAPS,
+};
+
+#define VFS_XATTR_CAPS "security.capability"
+
+/* The mode without set-id bits; a directory's stay. */
+mode_t privs_mode(mode_t mode);
+/* Takes them away inside a transaction; the caller writes the row. */
+int privs_drop_in(struct meta_txn *t, struct meta_inode *in, unsigned what);
+/* The same in a transaction of its own, if there are any: 1 when there were. */
+int privs_drop(struct vfs *v, uint64_t ino, unsigned what);
 
 /* ---- io.c ------------------------------------------------------------ */
 

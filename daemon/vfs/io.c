@@ -106,13 +106,16 @@ int vfs_open(struct vfs *v, uint64_t ino, int flags, uint64_t *fh)
 
 /* Makes the file, or finds the one that came between. */
 static int make_or_find(struct vfs *v, const struct make *mk, int *flags,
-			struct meta_inode *in)
+			struct meta_inode *in, unsigned *plain)
 {
 	struct vfs_entry e;
 	int rc = node_make(v, mk, in);
 
-	if (rc == 0)
+	*plain = 0;
+	if (rc == 0) {
 		*flags &= ~O_TRUNC;
+		*plain = mk->mode & (S_ISUID | S_ISGID) ? PRIV_CAPS : PRIV_ALL;
+	}
 	if (rc != -EEXIST || *flags & O_EXCL)
 		return rc;
 	rc = vfs_lookup(v, mk->parent, mk->name, &e);
@@ -131,14 +134,16 @@ int vfs_create(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
 			   .writable = (flags & O_ACCMODE) != O_RDONLY };
 	struct meta_inode in = { 0 };
 	struct handle *h;
+	unsigned plain;
 	uint64_t id;
 	int rc;
 
 	rc = handle_new(v, HANDLE_FILE, 0, &h, &id);
 	if (rc < 0)
 		return rc;
-	rc = make_or_find(v, &mk, &flags, &in);
+	rc = make_or_find(v, &mk, &flags, &in, &plain);
 	if (rc == 0) {
+		h->plain = plain;
 		handle_set_ino(v, h, in.ino);
 		rc = open_file(v, h, flags, &in);
 	}

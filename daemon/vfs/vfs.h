@@ -71,6 +71,8 @@ enum { /* which fields of the stat vfs_setattr() takes */
        VFS_SET_ATIME_NOW = 1 << 6,
        VFS_SET_MTIME_NOW = 1 << 7,
        VFS_SET_CTIME = 1 << 8,
+       VFS_SET_NO_SETID = 1 << 9, /* with SIZE, UID, GID: the set-id bits
+				     go, as for a plain user */
 };
 /* `fh` 0 = no handle. */
 int vfs_setattr(struct vfs *v, const struct vfs_cred *who, uint64_t ino,
@@ -123,6 +125,12 @@ ssize_t vfs_read(struct vfs *v, uint64_t fh, void *dst, size_t len,
  * first (S12). */
 ssize_t vfs_write(struct vfs *v, uint64_t fh, const void *src, size_t len,
 		  uint64_t off);
+/*
+ * Before a change of an open file's bytes: its capabilities go and, with
+ * `setid`, its set-id bits. Cheap when there are none. 1: something was
+ * taken, attributes that were kept are old.
+ */
+int vfs_unprivilege(struct vfs *v, uint64_t fh, bool setid);
 /* fallocate(2) with the modes of cache_allocate(); like a write in all. */
 int vfs_fallocate(struct vfs *v, uint64_t fh, int mode, uint64_t off,
 		  uint64_t len);

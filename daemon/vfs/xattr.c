@@ -135,7 +135,11 @@ int vfs_setxattr(struct vfs *v, uint64_t ino, const char *name,
 	rc = meta_begin(v->meta, &t);
 	if (rc == 0)
 		rc = set_in(&t, ino, name, value, len, flags);
-	return rc < 0 ? rc : meta_commit(&t, NULL);
+	if (rc == 0)
+		rc = meta_commit(&t, NULL);
+	if (rc == 0 && strcmp(name, VFS_XATTR_CAPS) == 0)
+		handles_suspect(v, VFS_INO(ino));
+	return rc;
 }
 
 int vfs_removexattr(struct vfs *v, uint64_t ino, const char *name)

@@ -165,6 +165,86 @@ static void test_truncate(void **state)
 		ENOENT);
 }
 
+/* ---- set-id bits and capabilities ----------------------------------- */
+
+static void give(struct env *e, uint64_t f, mode_t mode)
+{
+	struct stat want = { .st_mode = mode };
+
+	set(e, f, &want, VFS_SET_MODE);
+	assert_ok(vfs_setxattr(e->v, f, "security.capability", "c", 1, 0));
+}
+
+static bool has_caps(struct env *e, uint64_t f)
+{
+	CLEANUP_BUF struct buf b = { 0 };
+
+	return vfs_getxattr(e->v, f, "security.capability", &b) == 0;
+}
+
+static void test_write_drops(void **state)
+{
+	struct env *e = *state;
+	uint64_t f = env_data(e, ROOT, "f", 10), fh, other;
+
+	assert_ok(vfs_open(e->v, f, O_WRONLY, &fh));
+	assert_ok(vfs_open(e->v, f, O_RDWR, &other));
+	give(e, f, 06755);
+	assert_int_equal(vfs_unprivilege(e->v, fh, false), 1);
+	assert_int_equal(env_stat(e, f).st_mode, S_IFREG | 06755);
+	assert_false(has_caps(e, f));
+	assert_int_equal(vfs_unprivilege(e->v, fh, true), 1);
+	assert_int_equal(env_stat(e, f).st_mode, S_IFREG | 0755);
+	assert_int_equal(vfs_unprivilege(e->v, fh, true), 0);
+	/* Given again: also a handle that has looked, looks. */
+	give(e, f, 06745);
+	assert_int_equal(vfs_unprivilege(e->v, fh, true), 1);
+	assert_int_equal(env_stat(e, f).st_mode, S_IFREG | 02745);
+	assert_false(has_caps(e, f));
+	assert_int_equal(vfs_unprivilege(e->v, other, true), 0);
+	assert_ok(vfs_release(e->v, fh));
+	assert_ok(vfs_release(e->v, other));
+	assert_errno(vfs_unprivilege(e->v, fh, true), EBADF);
+}
+
+static void test_created_with_bits(void **state)
+{
+	struct env *e = *state;
+	struct vfs_entry out;
+	uint64_t fh;
+
+	assert_ok(vfs_create(e->v, &user, ROOT, "f", 04711, O_RDWR, &out, &fh));
+	assert_int_equal(out.attr.st_mode, S_IFREG | 04711);
+	assert_int_equal(vfs_unprivilege(e->v, fh, true), 1);
+	assert_int_equal(env_stat(e, out.ino).st_mode, S_IFREG | 0711);
+	assert_ok(vfs_release(e->v, fh));
+}
+
+static void test_setattr_drops(void **state)
+{
+	struct env *e = *state;
+	uint64_t f = env_data(e, ROOT, "f", 10), d = env_dir(e, ROOT, "d");
+	struct stat want = { .st_size = 5, .st_uid = 7, .st_gid = 8 };
+
+	give(e, f, 06755);
+	set(e, f, &want, VFS_SET_SIZE);
+	assert_int_equal(env_stat(e, f).st_mode, S_IFREG | 06755);
+	assert_false(has_caps(e, f));
+	set(e, f, &want, VFS_SET_SIZE | VFS_SET_NO_SETID);
+	assert_int_equal(env_stat(e, f).st_mode, S_IFREG | 0755);
+	give(e, f, 06755);
+	set(e, f, &want, VFS_SET_UID | VFS_SET_NO_SETID);
+	assert_int_equal(env_stat(e, f).st_mode, S_IFREG | 0755);
+	assert_false(has_caps(e, f));
+	give(e, f, 02745); /* mandatory locking, once */
+	set(e, f, &want, VFS_SET_GID | VFS_SET_NO_SETID);
+	assert_int_equal(env_stat(e, f).st_mode, S_IFREG | 02745);
+	want.st_mode = 02755;
+	set(e, d, &want, VFS_SET_MODE);
+	set(e, d, &want, VFS_SET_GID | VFS_SET_NO_SETID);
+	assert_int_equal(env_stat(e, d).st_mode, S_IFDIR | 02755);
+}
+
 static void test_blocks(void **state)
 {
 	struct env *e = *state;
@@ -211,6 +291,9 @@ int main(void)
 		ENV_TEST(test_times_of_an_open_file),
 		ENV_TEST(test_chmod_of_an_open_file),
 		ENV_TEST(test_truncate),
+		ENV_TEST(test_write_drops),
+		ENV_TEST(test_created_with_bits),
+		ENV_TEST(test_setattr_drops),
 		ENV_TEST(test_blocks),
 		ENV_TEST(test_statfs),
 	};

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Parts of the protocol that libfuse 3.14 does not know: they are taken from
+ * the request as the kernel sent it, before libfuse sees it.
+ */
+#include "fuse/impl.h"
+
+#include <linux/fuse.h>
+
+/* What is asked for in INIT when the kernel offers it. libfuse 3.14.0 never
+ * asks for PARALLEL_DIROPS, though it is in conn->want: without it, lookups
+ * in one directory wait for each other. */
+#define ASK (FUSE_PARALLEL_DIROPS | FUSE_HANDLE_KILLPRIV_V2)
+
+/* The request's arguments, or NULL when they are shorter than `size`. */
+static void *raw_args(const struct slot *sl, size_t size)
+{
+	const size_t head = sizeof(struct fuse_in_header);
+
+	return sl->buf.size >= head + size ? (char *)sl->buf.mem + head : NULL;
+}
+
+#define RAW_ARGS(sl, type) ((struct type *)raw_args(sl, sizeof(struct type)))
+
+static bool write_flag(const struct slot *sl)
+{
+	const struct fuse_write_in *in = RAW_ARGS(sl, fuse_write_in);
+
+	return in && in->write_flags & FUSE_WRITE_KILL_SUIDGID;
+}
+
+static bool setattr_flag(const struct slot *sl)
+{
+	const struct fuse_setattr_in *in = RAW_ARGS(sl, fuse_setattr_in);
+
+	return in && in->valid & FATTR_KILL_SUIDGID;
+}
+
+static bool open_flag(const struct slot *sl)
+{
+	const struct fuse_open_in *in = RAW_ARGS(sl, fuse_open_in);
+
+	return in && in->open_flags & FUSE_OPEN_KILL_SUIDGID;
+}
+
+static bool create_flag(const struct slot *sl)
+{
+	const struct fuse_create_in *in = RAW_ARGS(sl, fuse_create_in);
+
+	return in && in->open_flags & FUSE_OPEN_KILL_SUIDGID;
+}
+
+static void raw_init(struct slot *sl)
+{
+	const struct {
+		uint32_t major, minor, max_readahead, flags;
+	} *in = raw_args(sl, sizeof(*in)); /* later fields are not needed */
+
+	sl->s->offered = in ? in->flags : 0;
+}
+
+void raw_request(struct slot *sl)
+{
+	const struct fuse_in_header *h = sl->buf.mem;
+
+	sl->no_setid = false;
+	switch (h->opcode) {
+	case FUSE_INIT:
+		raw_init(sl);
+		break;
+	case FUSE_WRITE:
+		sl->no_setid = write_flag(sl);
+		break;
+	case FUSE_SETATTR:
+		sl->no_setid = setattr_flag(sl);
+		break;
+	case FUSE_OPEN:
+		sl->no_setid = open_flag(sl);
+		break;
+	case FUSE_CREATE:
+		sl->no_setid = create_flag(sl);
+		break;
+	}
+}
+
+void raw_init_reply(struct slot *sl, struct iovec *iov, int count)
+{
+	const struct fuse_out_header *h = iov[0].iov_base;
+	struct fuse_init_out *out;
+
+	if (sl->opcode != FUSE_INIT || h->unique != sl->unique ||
+	    h->error != 0 || count != 2 || iov[1].iov_len < sizeof(*out))
+		return;
+	out = iov[1].iov_base;
+	out->flags |= sl->s->offered & ASK;
+}

@@ -6,11 +6,12 @@
 #include "fuse/impl.h"
 
 #include <linux/fuse.h>
+#include <string.h>
 
 /* What is asked for in INIT when the kernel offers it. libfuse 3.14.0 never
  * asks for PARALLEL_DIROPS, though it is in conn->want: without it, lookups
  * in one directory wait for each other. */
-#define ASK (FUSE_PARALLEL_DIROPS | FUSE_HANDLE_KILLPRIV_V2)
+#define ASK (FUSE_PARALLEL_DIROPS | FUSE_HANDLE_KILLPRIV_V2 | FUSE_SETXATTR_EXT)
 
 /* The request's arguments, or NULL when they are shorter than `size`. */
 static void *raw_args(const struct slot *sl, size_t size)
@@ -50,6 +51,30 @@ static bool create_flag(const struct slot *sl)
 	return in && in->open_flags & FUSE_OPEN_KILL_SUIDGID;
 }
 
+/*
+ * With FUSE_SETXATTR_EXT the arguments are longer than libfuse knows: the
+ * rest is moved to where it looks. Without, nobody says who is in the group:
+ * only root keeps the bit.
+ */
+static void raw_setxattr(struct slot *sl)
+{
+	struct fuse_in_header *h = sl->buf.mem;
+	struct fuse_setxattr_in *in = RAW_ARGS(sl, fuse_setxattr_in);
+	const size_t more = sizeof(*in) - FUSE_COMPAT_SETXATTR_IN_SIZE;
+
+	if (!(sl->s->offered & FUSE_SETXATTR_EXT)) {
+		sl->no_setgid = h->uid != 0;
+		return;
+	}
+	if (!in)
+		return; /* no kernel sends that */
+	sl->no_setgid = in->setxattr_flags & FUSE_SETXATTR_ACL_KILL_SGID;
+	memmove((char *)in + FUSE_COMPAT_SETXATTR_IN_SIZE, in + 1,
+		sl->buf.size - sizeof(*h) - sizeof(*in));
+	sl->buf.size -= more;
+	h->len -= (uint32_t)more;
+}
+
 static void raw_init(struct slot *sl)
 {
 	const struct {
@@ -64,6 +89,7 @@ void raw_request(struct slot *sl)
 	const struct fuse_in_header *h = sl->buf.mem;
 
 	sl->no_setid = false;
+	sl->no_setgid = false;
 	switch (h->opcode) {
 	case FUSE_INIT:
 		raw_init(sl);
@@ -79,6 +105,9 @@ void raw_request(struct slot *sl)
 		break;
 	case FUSE_CREATE:
 		sl->no_setid = create_flag(sl);
+		break;
+	case FUSE_SETXATTR:
+		raw_setxattr(sl);
 		break;
 	}
 }

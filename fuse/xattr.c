@@ -31,7 +31,8 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
 	CLEANUP_BUF struct buf b = { 0 };
-	int rc = vfs_listxattr(req_vfs(req), ino, &b);
+	struct vfs_cred who = req_cred(req);
+	int rc = vfs_listxattr(req_vfs(req), &who, ino, &b);
 
 	reply_value(req, rc, &b, size);
 }
@@ -39,6 +40,8 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 		 const char *value, size_t size, int flags)
 {
+	if (slot_mine->no_setgid)
+		flags |= VFS_XATTR_NO_SETGID;
 	reply_rc(req,
 		 vfs_setxattr(req_vfs(req), ino, name, value, size, flags));
 }

@@ -92,6 +92,8 @@ static int set_row(struct vfs *v, uint64_t ino, const struct change *c,
 		return 1;
 	change_row(c, &in);
 	rc = privs_drop_in(&t, &in, lost_privs(c));
+	if (rc == 0 && c->set & VFS_SET_MODE)
+		rc = acl_chmod_in(&t, &in);
 	if (rc == 0)
 		rc = node_touch(&t, &in,
 				c->set & VFS_SET_CTIME

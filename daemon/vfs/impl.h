@@ -58,6 +58,8 @@ struct vfs {
 	struct cache *cache;
 	struct move *move;
 	struct handles handles;
+	/* Directories that are known to have no default ACL. */
+	_Atomic uint64_t plain_dirs[256];
 	pthread_mutex_t hook_lock;
 	void (*hook)(void *arg, uint64_t ino);
 	void *hook_arg;
@@ -136,13 +138,42 @@ struct make {
 	const struct vfs_cred *who;
 	uint64_t parent;
 	const char *name;
-	mode_t mode;
+	mode_t mode; /* before umask and ACL */
 	uint64_t rdev;
 	const char *target; /* of a symbolic link */
 	bool writable;	    /* a regular file that is open for writing */
 };
 /* Makes it in one transaction. */
 int node_make(struct vfs *v, const struct make *mk, struct meta_inode *in);
+
+/* ---- acl_inode.c ----------------------------------------------------- */
+
+/* Is it the name of an ACL? */
+bool acl_name(const char *name);
+/* setxattr of one; changes the mode of `in`, the caller writes the row. */
+int acl_set_in(struct vfs *v, struct meta_txn *t, struct meta_inode *in,
+	       const char *name, const struct buf *acl);
+/* The access ACL follows a new mode. */
+int acl_chmod_in(struct meta_txn *t, const struct meta_inode *in);
+
+/* The ACLs of a new object. */
+struct acl_new {
+	struct buf inherited, access;
+};
+
+static inline void acl_new_guard(struct acl_new *a)
+{
+	buf_done(&a->inherited);
+	buf_done(&a->access);
+}
+
+/* Before its row is written: its mode, by its directory's default ACL, or by
+ * the umask when there is none. */
+int acl_plan(struct vfs *v, struct meta_txn *t, uint64_t dir, mode_t umask,
+	     struct meta_inode *in, struct acl_new *acl);
+/* After that. */
+int acl_store(struct meta_txn *t, const struct meta_inode *in,
+	      const struct acl_new *acl);
 
 /* ---- privs.c --------------------------------------------------------- */
 

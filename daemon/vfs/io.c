@@ -129,8 +129,7 @@ int vfs_create(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
 	struct make mk = { .who = who,
 			   .parent = parent,
 			   .name = name,
-			   .mode = S_IFREG |
-				   (mode & 07777 & ~(who->umask & 0777)),
+			   .mode = S_IFREG | (mode & 07777),
 			   .writable = (flags & O_ACCMODE) != O_RDONLY };
 	struct meta_inode in = { 0 };
 	struct handle *h;

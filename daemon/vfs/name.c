@@ -55,7 +55,7 @@ int vfs_mknod(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
 	struct make mk = { .who = who,
 			   .parent = parent,
 			   .name = name,
-			   .mode = mode & ~(who->umask & 0777),
+			   .mode = mode,
 			   .rdev = device ? rdev : 0 };
 	int rc;
 
@@ -73,8 +73,7 @@ int vfs_mkdir(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
 	struct make mk = { .who = who,
 			   .parent = parent,
 			   .name = name,
-			   .mode = S_IFDIR |
-				   (mode & 07777 & ~(who->umask & 0777)) };
+			   .mode = S_IFDIR | (mode & 07777) };
 
 	return make_entry(v, &mk, out);
 }

@@ -152,9 +152,10 @@ static int new_row(struct meta_txn *t, const struct make *mk,
 	return rc;
 }
 
-static int make_in(struct meta_txn *t, const struct make *mk, size_t len,
-		   struct meta_inode *in)
+static int make_in(struct vfs *v, struct meta_txn *t, const struct make *mk,
+		   size_t len, struct meta_inode *in)
 {
+	CLEANUP(acl_new_guard) struct acl_new acl = { 0 };
 	int64_t now = clock_wall_ns();
 	struct meta_inode dir = { 0 };
 	int rc;
@@ -164,7 +165,11 @@ static int make_in(struct meta_txn *t, const struct make *mk, size_t len,
 		return rc;
 	rc = new_row(t, mk, &dir, now, in);
 	if (rc == 0)
+		rc = acl_plan(v, t, dir.ino, mk->who->umask, in, &acl);
+	if (rc == 0)
 		rc = meta_inode_insert(t, in);
+	if (rc == 0)
+		rc = acl_store(t, in, &acl);
 	if (rc == 0 && mk->target)
 		rc = meta_symlink_set(t, in->ino, mk->target);
 	if (rc == 0)
@@ -187,7 +192,7 @@ int node_make(struct vfs *v, const struct make *mk, struct meta_inode *in)
 		return rc;
 	rc = meta_begin(v->meta, &t);
 	if (rc == 0)
-		rc = make_in(&t, mk, len, in);
+		rc = make_in(v, &t, mk, len, in);
 	if (rc == 0)
 		rc = meta_commit(&t, NULL);
 	return rc;

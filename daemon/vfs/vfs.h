@@ -174,13 +174,18 @@ int vfs_readdir(struct vfs *v, uint64_t fh, uint64_t off, bool plus,
 /* Room as the trust has it: its share, or less when the disk is fuller. */
 int vfs_statfs(struct vfs *v, struct statvfs *out);
 
+/* In flags of vfs_setxattr(): an ACL is set by somebody who is not in the
+ * file's group. */
+#define VFS_XATTR_NO_SETGID (1 << 16)
+
 /* Appends. user.mersey.state|protected_at|tier are virtual, read-only. */
 int vfs_getxattr(struct vfs *v, uint64_t ino, const char *name,
 		 struct buf *out);
 int vfs_setxattr(struct vfs *v, uint64_t ino, const char *name,
 		 const void *value, size_t len, int flags);
 int vfs_removexattr(struct vfs *v, uint64_t ino, const char *name);
-int vfs_listxattr(struct vfs *v, uint64_t ino, struct buf *out);
+int vfs_listxattr(struct vfs *v, const struct vfs_cred *who, uint64_t ino,
+		  struct buf *out);
 
 /*
  * What the kernel must forget, after changes made from outside the mount

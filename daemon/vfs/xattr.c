@@ -11,9 +11,13 @@
 #include <sys/xattr.h>
 
 #include "base/clock.h"
+#include "vfs/acl.h"
 
-#define OWN "user.mersey."
-#define ACL "system.posix_acl_"
+#define OWN	"user.mersey."
+#define TRUSTED "trusted."
+
+/* ls -l asks each file for its label, until it hears that there are none. */
+#define LABEL "security.selinux"
 
 /* Of all values of one inode together: what listxattr(2) can return. */
 #define LIST_MAX 65536
@@ -29,8 +33,7 @@ static int xattr_name_check(const char *name)
 
 	if (len == 0 || len > XATTR_NAME_MAX)
 		return -ERANGE;
-	/* To accept an ACL and not enforce it would open what it closes. */
-	return starts(name, ACL) ? -EOPNOTSUPP : 0;
+	return 0;
 }
 
 static int tier_of(struct meta_txn *t, const struct meta_inode *in,
@@ -75,10 +78,13 @@ int vfs_getxattr(struct vfs *v, uint64_t ino, const char *name, struct buf *out)
 		rc = meta_read(v->meta, &t);
 	if (rc < 0)
 		return rc;
-	if (!starts(name, OWN))
-		return VFS_SNAPSHOT(ino)
-			       ? -ESTALE
-			       : meta_xattr_get(&t, VFS_INO(ino), name, out);
+	if (!starts(name, OWN)) {
+		rc = VFS_SNAPSHOT(ino)
+			     ? -ESTALE
+			     : meta_xattr_get(&t, VFS_INO(ino), name, out);
+		return rc == -ENODATA && strcmp(name, LABEL) == 0 ? -EOPNOTSUPP
+								  : rc;
+	}
 	rc = node_get(&t, ino, &in);
 	return rc < 0 ? rc : own_get(&t, &in, name + strlen(OWN), out);
 }
@@ -103,8 +109,8 @@ static int may_set(struct meta_txn *t, uint64_t ino, const char *name,
 	return rc;
 }
 
-static int set_in(struct meta_txn *t, uint64_t ino, const char *name,
-		  const void *value, size_t len, int flags)
+static int set_in(struct vfs *v, struct meta_txn *t, uint64_t ino,
+		  const char *name, const struct buf *value, int flags)
 {
 	struct meta_inode in = { 0 };
 	int rc;
@@ -113,13 +119,18 @@ static int set_in(struct meta_txn *t, uint64_t ino, const char *name,
 	if (rc == 0)
 		rc = may_set(t, in.ino, name, flags);
 	if (rc == 0)
-		rc = meta_xattr_set(t, in.ino, name, value, len);
+		rc = acl_name(name) ? acl_set_in(v, t, &in, name, value)
+				    : meta_xattr_set(t, in.ino, name,
+						     value->data, value->len);
+	if (flags & VFS_XATTR_NO_SETGID && strcmp(name, ACL_ACCESS) == 0)
+		in.mode &= ~(uint32_t)S_ISGID;
 	return rc < 0 ? rc : node_touch(t, &in, clock_wall_ns());
 }
 
 int vfs_setxattr(struct vfs *v, uint64_t ino, const char *name,
 		 const void *value, size_t len, int flags)
 {
+	struct buf b = { .data = (void *)value, .len = len }; /* only read */
 	META_TXN(t);
 	int rc;
 
@@ -130,14 +141,14 @@ int vfs_setxattr(struct vfs *v, uint64_t ino, const char *name,
 		return -EPERM;
 	if (len > XATTR_SIZE_MAX)
 		return -E2BIG;
-	if (flags & ~(XATTR_CREATE | XATTR_REPLACE))
+	if (flags & ~(XATTR_CREATE | XATTR_REPLACE | VFS_XATTR_NO_SETGID))
 		return -EINVAL;
 	rc = meta_begin(v->meta, &t);
 	if (rc == 0)
-		rc = set_in(&t, ino, name, value, len, flags);
+		rc = set_in(v, &t, ino, name, &b, flags);
 	if (rc == 0)
 		rc = meta_commit(&t, NULL);
-	if (rc == 0 && strcmp(name, VFS_XATTR_CAPS) == 0)
+	if (rc == 0 && (acl_name(name) || strcmp(name, VFS_XATTR_CAPS) == 0))
 		handles_suspect(v, VFS_INO(ino));
 	return rc;
 }
@@ -163,13 +174,37 @@ int vfs_removexattr(struct vfs *v, uint64_t ino, const char *name)
 	return rc < 0 ? rc : meta_commit(&t, NULL);
 }
 
-int vfs_listxattr(struct vfs *v, uint64_t ino, struct buf *out)
+/* Names that only the administrator sees, as on other filesystems. */
+static void hide_trusted(struct buf *b, size_t from)
 {
+	char *to = (char *)b->data + from, *at = to;
+	char *end = (char *)b->data + b->len;
+
+	while (at < end) {
+		size_t len = strlen(at) + 1;
+
+		if (!starts(at, TRUSTED)) {
+			memmove(to, at, len);
+			to += len;
+		}
+		at += len;
+	}
+	b->len = (size_t)(to - (char *)b->data);
+}
+
+int vfs_listxattr(struct vfs *v, const struct vfs_cred *who, uint64_t ino,
+		  struct buf *out)
+{
+	size_t from = out->len;
 	META_TXN(t);
 	int rc;
 
 	if (VFS_SNAPSHOT(ino) != 0)
 		return -ESTALE;
 	rc = meta_read(v->meta, &t);
-	return rc < 0 ? rc : meta_xattr_list(&t, VFS_INO(ino), out);
+	if (rc == 0)
+		rc = meta_xattr_list(&t, VFS_INO(ino), out);
+	if (rc == 0 && who->uid != 0 && out->len > from)
+		hide_trusted(out, from);
+	return rc;
 }

@@ -4,11 +4,13 @@
 The kernel checks permissions; these tests prove that together with what the
 daemon does the rules of POSIX come out.
 """
+import errno
 import os
+import struct
 
 import pytest
 
-from conftest import CLIENT
+from conftest import CLIENT, drop_caches
 
 USER, OTHER = CLIENT["rem"], 61002
 
@@ -99,3 +101,153 @@ def test_a_change_removes_capabilities(here, how):
     code = "os.chown(p, 1, 1)" if how == "chown" else CHANGES[how]
     exec(code, {"os": os, "p": str(p), "m": 0o644})
     assert "security.capability" not in os.listxattr(p)
+
+
+# ---- ACLs
+
+UNDEFINED = 0xFFFFFFFF
+USER_OBJ, NAMED_USER, GROUP_OBJ, NAMED_GROUP, MASK, OTHERS = 1, 2, 4, 8, 16, 32
+ACCESS, DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
+
+
+def acl(*entries):
+    """Bytes of linux/posix_acl_xattr.h from (tag, permissions[, id])."""
+    rows = [(*e, UNDEFINED)[:3] for e in entries]
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *r) for r in rows)
+
+
+def shared(user, owner=7, group=5, mask=7, others=0):
+    """An ACL that lets `user` do everything."""
+    return acl((USER_OBJ, owner), (NAMED_USER, 7, user), (GROUP_OBJ, group), (MASK, mask), (OTHERS, others))
+
+
+def may(gateway, uid, code, **names):
+    """True when it works as `uid`, False when that may not."""
+    text = "\n".join(["try:", *(f"    {l}" for l in code.split("\n")), "except PermissionError: print('no')", "else: print('yes')"])
+    return gateway.as_client(text, uid=uid, **names) == "yes\n"
+
+
+def refused(code, call, *args):
+    with pytest.raises(OSError) as e:
+        call(*args)
+    assert e.value.errno == code
+
+
+def test_an_acl_is_enforced(gateway, here):
+    p = here / "f"
+    p.write_bytes(b"secret")
+    p.chmod(0o600)
+    read = "open(p).read()"
+    assert not may(gateway, USER, read, p=str(p))
+    os.setxattr(p, ACCESS, shared(USER))
+    assert mode(p) == 0o770
+    assert may(gateway, USER, read, p=str(p))
+    assert not may(gateway, OTHER, read, p=str(p))
+    assert ACCESS in os.listxattr(p)
+    p.chmod(0o700)  # the mask goes
+    assert os.getxattr(p, ACCESS) == shared(USER, mask=0)
+    assert not may(gateway, USER, read, p=str(p))
+    p.chmod(0o640)
+    assert may(gateway, USER, read, p=str(p))
+    os.removexattr(p, ACCESS)
+    assert mode(p) == 0o640
+    assert not may(gateway, USER, read, p=str(p))
+    refused(errno.ENODATA, os.getxattr, p, ACCESS)
+
+
+def test_an_acl_that_says_no_more_than_the_mode(here):
+    p = here / "f"
+    p.write_bytes(b"")
+    os.setxattr(p, ACCESS, acl((USER_OBJ, 6), (GROUP_OBJ, 4), (OTHERS, 0)))
+    assert mode(p) == 0o640
+    assert os.listxattr(p) == []
+
+
+def test_who_may_set_an_acl(gateway, here):
+    p = here / "f"
+    p.write_bytes(b"")
+    value = shared(USER).hex()
+    code = "os.setxattr(p, a, bytes.fromhex(value))"
+    assert not may(gateway, USER, code, p=str(p), a=ACCESS, value=value)
+    os.chown(p, USER, USER)
+    assert may(gateway, USER, code, p=str(p), a=ACCESS, value=value)
+    refused(errno.EACCES, os.setxattr, p, DEFAULT, shared(USER))
+    refused(errno.EINVAL, os.setxattr, p, ACCESS, acl((USER_OBJ, 7), (OTHERS, 7)))
+
+
+def test_setgid_and_acls(gateway, here):
+    """Who is not in a file's group cannot keep its S_ISGID alive."""
+    for group, after in ((OTHER, 0o770), (USER, 0o2770)):
+        p = here / str(group)
+        p.write_bytes(b"")
+        os.chown(p, USER, group)
+        p.chmod(0o2755)
+        gateway.as_client(
+            "os.setxattr(p, a, bytes.fromhex(value))", p=str(p), a=ACCESS, value=shared(OTHER).hex()
+        )
+        assert mode(p) == after
+
+
+def test_default_acls_are_inherited(gateway, here):
+    here.chmod(0o777)
+    os.setxattr(here, DEFAULT, shared(OTHER, group=5, mask=7, others=0))
+    gateway.as_client(
+        "os.umask(0o077)\n"
+        "os.close(os.open(d + '/file', os.O_CREAT, 0o666))\n"
+        "os.mkdir(d + '/dir', 0o777)\n"
+        "os.mkfifo(d + '/fifo', 0o660)\n"
+        "os.symlink('file', d + '/link')\n",
+        d=str(here),
+    )
+    # the umask plays no part
+    assert {n: mode(here / n) for n in os.listdir(here)} == {
+        "file": 0o660, "dir": 0o770, "fifo": 0o660, "link": 0o777,
+    }  # fmt: skip
+    assert os.getxattr(here / "file", ACCESS) == shared(OTHER, owner=6, mask=6)
+    assert os.getxattr(here / "dir", DEFAULT) == os.getxattr(here, DEFAULT)
+    refused(errno.ENODATA, os.getxattr, here / "file", DEFAULT)
+    assert may(gateway, OTHER, "open(p, 'r+').close()", p=str(here / "file"))
+    os.removexattr(here, DEFAULT)
+    gateway.as_client("os.umask(0o027); os.mkdir(d + '/plain')", d=str(here))
+    assert mode(here / "plain") == 0o750
+
+
+# ---- other attributes
+
+
+def test_xattr_namespaces(gateway, here):
+    p = here / "f"
+    p.write_bytes(b"")
+    p.chmod(0o666)
+    for name in ("trusted.glusterfs", "security.NTACL", "user.DOSATTRIB"):
+        os.setxattr(p, name, b"value\0of " + name.encode())
+    assert sorted(os.listxattr(p)) == ["security.NTACL", "trusted.glusterfs", "user.DOSATTRIB"]
+    seen = gateway.as_client("print(sorted(os.listxattr(p)))", p=str(p))
+    assert seen == "['security.NTACL', 'user.DOSATTRIB']\n"
+    for name in ("trusted.x", "security.x"):
+        assert not may(gateway, USER, "os.setxattr(p, n, b'')", p=str(p), n=name)
+    assert may(gateway, USER, "os.setxattr(p, 'user.x', b'')", p=str(p))
+    os.mkfifo(here / "fifo")
+    refused(errno.EPERM, os.setxattr, here / "fifo", "user.x", b"")
+
+
+def test_samba_attributes_survive_a_recall(gateway, here):
+    p = here / "f"
+    p.write_bytes(b"x" * 100000)
+    want = {
+        "user.DOSATTRIB": b"\0\0\5\0\5\0\0\0" + bytes(range(48)),
+        "security.NTACL": bytes(range(256)) * 4,
+        "trusted.overlay": b"",
+        ACCESS: shared(OTHER),
+    }
+    for k, v in want.items():
+        os.setxattr(p, k, v)
+    os.setxattr(here, DEFAULT, shared(OTHER))
+    gateway.protect(here)
+    assert not gateway.evict(here)["skipped"]
+    assert gateway.info(p)["state"] == "remote"
+    drop_caches()
+    assert {k: os.getxattr(p, k) for k in os.listxattr(p)} == want
+    assert p.read_bytes() == b"x" * 100000
+    assert {k: os.getxattr(p, k) for k in os.listxattr(p)} == want
+    assert os.getxattr(here, DEFAULT) == shared(OTHER)

@@ -105,17 +105,17 @@ static void test_list_remove(void **state)
 	char name[128];
 	int i, rc = 0;
 
-	assert_ok(vfs_listxattr(e->v, f, &b));
+	assert_ok(vfs_listxattr(e->v, &user, f, &b));
 	assert_int_equal(b.len, 0);
 	assert_ok(set(e, f, "user.b", "1", 0));
 	assert_ok(set(e, f, "user.a", "1", 0));
-	assert_ok(vfs_listxattr(e->v, f, &b));
+	assert_ok(vfs_listxattr(e->v, &user, f, &b));
 	assert_int_equal(b.len, 14);
 	assert_memory_equal(b.data, "user.a\0user.b", 14);
 	assert_ok(vfs_removexattr(e->v, f, "user.a"));
 	assert_errno(vfs_removexattr(e->v, f, "user.a"), ENODATA);
 	b.len = 0;
-	assert_ok(vfs_listxattr(e->v, f, &b));
+	assert_ok(vfs_listxattr(e->v, &user, f, &b));
 	assert_int_equal(b.len, 7);
 	/* No more than listxattr(2) can tell. */
 	for (i = 0; i < 1000 && rc == 0; i++) {
@@ -124,21 +124,30 @@ static void test_list_remove(void **state)
 	}
 	assert_int_equal(rc, -ENOSPC);
 	b.len = 0;
-	assert_ok(vfs_listxattr(e->v, f, &b));
+	assert_ok(vfs_listxattr(e->v, &user, f, &b));
 	assert_true(b.len <= XATTR_LIST_MAX);
 	assert_ok(set(e, f, "user.b", "again", 0));
 }
 
-static void test_acl_is_refused(void **state)
+static void test_trusted_is_hidden(void **state)
 {
 	struct env *e = *state;
-	char v[256];
+	const struct vfs_cred root = { 0 };
+	uint64_t f = env_file(e, ROOT, "f");
+	CLEANUP_BUF struct buf b = { 0 };
 
-	assert_errno(set(e, ROOT, "system.posix_acl_access", "x", 0),
-		     EOPNOTSUPP);
-	assert_errno(get(e, ROOT, "system.posix_acl_default", v), EOPNOTSUPP);
-	assert_errno(vfs_removexattr(e->v, ROOT, "system.posix_acl_access"),
-		     EOPNOTSUPP);
+	assert_ok(set(e, f, "trusted.a", "1", 0));
+	assert_ok(set(e, f, "trusted.b", "1", 0));
+	assert_ok(vfs_listxattr(e->v, &user, f, &b));
+	assert_int_equal(b.len, 0);
+	assert_ok(set(e, f, "security.NTACL", "1", 0));
+	assert_ok(set(e, f, "user.z", "1", 0));
+	assert_ok(vfs_listxattr(e->v, &user, f, &b));
+	assert_int_equal(b.len, 22);
+	assert_memory_equal(b.data, "security.NTACL\0user.z", 22);
+	b.len = 0;
+	assert_ok(vfs_listxattr(e->v, &root, f, &b));
+	assert_int_equal(b.len, 42);
 }
 
 static void test_virtual(void **state)
@@ -169,16 +178,19 @@ static void test_virtual(void **state)
 	assert_errno(vfs_removexattr(e->v, f, "user.mersey.state"), EPERM);
 	assert_errno(get(e, f, "user.mersey.x", v), ENODATA);
 	assert_errno(get(e, ROOT, "user.mersey.state", v), ENODATA);
-	assert_ok(vfs_listxattr(e->v, f, &b));
+	assert_ok(vfs_listxattr(e->v, &user, f, &b));
 	assert_int_equal(b.len, 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ENV_TEST(test_set_get),	       ENV_TEST(test_bytes),
-		ENV_TEST(test_flags),	       ENV_TEST(test_list_remove),
-		ENV_TEST(test_acl_is_refused), ENV_TEST(test_virtual),
+		ENV_TEST(test_set_get),
+		ENV_TEST(test_bytes),
+		ENV_TEST(test_flags),
+		ENV_TEST(test_list_remove),
+		ENV_TEST(test_trusted_is_hidden),
+		ENV_TEST(test_virtual),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

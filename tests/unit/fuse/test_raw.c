@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests as bytes: what is taken before libfuse sees them. */
+#include "tests/test.h"
+
+#include <linux/fuse.h>
+#include <string.h>
+
+#include "fuse/impl.h"
+
+static struct fuse_server server;
+static struct slot slot = { .s = &server };
+static union {
+	struct fuse_in_header head;
+	char bytes[512];
+} request;
+
+static void *args(void)
+{
+	return request.bytes + sizeof(request.head);
+}
+
+static void take_request(uint32_t opcode, size_t size)
+{
+	request.head.opcode = opcode;
+	request.head.len = (uint32_t)(sizeof(request.head) + size);
+	slot.opcode = opcode;
+	slot.unique = request.head.unique = 77;
+	slot.buf.mem = request.bytes;
+	slot.buf.size = request.head.len;
+	raw_request(&slot);
+}
+
+static void greet(uint32_t flags)
+{
+	struct fuse_init_in *in = args();
+
+	memset(&request, 0, sizeof(request));
+	in->major = FUSE_KERNEL_VERSION;
+	in->flags = flags;
+	take_request(FUSE_INIT, sizeof(*in));
+	memset(&request, 0, sizeof(request));
+}
+
+/* What the reply to INIT asks for. */
+static uint32_t asked(uint32_t flags)
+{
+	struct fuse_out_header h = { .unique = 77 };
+	struct fuse_init_out out = { 0 };
+	struct iovec iov[2] = { { &h, sizeof(h) }, { &out, sizeof(out) } };
+
+	greet(flags);
+	slot.opcode = FUSE_INIT;
+	raw_init_reply(&slot, iov, 2);
+	return out.flags;
+}
+
+static void test_init(void **state)
+{
+	assert_int_equal(asked(0), 0);
+	assert_int_equal(asked(FUSE_HANDLE_KILLPRIV_V2 | FUSE_SPLICE_READ),
+			 FUSE_HANDLE_KILLPRIV_V2);
+	assert_int_equal(asked(UINT32_MAX), FUSE_HANDLE_KILLPRIV_V2 |
+						    FUSE_SETXATTR_EXT |
+						    FUSE_PARALLEL_DIROPS);
+}
+
+static void test_flags(void **state)
+{
+	struct fuse_write_in *w = args();
+	struct fuse_setattr_in *a = args();
+	struct fuse_open_in *o = args();
+	struct fuse_create_in *c = args();
+
+	greet(UINT32_MAX);
+	take_request(FUSE_WRITE, sizeof(*w));
+	assert_false(slot.no_setid);
+	w->write_flags = FUSE_WRITE_KILL_SUIDGID;
+	take_request(FUSE_WRITE, sizeof(*w));
+	assert_true(slot.no_setid);
+	take_request(FUSE_READ, sizeof(*w)); /* nothing of the one before */
+	assert_false(slot.no_setid);
+	take_request(FUSE_WRITE, sizeof(*w) - 1); /* cut short */
+	assert_false(slot.no_setid);
+	memset(&request, 0, sizeof(request));
+	a->valid = FATTR_UID | FATTR_KILL_SUIDGID;
+	take_request(FUSE_SETATTR, sizeof(*a));
+	assert_true(slot.no_setid);
+	memset(&request, 0, sizeof(request));
+	o->open_flags = FUSE_OPEN_KILL_SUIDGID;
+	take_request(FUSE_OPEN, sizeof(*o));
+	assert_true(slot.no_setid);
+	memset(&request, 0, sizeof(request));
+	c->open_flags = FUSE_OPEN_KILL_SUIDGID;
+	take_request(FUSE_CREATE, sizeof(*c) + 2);
+	assert_true(slot.no_setid);
+}
+
+static void test_setxattr(void **state)
+{
+	struct fuse_setxattr_in *in = args();
+
+	greet(UINT32_MAX);
+	in->size = 3;
+	in->setxattr_flags = FUSE_SETXATTR_ACL_KILL_SGID;
+	memcpy(in + 1, "user.a\0abc", 10);
+	take_request(FUSE_SETXATTR, sizeof(*in) + 10);
+	assert_true(slot.no_setgid);
+	assert_int_equal(slot.buf.size, sizeof(request.head) + 8 + 10);
+	assert_int_equal(request.head.len, slot.buf.size);
+	assert_memory_equal((char *)args() + 8, "user.a\0abc", 10);
+	/* A kernel that has no such flag. */
+	greet(0);
+	memcpy((char *)args() + 8, "user.a\0abc", 10);
+	request.head.uid = 5;
+	take_request(FUSE_SETXATTR, 18);
+	assert_true(slot.no_setgid);
+	assert_int_equal(slot.buf.size, sizeof(request.head) + 18);
+	request.head.uid = 0;
+	take_request(FUSE_SETXATTR, 18);
+	assert_false(slot.no_setgid);
+	assert_memory_equal((char *)args() + 8, "user.a\0abc", 10);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_init),
+		cmocka_unit_test(test_flags),
+		cmocka_unit_test(test_setxattr),
+	};
+
+	return RUN_TESTS(tests, NULL, NULL);
+}

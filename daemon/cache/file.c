@@ -48,13 +48,8 @@ static void cache_file_free(struct cache_file *f)
 static int cache_load_locked(struct cache_file *f)
 {
 	struct meta_inode row;
-	META_TXN(t);
-	int rc = meta_read(f->c->m, &t);
+	int rc = meta_inode_find(f->c->m, f->ino, &row);
 
-	if (rc < 0)
-		return rc;
-	rc = meta_inode_get(&t, f->ino, &row);
-	meta_abort(&t);
 	if (rc < 0)
 		return rc;
 	if (!S_ISREG(row.mode))

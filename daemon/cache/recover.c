@@ -160,19 +160,11 @@ static int scan_leftover(struct cache *c, uint64_t ino)
 	return local_unlink(c, ino);
 }
 
-static int scan_row(struct cache *c, uint64_t ino, struct meta_inode *row)
-{
-	META_TXN(t);
-	int rc = meta_read(c->m, &t);
-
-	return rc < 0 ? rc : meta_inode_get(&t, ino, row);
-}
-
 static int scan_file(struct scan *s, const char *path)
 {
 	uint64_t ino = scan_ino(path);
 	struct meta_inode row;
-	int rc = ino ? scan_row(s->c, ino, &row) : -ENOENT;
+	int rc = ino ? meta_inode_find(s->c->m, ino, &row) : -ENOENT;
 
 	if (rc == 0)
 		return S_ISREG(row.mode) && row.state == META_REMOTE

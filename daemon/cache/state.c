@@ -148,14 +148,6 @@ static int cache_wfd_locked(struct cache_file *f)
 	return 0;
 }
 
-static int cache_read_row(struct cache_file *f, struct meta_inode *row)
-{
-	META_TXN(t);
-	int rc = meta_read(f->c->m, &t);
-
-	return rc < 0 ? rc : meta_inode_get(&t, f->ino, row);
-}
-
 /*
  * From now on size and times are the local file's: gives it those of the
  * row. Bytes behind the row's size are of writes that a power cut undid.
@@ -217,7 +209,7 @@ static int cache_empty_locked(struct cache_file *f)
 static int cache_first_bytes(struct cache_file *f)
 {
 	struct meta_inode row;
-	int rc = cache_read_row(f, &row);
+	int rc = meta_inode_find(f->c->m, f->ino, &row);
 
 	if (rc == 0)
 		rc = cache_wfd_locked(f);

@@ -275,6 +275,11 @@ int db_begin(struct db *db)
 	return 0;
 }
 
+int db_begin_read(struct db *db)
+{
+	return db_exec(db, "BEGIN");
+}
+
 int db_commit(struct db *db)
 {
 	int rc = db_run(db->commit);

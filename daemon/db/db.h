@@ -53,6 +53,8 @@ int db_exec(struct db *db, const char *sql);
 
 /* Starts a transaction that may write. -EBUSY beside another writer. */
 int db_begin(struct db *db);
+/* Starts one that sees one state of the database; db_rollback() ends it. */
+int db_begin_read(struct db *db);
 /* On failure everything is undone. */
 int db_commit(struct db *db);
 /* Undoes an open transaction; fine without one. */

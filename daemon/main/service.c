@@ -27,11 +27,18 @@ static uint64_t clamp(uint64_t v, uint64_t least, uint64_t most)
 /*
  * limits.memory. The big users are the packs in the making (a sealed one and
  * its sources, 3 objects each) and recalls (a pack's run of frames for each
- * thread); SQLite's and the kernel-facing buffers are small and fixed.
+ * thread); the rows of the namespace get an eighth, and the kernel-facing
+ * buffers are small and fixed.
  */
 static unsigned memory_streams(const struct config_trust *t)
 {
 	return (unsigned)clamp(t->limit_memory / (6 * OBJECT_SIZE), 1, 4);
+}
+
+/* Names and attributes: rows, and pages of the database. */
+static uint64_t memory_rows(const struct config_trust *t)
+{
+	return clamp(t->limit_memory / 8, 4ULL << 20, 4ULL << 30);
 }
 
 /* limits.threads: half of them answer the kernel, a quarter fetches; the
@@ -139,6 +146,9 @@ static int open_volume(struct service *s, struct err *err)
 
 	if (rc < 0)
 		return hint_setup(s, rc, err);
+	rc = meta_set_memory(s->meta, memory_rows(s->ct->t));
+	if (rc < 0)
+		return fail(err, rc, "the database wants memory: %m");
 	rc = kept_marker(s->ct->state_dir, s->stack.direct, &s->root, &marked,
 			 err);
 	if (rc < 0)

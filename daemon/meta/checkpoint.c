@@ -9,7 +9,7 @@
 int meta_checkpoint_now(struct meta *m)
 {
 	LOCK_SCOPE(&m->checkpoint); /* one at a time */
-	return db_checkpoint(m->conn.db, &m->commit);
+	return db_checkpoint(m->conn.db, &m->conn.lock);
 }
 
 /*
@@ -18,7 +18,7 @@ int meta_checkpoint_now(struct meta *m)
  */
 static void checkpoint_wakes(struct meta *m, bool on)
 {
-	LOCK_SCOPE(&m->commit);
+	LOCK_SCOPE(&m->conn.lock);
 	m->checkpointing = !on;
 }
 

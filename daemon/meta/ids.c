@@ -62,7 +62,7 @@ static bool meta_ids_all(const struct meta *m, uint64_t left)
 	return true;
 }
 
-bool meta_ids_room(const struct meta *m)
+static bool meta_ids_room(const struct meta *m)
 {
 	return meta_ids_all(m, META_TXN_IDS);
 }
@@ -80,10 +80,10 @@ static int meta_ids_reserve(struct meta *m)
 	uint64_t upper[META_IDS];
 	int kind, rc;
 
-	pthread_mutex_lock(&m->commit);
-	rc = meta_begin_raw(m, &t);
+	pthread_mutex_lock(&m->conn.lock);
+	rc = meta_begin_locked(m, &t);
 	if (rc < 0) {
-		pthread_mutex_unlock(&m->commit);
+		pthread_mutex_unlock(&m->conn.lock);
 		return rc;
 	}
 	for (kind = 0; kind < META_IDS; kind++) {
@@ -98,7 +98,7 @@ static int meta_ids_reserve(struct meta *m)
 	rc = meta_commit(&t, NULL);
 	if (rc < 0)
 		return rc;
-	LOCK_SCOPE(&m->commit);
+	LOCK_SCOPE(&m->conn.lock);
 	for (kind = 0; kind < META_IDS; kind++)
 		m->ids[kind].reserved = upper[kind];
 	return 0;
@@ -111,9 +111,9 @@ int meta_ids_refill(struct meta *m)
 	int kind, rc;
 
 	LOCK_SCOPE(&m->refill);
-	pthread_mutex_lock(&m->commit);
+	pthread_mutex_lock(&m->conn.lock);
 	low = meta_ids_low(m);
-	pthread_mutex_unlock(&m->commit);
+	pthread_mutex_unlock(&m->conn.lock);
 	if (!low)
 		return 0; /* somebody else did it while we waited */
 	rc = meta_ids_reserve(m);
@@ -124,10 +124,22 @@ int meta_ids_refill(struct meta *m)
 	rc = db_sync(m->conn.db);
 	if (rc < 0)
 		return rc;
-	LOCK_SCOPE(&m->commit);
+	LOCK_SCOPE(&m->conn.lock);
 	for (kind = 0; kind < META_IDS; kind++)
 		m->ids[kind].limit = upper[kind];
 	return 0;
+}
+
+int meta_ids_ensure(struct meta *m)
+{
+	int rc = 0;
+
+	while (rc == 0 && !meta_ids_room(m)) {
+		pthread_mutex_unlock(&m->conn.lock);
+		rc = meta_ids_refill(m);
+		pthread_mutex_lock(&m->conn.lock);
+	}
+	return rc;
 }
 
 int meta_id_next(struct meta_txn *t, enum meta_id_kind kind, uint64_t *id)

@@ -154,29 +154,83 @@ static bool inode_valid(const struct meta_inode *in)
 	       in->cached_bytes <= INT64_MAX;
 }
 
+/* ---- rows in memory; rows.c has the rules ---------------------------- */
+
+static struct meta_inode *touched_find(struct meta *m, uint64_t ino)
+{
+	unsigned i = m->touched.n;
+
+	while (i-- > 0)
+		if (m->touched.row[i].ino == ino)
+			return &m->touched.row[i];
+	return NULL;
+}
+
+/* The transaction has written the row; ino and nothing else: removed it. */
+static void touched_put(struct meta *m, const struct meta_inode *row)
+{
+	struct meta_inode *old = touched_find(m, row->ino);
+
+	meta_rows_drop(m->rows, row->ino);
+	if (!old && m->touched.n == META_TOUCHED_MAX)
+		m->touched.more = true;
+	else
+		*(old ? old : &m->touched.row[m->touched.n++]) = *row;
+}
+
+static void touched_gone(struct meta *m, uint64_t ino)
+{
+	struct meta_inode *old = touched_find(m, ino);
+
+	meta_rows_drop(m->rows, ino);
+	if (old)
+		old->ino = 0;
+}
+
+static bool inode_known(struct meta_txn *t, uint64_t ino,
+			struct meta_inode *out)
+{
+	const struct meta_inode *row;
+
+	if (t->conn != &t->m->conn)
+		return false; /* a look sees an older state */
+	row = touched_find(t->m, ino);
+	if (row)
+		*out = *row;
+	return row || meta_rows_get(t->m->rows, ino, out);
+}
+
 int meta_inode_get(struct meta_txn *t, uint64_t ino, struct meta_inode *out)
 {
-	struct meta_inode *last = &t->m->last;
 	struct db_stmt *st;
 	int rc;
 
 	if (ino == 0)
 		return -ENOENT;
-	if (last->ino != ino) {
-		last->ino = 0;
-		st = m_stmt(t, META_G_INODE, GET, sql);
-		m_bind_u64(st, 1, ino);
-		rc = m_row(t, st);
-		if (rc < 0)
-			return rc;
-		if (!inode_read(st, last)) {
-			last->ino = 0;
-			return m_unclean(t, st);
-		}
-		db_reset(st);
-	}
-	*out = *last;
+	if (inode_known(t, ino, out))
+		return 0;
+	st = m_stmt(t, META_G_INODE, GET, sql);
+	m_bind_u64(st, 1, ino);
+	rc = m_row(t, st);
+	if (rc < 0)
+		return rc;
+	if (!inode_read(st, out))
+		return m_unclean(t, st);
+	db_reset(st);
+	if (t->conn == &t->m->conn && !t->m->touched.more)
+		meta_rows_put(t->m->rows, out);
 	return 0;
+}
+
+int meta_inode_find(struct meta *m, uint64_t ino, struct meta_inode *out)
+{
+	META_TXN(t);
+	int rc;
+
+	if (ino != 0 && meta_rows_get(m->rows, ino, out))
+		return 0;
+	rc = meta_read(m, &t);
+	return rc < 0 ? rc : meta_inode_get(&t, ino, out);
 }
 
 int meta_inode_insert(struct meta_txn *t, const struct meta_inode *in)
@@ -192,7 +246,7 @@ int meta_inode_insert(struct meta_txn *t, const struct meta_inode *in)
 	if (rc < 0)
 		return rc;
 	meta_counts_add(t->m, &row, 1);
-	t->m->last = row;
+	touched_put(t->m, &row);
 	return 0;
 }
 
@@ -228,7 +282,7 @@ int meta_inode_update(struct meta_txn *t, const struct meta_inode *in)
 		return rc;
 	meta_counts_add(t->m, &old, -1);
 	meta_counts_add(t->m, &row, 1);
-	t->m->last = row;
+	touched_put(t->m, &row);
 	return 0;
 }
 
@@ -247,7 +301,7 @@ int meta_inode_delete(struct meta_txn *t, uint64_t ino)
 
 	if (rc < 0)
 		return rc;
-	t->m->last.ino = 0;
+	touched_gone(t->m, ino);
 	rc = inode_delete_row(t, DELETE, ino);
 	if (rc >= 0)
 		rc = meta_xattr_clear(t, ino);

@@ -2,9 +2,9 @@
 /*
  * What the files of daemon/meta share.
  *
- * Lock order: checkpoint, refill > commit; sync and the job's own lock are
- * leaves. The commit mutex guards the connection and everything that says so
- * below.
+ * Lock order: checkpoint, refill > commit; look.lock is beside it, never with
+ * it; sync, calls_lock, those of rows and of the job are leaves. The commit
+ * mutex guards the connection and everything that says so below.
  *
  * SQL is portable: INTEGER is 64 bits wide and BLOB holds bytes (a driver
  * for another database translates the two words and the WITHOUT ROWID of the
@@ -13,6 +13,7 @@
 #ifndef MERSEY_META_INTERNAL_H
 #define MERSEY_META_INTERNAL_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "db/db.h"
@@ -21,6 +22,7 @@
 #define META_SCHEMA	   1	      /* version of the tables, schema.c */
 #define META_LOG_BYTES	   (32 << 20) /* wakes the checkpoint */
 #define META_CHECKPOINT_NS (30 * 1000000000LL)
+#define META_ROWS_DEFAULT  (2 << 20) /* bytes */
 
 /* The statements of one file; each file has an enum of its own. */
 enum meta_group {
@@ -41,10 +43,12 @@ enum meta_group {
 #define META_STMTS_MAX 12
 
 /*
- * A connection with its statements, prepared when first used. Now there is
- * one, and reads share it; a second one for reads goes here.
+ * A connection with its statements, prepared when first used: one that
+ * changes rows, whose reads see them at once, and one for looks
+ * (meta_look()).
  */
 struct meta_conn {
+	pthread_mutex_t lock; /* held by a transaction; guards all below */
 	struct db *db;
 	struct db_stmt *st[META_GROUPS][META_STMTS_MAX];
 };
@@ -70,21 +74,42 @@ struct meta_counts {
 	int64_t inodes, cached, damaged;
 };
 
+/* Rows that a transaction has written, as they are now in it. */
+#define META_TOUCHED_MAX 64
+
+struct meta_touched {
+	unsigned n;
+	bool more; /* and others, which the table had no room for */
+	struct meta_inode row[META_TOUCHED_MAX];
+};
+
+/* What waits to run in a transaction with others; group.c. */
+struct meta_call {
+	struct meta_call *next;
+	int (*fn)(struct meta_txn *t, void *arg);
+	void *arg;
+	int rc;
+	uint64_t seq;
+	bool done; /* guarded by the commit mutex */
+};
+
 struct meta {
-	pthread_mutex_t commit; /* held by a transaction; guards to the gap */
+	/* conn.lock is the commit mutex; it guards to the gap. */
 	struct meta_conn conn;
 	struct meta_counts now, saved; /* with and without this transaction */
 	struct meta_id_block ids[META_IDS];
-	/*
-	 * The row that was read or written last in this transaction; ino 0 =
-	 * none. A change needs the row as it was, which is mostly this one.
-	 */
-	struct meta_inode last;
-	int error; /* that makes this transaction impossible to commit */
+	struct meta_touched touched;
 	bool checkpointing; /* the job was woken for the log or for ids */
 
 	pthread_mutex_t checkpoint; /* one checkpoint at a time */
 	pthread_mutex_t refill; /* one at a time makes new id blocks durable */
+
+	struct meta_conn look;
+
+	struct meta_rows *rows; /* has its own lock */
+
+	pthread_mutex_t calls_lock; /* guards the queue; a leaf */
+	struct meta_call *calls, **calls_tail;
 
 	_Atomic uint64_t committed; /* sequence of the newest commit */
 	_Atomic bool barrier;
@@ -151,15 +176,31 @@ void meta_conn_done(struct meta_conn *c);
 int meta_schema_create(struct meta_txn *t);
 int meta_schema_check(struct meta *m, const char *path, struct err *err);
 
-/* txn.c: begin without asking for ids. */
-int meta_begin_raw(struct meta *m, struct meta_txn *t);
+/* txn.c: begin without asking for ids; the mutex is held, and stays so when
+ * this fails. */
+int meta_begin_locked(struct meta *m, struct meta_txn *t);
+/* The same two steps without giving the mutex back. */
+int meta_commit_locked(struct meta_txn *t, uint64_t *seq);
+void meta_abort_locked(struct meta_txn *t);
+/* Gives it back, and wakes the job when there is something for it. */
+void meta_unlock(struct meta *m);
+
+/* rows.c; meta_rows_new: NULL without memory. */
+struct meta_rows;
+struct meta_rows *meta_rows_new(uint64_t bytes);
+void meta_rows_free(struct meta_rows *r);
+bool meta_rows_get(struct meta_rows *r, uint64_t ino, struct meta_inode *out);
+void meta_rows_put(struct meta_rows *r, const struct meta_inode *row);
+void meta_rows_drop(struct meta_rows *r, uint64_t ino);
 
 /* ids.c */
 int meta_ids_create(struct meta_txn *t);
 int meta_ids_load(struct meta_txn *t);
-bool meta_ids_room(const struct meta *m);
 bool meta_ids_low(const struct meta *m);
 int meta_ids_refill(struct meta *m);
+/* With the commit mutex held, which is given up when it has to wait: room
+ * for a transaction. */
+int meta_ids_ensure(struct meta *m);
 int meta_id_next(struct meta_txn *t, enum meta_id_kind kind, uint64_t *id);
 
 /* totals.c */

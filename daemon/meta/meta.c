@@ -20,8 +20,11 @@ static struct meta *meta_new(void)
 	/* A transaction inside another one fails instead of hanging. */
 	pthread_mutexattr_init(&attr);
 	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ERRORCHECK);
-	pthread_mutex_init(&m->commit, &attr);
+	pthread_mutex_init(&m->conn.lock, &attr);
+	pthread_mutex_init(&m->look.lock, &attr);
 	pthread_mutexattr_destroy(&attr);
+	pthread_mutex_init(&m->calls_lock, NULL);
+	m->calls_tail = &m->calls;
 	pthread_mutex_init(&m->checkpoint, NULL);
 	pthread_mutex_init(&m->refill, NULL);
 	pthread_mutex_init(&m->sync, NULL);
@@ -29,6 +32,11 @@ static struct meta *meta_new(void)
 	/* What is in the log at the start is committed, maybe not durable. */
 	atomic_init(&m->committed, 1);
 	atomic_init(&m->barrier, true);
+	m->rows = meta_rows_new(META_ROWS_DEFAULT);
+	if (!m->rows) {
+		meta_close(m);
+		return NULL;
+	}
 	return m;
 }
 
@@ -37,12 +45,16 @@ void meta_close(struct meta *m)
 	if (!m)
 		return;
 	job_stop(m->job);
+	meta_conn_done(&m->look);
 	meta_conn_done(&m->conn);
+	meta_rows_free(m->rows);
 	pthread_cond_destroy(&m->synced);
 	pthread_mutex_destroy(&m->sync);
 	pthread_mutex_destroy(&m->refill);
 	pthread_mutex_destroy(&m->checkpoint);
-	pthread_mutex_destroy(&m->commit);
+	pthread_mutex_destroy(&m->calls_lock);
+	pthread_mutex_destroy(&m->look.lock);
+	pthread_mutex_destroy(&m->conn.lock);
 	free(m);
 }
 
@@ -70,10 +82,10 @@ static int meta_fill(struct meta *m, const struct meta_opts *o)
 	META_TXN(t);
 	int rc;
 
-	pthread_mutex_lock(&m->commit);
-	rc = meta_begin_raw(m, &t);
+	pthread_mutex_lock(&m->conn.lock);
+	rc = meta_begin_locked(m, &t);
 	if (rc < 0) {
-		pthread_mutex_unlock(&m->commit);
+		pthread_mutex_unlock(&m->conn.lock);
 		return rc;
 	}
 	rc = meta_schema_create(&t);
@@ -170,10 +182,21 @@ static int meta_load(struct meta *m, uint8_t volume[16])
 	return meta_commit(&t, NULL);
 }
 
+int meta_set_memory(struct meta *m, uint64_t bytes)
+{
+	struct meta_rows *rows = meta_rows_new(bytes / 4);
+
+	if (!rows)
+		return -ENOMEM;
+	meta_rows_free(m->rows);
+	m->rows = rows;
+	return db_set_cache(m->conn.db, (int64_t)(bytes - bytes / 4));
+}
+
 /* The job takes the mutex first, and so sees `job`. */
 static int meta_start(struct meta *m)
 {
-	LOCK_SCOPE(&m->commit);
+	LOCK_SCOPE(&m->conn.lock);
 	/* What an earlier run left in the log goes at once. */
 	m->checkpoint_ns = clock_boot_ns() - META_CHECKPOINT_NS;
 	m->job = job_start("checkpoint", meta_checkpoint_run, m);

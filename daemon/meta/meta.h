@@ -52,13 +52,21 @@ int meta_create(const struct meta_opts *o, struct err *err);
 int meta_open(const char *path, struct meta **out, uint8_t volume[16],
 	      struct err *err);
 void meta_close(struct meta *m);
+/* Memory for rows and pages of the database; some 20 MiB by default. Before
+ * anybody else uses it. 0 or -ENOMEM. */
+int meta_set_memory(struct meta *m, uint64_t bytes);
 DEFINE_GUARD(struct meta *, meta_close);
 
 /* ---- transactions --------------------------------------------------- */
 
+struct meta_conn;
+
 struct meta_txn {
 	struct meta *m; /* NULL when ended */
+	struct meta_conn *conn;
 	bool write;
+	int error;	  /* that makes it impossible to commit */
+	unsigned changes; /* statements that changed something */
 };
 
 /*
@@ -69,12 +77,29 @@ int meta_begin(struct meta *m, struct meta_txn *t);
 /* Starts one that only reads. */
 int meta_read(struct meta *m, struct meta_txn *t);
 /*
+ * Starts one that only reads, beside the others: it sees what was committed
+ * when it began, and holds up nobody but other looks. For background work
+ * that goes through many rows. Keep it below 200 ms all the same: the log
+ * grows as long as it lives (S6).
+ */
+int meta_look(struct meta *m, struct meta_txn *t);
+/*
  * Commits and ends. *seq (may be NULL) is what meta_durable() takes. On
  * failure everything is undone.
  */
 int meta_commit(struct meta_txn *t, uint64_t *seq);
 /* Undoes and ends; fine on one that has ended. For CLEANUP(meta_abort). */
 void meta_abort(struct meta_txn *t);
+
+/*
+ * Runs `fn` in a transaction that it may share with others who come at the
+ * same time (group commit), and returns after the commit: what fn returned
+ * (>= 0), or -errno, and then nothing of it has happened. fn may be run by
+ * another thread, and twice; it does no I/O but the database's, needs few ids
+ * (32) and does not end the transaction. -EDEADLK inside a transaction.
+ */
+int meta_run(struct meta *m, int (*fn)(struct meta_txn *t, void *arg),
+	     void *arg, uint64_t *seq);
 
 #define META_TXN(t)         \
 	CLEANUP(meta_abort) \
@@ -151,6 +176,9 @@ struct meta_inode {
 
 /* The row; -ENOENT. */
 int meta_inode_get(struct meta_txn *t, uint64_t ino, struct meta_inode *out);
+/* The same outside a transaction: does not wait for one when the row is in
+ * memory. */
+int meta_inode_find(struct meta *m, uint64_t ino, struct meta_inode *out);
 /* Inodes that are no regular files are always written as LOCAL. */
 int meta_inode_insert(struct meta_txn *t, const struct meta_inode *in);
 /* Writes all columns; the row must exist. */

@@ -6,15 +6,15 @@
 
 int m_fail(struct meta_txn *t, int rc)
 {
-	if (rc < 0 && !t->m->error)
-		t->m->error = rc;
+	if (rc < 0 && !t->error)
+		t->error = rc;
 	return rc;
 }
 
 struct db_stmt *m_stmt(struct meta_txn *t, enum meta_group g, int i,
 		       const char *const *sql)
 {
-	struct meta_conn *c = &t->m->conn;
+	struct meta_conn *c = t->conn;
 
 	if (!c->st[g][i])
 		m_fail(t, db_prepare(c->db, sql[i], &c->st[g][i]));
@@ -24,7 +24,7 @@ struct db_stmt *m_stmt(struct meta_txn *t, enum meta_group g, int i,
 /* Of a statement that m_stmt() could not prepare. */
 static int m_unprepared(struct meta_txn *t)
 {
-	return t->m->error < 0 ? t->m->error : m_fail(t, -EIO);
+	return t->error < 0 ? t->error : m_fail(t, -EIO);
 }
 
 int m_step(struct meta_txn *t, struct db_stmt *st)
@@ -52,6 +52,8 @@ int m_run(struct meta_txn *t, struct db_stmt *st)
 		return m_fail(t, -EROFS);
 	}
 	rc = db_run(st);
+	if (rc > 0)
+		t->changes++;
 	return rc == -EEXIST ? rc : m_fail(t, rc);
 }
 

@@ -2,100 +2,150 @@
 /*
  * Transactions and the barrier.
  *
- * A transaction that met an error is marked (meta.error) and cannot be
+ * A transaction that met an error is marked (meta_txn.error) and cannot be
  * committed, so a caller that overlooks one loses its change, not its
  * consistency. Reads do without BEGIN: the commit mutex keeps what they see.
  */
 #include "meta/internal.h"
 
-int meta_begin_raw(struct meta *m, struct meta_txn *t)
+int meta_begin_locked(struct meta *m, struct meta_txn *t)
 {
 	int rc = db_begin(m->conn.db);
 
 	if (rc < 0)
 		return rc;
-	m->error = 0;
-	m->last.ino = 0;
 	m->saved = m->now;
-	t->m = m;
-	t->write = true;
+	m->touched.n = 0;
+	m->touched.more = false;
+	*t = (struct meta_txn){ .m = m, .conn = &m->conn, .write = true };
 	return 0;
 }
 
 /* The mutex reports a second transaction of the same thread. */
-static int meta_lock(struct meta *m)
+static int meta_lock(struct meta_conn *c)
 {
-	return -pthread_mutex_lock(&m->commit);
+	return -pthread_mutex_lock(&c->lock);
 }
 
 int meta_begin(struct meta *m, struct meta_txn *t)
 {
-	int rc = meta_lock(m);
+	int rc = meta_lock(&m->conn);
 
 	if (rc < 0)
 		return rc;
-	while (!meta_ids_room(m)) {
-		pthread_mutex_unlock(&m->commit);
-		rc = meta_ids_refill(m);
-		if (rc < 0)
-			return rc;
-		pthread_mutex_lock(&m->commit);
-	}
-	rc = meta_begin_raw(m, t);
+	rc = meta_ids_ensure(m);
+	if (rc == 0)
+		rc = meta_begin_locked(m, t);
 	if (rc < 0)
-		pthread_mutex_unlock(&m->commit);
+		pthread_mutex_unlock(&m->conn.lock);
 	return rc;
 }
 
 int meta_read(struct meta *m, struct meta_txn *t)
 {
-	int rc = meta_lock(m);
+	int rc = meta_lock(&m->conn);
 
 	if (rc < 0)
 		return rc;
-	m->error = 0;
-	m->last.ino = 0;
-	t->m = m;
-	t->write = false;
+	m->touched.n = 0;
+	m->touched.more = false;
+	*t = (struct meta_txn){ .m = m, .conn = &m->conn };
 	return 0;
 }
 
-/* Ends it: unlocks, and wakes the job when there is something for it. */
-static void meta_end(struct meta_txn *t)
+int meta_look(struct meta *m, struct meta_txn *t)
 {
-	struct meta *m = t->m;
+	int rc = meta_lock(&m->look);
+
+	if (rc < 0)
+		return rc;
+	if (!m->look.db)
+		rc = db_open_again(m->conn.db, &m->look.db);
+	if (rc == 0)
+		rc = db_begin_read(m->look.db);
+	if (rc < 0) {
+		pthread_mutex_unlock(&m->look.lock);
+		return rc;
+	}
+	*t = (struct meta_txn){ .m = m, .conn = &m->look };
+	return 0;
+}
+
+static void meta_look_end(struct meta *m)
+{
+	db_rollback(m->look.db);
+	pthread_mutex_unlock(&m->look.lock);
+}
+
+void meta_unlock(struct meta *m)
+{
 	bool wake =
 		!m->checkpointing &&
 		(meta_ids_low(m) || db_log_bytes(m->conn.db) > META_LOG_BYTES);
 
 	if (wake)
 		m->checkpointing = true;
-	t->m = NULL;
-	pthread_mutex_unlock(&m->commit);
+	pthread_mutex_unlock(&m->conn.lock);
 	if (wake)
 		job_wake(m->job);
 }
 
-int meta_commit(struct meta_txn *t, uint64_t *seq)
+/* What the transaction has written is what everybody sees now. */
+static void meta_publish(struct meta *m)
+{
+	unsigned i;
+
+	for (i = 0; i < m->touched.n; i++)
+		if (m->touched.row[i].ino)
+			meta_rows_put(m->rows, &m->touched.row[i]);
+}
+
+int meta_commit_locked(struct meta_txn *t, uint64_t *seq)
 {
 	struct meta *m = t->m;
 	uint64_t now = atomic_load(&m->committed);
-	int rc = m->error;
+	int rc = t->error;
 
 	if (t->write && rc == 0)
 		rc = meta_counts_save(t);
 	if (t->write && rc == 0)
 		rc = db_commit(m->conn.db);
 	if (rc < 0) {
+		meta_abort_locked(t);
+		return rc;
+	}
+	if (t->write) {
+		atomic_store(&m->committed, ++now);
+		meta_publish(m);
+	}
+	if (seq)
+		*seq = now;
+	t->m = NULL;
+	return 0;
+}
+
+void meta_abort_locked(struct meta_txn *t)
+{
+	if (t->write) {
+		db_rollback(t->m->conn.db);
+		t->m->now = t->m->saved;
+	}
+	t->m = NULL;
+}
+
+int meta_commit(struct meta_txn *t, uint64_t *seq)
+{
+	struct meta *m = t->m;
+	int rc;
+
+	if (t->conn == &m->look) {
+		rc = t->error;
 		meta_abort(t);
 		return rc;
 	}
-	if (t->write)
-		atomic_store(&m->committed, ++now);
-	if (seq)
-		*seq = now;
-	meta_end(t);
-	return 0;
+	rc = meta_commit_locked(t, seq);
+	meta_unlock(m);
+	return rc;
 }
 
 void meta_abort(struct meta_txn *t)
@@ -104,11 +154,13 @@ void meta_abort(struct meta_txn *t)
 
 	if (!m)
 		return;
-	if (t->write) {
-		db_rollback(m->conn.db);
-		m->now = m->saved;
+	if (t->conn == &m->look) {
+		t->m = NULL;
+		meta_look_end(m);
+		return;
 	}
-	meta_end(t);
+	meta_abort_locked(t);
+	meta_unlock(m);
 }
 
 /* One fsync for all that has been committed; called and returns locked. */

@@ -70,7 +70,7 @@ static int choose_page(struct choice *ch, uint64_t parent,
 		       const struct meta_todo *after, struct meta_todo *todo)
 {
 	META_TXN(t);
-	int rc = meta_read(ch->mv->m, &t);
+	int rc = meta_look(ch->mv->m, &t);
 
 	return rc < 0 ? rc
 		      : meta_protectable(&t, parent, ch->before_ns, after, todo,
@@ -184,7 +184,7 @@ static int choose_hold(struct choice *ch, const struct meta_todo *todo)
 		return 0;
 	if (choice_holds(ch, todo->parent))
 		return 1;
-	rc = meta_read(ch->mv->m, &t);
+	rc = meta_look(ch->mv->m, &t);
 	if (rc == 0)
 		rc = meta_directory_fills(&t, todo->parent, ch->before_ns,
 					  o->object_size, MOVE_ITEMS_MAX);
@@ -223,13 +223,8 @@ static int choose_oldest(struct choice *ch)
 static int choose_wish(struct choice *ch, uint64_t ino)
 {
 	struct meta_inode row;
-	META_TXN(t);
-	int rc = meta_read(ch->mv->m, &t);
+	int rc = meta_inode_find(ch->mv->m, ino, &row);
 
-	if (rc < 0)
-		return rc;
-	rc = meta_inode_get(&t, ino, &row);
-	meta_abort(&t);
 	if (rc < 0)
 		return rc == -ENOENT ? 1 : rc;
 	if (row.state != META_DIRTY || row.nlink == 0)

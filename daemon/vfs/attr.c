@@ -13,13 +13,8 @@
 int vfs_getattr(struct vfs *v, uint64_t ino, struct vfs_entry *out)
 {
 	struct meta_inode in = { 0 };
-	META_TXN(t);
-	int rc;
+	int rc = node_find(v, ino, &in);
 
-	rc = meta_read(v->meta, &t);
-	if (rc == 0)
-		rc = node_get(&t, ino, &in);
-	meta_abort(&t);
 	return rc < 0 ? rc : entry_fill(v, &in, out);
 }
 

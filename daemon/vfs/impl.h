@@ -113,6 +113,8 @@ void vfs_gone(struct vfs *v, uint64_t ino);
 
 /* The inode of a node id; -ESTALE for a snapshot's, there are none yet. */
 int node_get(struct meta_txn *t, uint64_t node, struct meta_inode *in);
+/* The same outside transactions. */
+int node_find(struct vfs *v, uint64_t node, struct meta_inode *in);
 /* The same for a directory that has a name; -ENOTDIR, -ENOENT. */
 int node_dir(struct meta_txn *t, uint64_t node, struct meta_inode *in);
 /* Length of a name that an entry may have; -EINVAL, -ENAMETOOLONG. */

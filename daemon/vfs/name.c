@@ -109,16 +109,27 @@ int vfs_readlink(struct vfs *v, uint64_t ino, struct buf *out)
 	return meta_symlink_get(&t, in.ino, out);
 }
 
-static int link_in(struct meta_txn *t, uint64_t ino, uint64_t newparent,
-		   const char *name, size_t len, struct meta_inode *in)
+/* One name that is made or removed. */
+struct naming {
+	uint64_t parent;
+	const char *name;
+	size_t len;
+	uint64_t ino;	       /* to link */
+	bool is_dir;	       /* to remove */
+	struct meta_inode *in; /* what it leads to */
+};
+
+static int link_in(struct meta_txn *t, void *arg)
 {
+	const struct naming *a = arg;
+	struct meta_inode *in = a->in;
 	int64_t now = clock_wall_ns();
 	struct meta_inode dir = { 0 };
 	int rc;
 
-	rc = node_get(t, ino, in);
+	rc = node_get(t, a->ino, in);
 	if (rc == 0)
-		rc = node_dir(t, newparent, &dir);
+		rc = node_dir(t, a->parent, &dir);
 	if (rc < 0)
 		return rc;
 	if (S_ISDIR(in->mode))
@@ -127,7 +138,7 @@ static int link_in(struct meta_txn *t, uint64_t ino, uint64_t newparent,
 		return -ENOENT;
 	if (in->nlink == UINT32_MAX)
 		return -EMLINK;
-	rc = meta_dirent_insert(t, dir.ino, name, len, in->ino);
+	rc = meta_dirent_insert(t, dir.ino, a->name, a->len, in->ino);
 	if (rc < 0)
 		return rc;
 	in->nlink++;
@@ -139,18 +150,14 @@ int vfs_link(struct vfs *v, uint64_t ino, uint64_t newparent,
 	     const char *newname, struct vfs_entry *out)
 {
 	struct meta_inode in = { 0 };
-	META_TXN(t);
-	size_t len;
+	struct naming a = {
+		.parent = newparent, .name = newname, .ino = ino, .in = &in
+	};
 	int rc;
 
-	rc = name_check(newname, &len);
+	rc = name_check(newname, &a.len);
 	if (rc == 0)
-		rc = meta_begin(v->meta, &t);
-	if (rc == 0)
-		rc = link_in(&t, ino, newparent, newname, len, &in);
-	if (rc == 0)
-		rc = meta_commit(&t, NULL);
-	meta_abort(&t);
+		rc = meta_run(v->meta, link_in, &a, NULL);
 	return rc < 0 ? rc : entry_fill(v, &in, out);
 }
 
@@ -167,25 +174,25 @@ static int removable(struct meta_txn *t, const struct meta_inode *in, bool dir)
 	return rc > 0 ? -ENOTEMPTY : rc;
 }
 
-static int remove_in(struct meta_txn *t, uint64_t parent, const char *name,
-		     size_t len, bool is_dir, struct meta_inode *in)
+static int remove_in(struct meta_txn *t, void *arg)
 {
+	const struct naming *a = arg;
 	int64_t now = clock_wall_ns();
 	struct meta_inode dir = { 0 };
 	int rc;
 
-	rc = node_dir(t, parent, &dir);
+	rc = node_dir(t, a->parent, &dir);
 	if (rc == 0)
-		rc = name_get(t, dir.ino, name, len, in);
+		rc = name_get(t, dir.ino, a->name, a->len, a->in);
 	if (rc == 0)
-		rc = removable(t, in, is_dir);
+		rc = removable(t, a->in, a->is_dir);
 	if (rc == 0)
-		rc = meta_dirent_remove(t, dir.ino, name, len);
+		rc = meta_dirent_remove(t, dir.ino, a->name, a->len);
 	if (rc == 0)
-		rc = node_drop_link(t, in, now);
+		rc = node_drop_link(t, a->in, now);
 	if (rc < 0)
 		return rc;
-	if (is_dir)
+	if (a->is_dir)
 		dir.nlink--; /* its ".." */
 	return dir_touch(t, &dir, now);
 }
@@ -194,18 +201,14 @@ static int remove_name(struct vfs *v, uint64_t parent, const char *name,
 		       bool is_dir)
 {
 	struct meta_inode in = { 0 };
-	META_TXN(t);
-	size_t len;
+	struct naming a = {
+		.parent = parent, .name = name, .is_dir = is_dir, .in = &in
+	};
 	int rc;
 
-	rc = name_check(name, &len);
+	rc = name_check(name, &a.len);
 	if (rc == 0)
-		rc = meta_begin(v->meta, &t);
-	if (rc == 0)
-		rc = remove_in(&t, parent, name, len, is_dir, &in);
-	if (rc == 0)
-		rc = meta_commit(&t, NULL);
-	meta_abort(&t);
+		rc = meta_run(v->meta, remove_in, &a, NULL);
 	if (rc == 0 && in.nlink == 0)
 		vfs_gone(v, in.ino);
 	return rc;

@@ -15,6 +15,13 @@ int node_get(struct meta_txn *t, uint64_t node, struct meta_inode *in)
 	return meta_inode_get(t, VFS_INO(node), in);
 }
 
+int node_find(struct vfs *v, uint64_t node, struct meta_inode *in)
+{
+	if (VFS_SNAPSHOT(node) != 0)
+		return -ESTALE;
+	return meta_inode_find(v->meta, VFS_INO(node), in);
+}
+
 int node_dir(struct meta_txn *t, uint64_t node, struct meta_inode *in)
 {
 	int rc = node_get(t, node, in);
@@ -152,28 +159,37 @@ static int new_row(struct meta_txn *t, const struct make *mk,
 	return rc;
 }
 
-static int make_in(struct vfs *v, struct meta_txn *t, const struct make *mk,
-		   size_t len, struct meta_inode *in)
+struct making {
+	struct vfs *v;
+	const struct make *mk;
+	size_t len;
+	struct meta_inode *in;
+};
+
+/* The name before the inode: one that is taken is found before anything is
+ * changed. */
+static int make_in(struct meta_txn *t, void *arg)
 {
 	CLEANUP(acl_new_guard) struct acl_new acl = { 0 };
+	const struct making *a = arg;
+	const struct make *mk = a->mk;
+	struct meta_inode *in = a->in, dir = { 0 };
 	int64_t now = clock_wall_ns();
-	struct meta_inode dir = { 0 };
 	int rc;
 
 	rc = node_dir(t, mk->parent, &dir);
-	if (rc < 0)
-		return rc;
-	rc = new_row(t, mk, &dir, now, in);
 	if (rc == 0)
-		rc = acl_plan(v, t, dir.ino, mk->who->umask, in, &acl);
+		rc = new_row(t, mk, &dir, now, in);
+	if (rc == 0)
+		rc = acl_plan(a->v, t, dir.ino, mk->who->umask, in, &acl);
+	if (rc == 0)
+		rc = meta_dirent_insert(t, dir.ino, mk->name, a->len, in->ino);
 	if (rc == 0)
 		rc = meta_inode_insert(t, in);
 	if (rc == 0)
 		rc = acl_store(t, in, &acl);
 	if (rc == 0 && mk->target)
 		rc = meta_symlink_set(t, in->ino, mk->target);
-	if (rc == 0)
-		rc = meta_dirent_insert(t, dir.ino, mk->name, len, in->ino);
 	if (rc < 0)
 		return rc;
 	if (S_ISDIR(in->mode))
@@ -183,17 +199,8 @@ static int make_in(struct vfs *v, struct meta_txn *t, const struct make *mk,
 
 int node_make(struct vfs *v, const struct make *mk, struct meta_inode *in)
 {
-	META_TXN(t);
-	size_t len;
-	int rc;
+	struct making a = { .v = v, .mk = mk, .in = in };
+	int rc = name_check(mk->name, &a.len);
 
-	rc = name_check(mk->name, &len);
-	if (rc < 0)
-		return rc;
-	rc = meta_begin(v->meta, &t);
-	if (rc == 0)
-		rc = make_in(v, &t, mk, len, in);
-	if (rc == 0)
-		rc = meta_commit(&t, NULL);
-	return rc;
+	return rc < 0 ? rc : meta_run(v->meta, make_in, &a, NULL);
 }

@@ -21,6 +21,7 @@ struct rename {
 	struct meta_inode moved;
 	struct meta_inode old; /* what the new name led to */
 	bool replaces;
+	bool keep;     /* RENAME_NOREPLACE */
 	bool exchange; /* nothing gives way: both names are kept */
 };
 
@@ -150,13 +151,14 @@ static int apply(struct meta_txn *t, struct rename *r)
 }
 
 /* 1: nothing to do, both names lead to one inode. */
-static int rename_in(struct meta_txn *t, struct rename *r, unsigned flags)
+static int rename_in(struct meta_txn *t, void *arg)
 {
+	struct rename *r = arg;
 	int rc = load(t, r);
 
 	if (rc < 0)
 		return rc;
-	if (r->replaces && (flags & RENAME_NOREPLACE))
+	if (r->replaces && r->keep)
 		return -EEXIST;
 	if (r->replaces && r->old.ino == r->moved.ino)
 		return 1;
@@ -170,8 +172,8 @@ int vfs_rename(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
 {
 	struct rename r = { .from = { .node = parent, .name = name },
 			    .to = { .node = newparent, .name = newname },
+			    .keep = flags == RENAME_NOREPLACE,
 			    .exchange = flags == RENAME_EXCHANGE };
-	META_TXN(t);
 	int rc;
 
 	if (flags != 0 && flags != RENAME_NOREPLACE && flags != RENAME_EXCHANGE)
@@ -180,13 +182,8 @@ int vfs_rename(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
 	if (rc == 0)
 		rc = name_check(newname, &r.to.len);
 	if (rc == 0)
-		rc = meta_begin(v->meta, &t);
-	if (rc == 0)
-		rc = rename_in(&t, &r, flags);
-	if (rc != 0)
-		return rc < 0 ? rc : 0;
-	rc = meta_commit(&t, NULL);
+		rc = meta_run(v->meta, rename_in, &r, NULL);
 	if (rc == 0 && r.replaces && r.old.nlink == 0)
 		vfs_gone(v, r.old.ino);
-	return rc;
+	return MIN(rc, 0);
 }

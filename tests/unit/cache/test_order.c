@@ -15,14 +15,15 @@
 
 enum { NONE, CUT, SYNC };
 
+/* Looked at from the cache's own threads, too. */
 static struct {
-	dev_t dev;
-	ino_t file;		   /* whose calls are looked at; 0 = nobody's */
-	uint64_t ino;		   /* the inode it belongs to */
-	bool die;		   /* before it is cut */
-	int last;		   /* CUT for the first time, then SYNC */
-	enum meta_state cut_in;	   /* state of the row when it was cut */
-	enum meta_state synced_in; /* and when that was made durable */
+	_Atomic dev_t dev;
+	_Atomic ino_t file;    /* whose calls are looked at; 0 = nobody's */
+	_Atomic uint64_t ino;  /* the inode it belongs to */
+	_Atomic bool die;      /* before it is cut */
+	_Atomic int last;      /* CUT for the first time, then SYNC */
+	_Atomic int cut_in;    /* state of the row when it was cut */
+	_Atomic int synced_in; /* and when that was made durable */
 } watch;
 
 static _Atomic bool no_log_sync;  /* fdatasync fails */
@@ -87,13 +88,20 @@ int openat(int at, const char *path, int flags, ...)
 	return (int)syscall(SYS_openat, at, path, flags, mode);
 }
 
+static void watch_nobody(void)
+{
+	watch.file = 0;
+	watch.die = false;
+	watch.last = NONE;
+}
+
 static void watch_file(uint64_t ino)
 {
 	CLEANUP_FREE char *path = local_of(ino);
 	struct stat st;
 
 	assert_int_equal(stat(path, &st), 0);
-	memset(&watch, 0, sizeof(watch));
+	watch_nobody();
 	watch.dev = st.st_dev;
 	watch.ino = ino;
 	watch.file = st.st_ino;
@@ -101,14 +109,14 @@ static void watch_file(uint64_t ino)
 
 static int setup(void **state)
 {
-	memset(&watch, 0, sizeof(watch));
+	watch_nobody();
 	no_log_sync = no_dirs = no_file_sync = false;
 	return state_setup(state);
 }
 
 static int teardown(void **state)
 {
-	memset(&watch, 0, sizeof(watch));
+	watch_nobody();
 	no_log_sync = no_dirs = no_file_sync = false;
 	return state_teardown(state);
 }

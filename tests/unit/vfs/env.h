@@ -29,11 +29,16 @@ struct env {
 
 /* Of the next env_new(); ENV_CACHE again after each env_free(). */
 extern uint64_t env_cache_size;
+/* Where the next env_new() makes its directory. */
+extern const char *env_parent;
 
 /* Makes it all; `read_wait_ns` as in move_opts. */
 struct env *env_new(int64_t read_wait_ns);
 /* Ends it, checks the database, removes the directory. */
 void env_free(struct env *e);
+/* The two without the directory, the store and the keys: a restart. */
+void env_close(struct env *e);
+void env_open(struct env *e, int64_t read_wait_ns);
 
 /* For cmocka: *state is the env. */
 int env_setup(void **state);

@@ -237,13 +237,14 @@ static int cache_first_change(struct cache_file *f, bool zero)
 		return rc;
 	if (barrier)
 		rc = meta_durable(f->c->m, seq);
-	if (rc == 0 && !f->opened && !zero)
-		rc = cache_attr_to_file(f, &row);
 	if (rc < 0)
 		return rc;
+	if (!zero)
+		rc = cache_attr_to_file(f, &row);
+	/* The row says so, whatever became of the file: the flush sees it. */
 	cache_follow_locked(f, &row);
-	f->fresh = true;
-	return 0;
+	f->fresh = rc == 0;
+	return rc;
 }
 
 int cache_dirty_locked(struct cache_file *f, bool zero)

@@ -26,6 +26,7 @@ static struct report {
 	bool struck;   /* the fault came */
 	int struck_at; /* during this operation */
 	bool db;       /* it was a sync of the database: no other works */
+	int opened;    /* files that wait for a flush, after one */
 	char what[256];
 } * report;
 
@@ -34,6 +35,17 @@ static struct faulty plan;
 static int stride = 1;
 
 /* ---- the child -------------------------------------------------------- */
+
+/* What is open for writing although nobody has it open. */
+static int unflushed(void)
+{
+	uint64_t ino[8];
+	META_TXN(t);
+
+	if (cache_flush(env->cache) < 0 || meta_read(env->meta, &t) < 0)
+		return -1;
+	return meta_opened(&t, 0, ino, ARRAY_SIZE(ino));
+}
 
 static void child(void)
 {
@@ -49,6 +61,7 @@ static void child(void)
 	}
 	report->db = faulty_db();
 	report->struck = faulty_disarm(report->what, sizeof(report->what));
+	report->opened = unflushed();
 	raise(SIGKILL);
 }
 
@@ -114,6 +127,8 @@ static void check_others(void)
 			need(report->rc[i] == 0, "failed after the fault",
 			     where);
 	}
+	if (!report->db)
+		need(report->opened == 0, "a closed file stays unflushed", "");
 }
 
 static void check_group(unsigned group)

@@ -12,6 +12,7 @@
 
 #define DB_BEGIN_WAIT_NS  (NSEC_PER_SEC / 5)
 #define DB_BEGIN_PAUSE_NS 20000
+#define DB_REWRITE	  (256 << 10) /* bytes of the log at once */
 
 static pthread_once_t db_once = PTHREAD_ONCE_INIT;
 static int db_library_code; /* of db_once */
@@ -161,11 +162,36 @@ static int db_connect(struct db_log *log, int64_t cache_bytes, struct db **out)
 	return 0;
 }
 
-/* Opens the -wal file for db_sync() and makes its name durable. */
+/*
+ * Writes what is in the log again, as it is. After a failed fsync Linux has
+ * pages in its cache that it calls clean and the disk does not have (S4): the
+ * process that met it has ended, but an fsync of ours would vouch for them.
+ */
+static int db_log_rewrite(int fd, int64_t size)
+{
+	CLEANUP_FREE char *block = malloc(DB_REWRITE);
+	int64_t off = 0;
+	ssize_t n = 0;
+	int rc = block ? 0 : -ENOMEM;
+
+	for (; rc == 0 && off < size; off += n) {
+		n = io_pread(fd, block, DB_REWRITE, off);
+		if (n <= 0)
+			return n < 0 ? (int)n : -EIO;
+		rc = io_pwrite(fd, block, (size_t)n, off);
+	}
+	return rc;
+}
+
+/*
+ * Opens the -wal file for db_sync() and makes its name durable. The database
+ * is locked by now, and nobody commits.
+ */
 static int db_log_open(struct db_log *log)
 {
 	CLEANUP_FREE char *path = io_path("%s-wal", log->path);
 	struct stat st;
+	int rc;
 
 	if (!path)
 		return -ENOMEM;
@@ -173,7 +199,8 @@ static int db_log_open(struct db_log *log)
 	if (log->fd < 0 || fstat(log->fd, &st) < 0)
 		return -errno;
 	atomic_store(&log->bytes, st.st_size);
-	return io_sync_parent(log->path);
+	rc = db_log_rewrite(log->fd, st.st_size);
+	return rc < 0 ? rc : io_sync_parent(log->path);
 }
 
 /* The file is made here, so that it is never readable by others. */

@@ -98,6 +98,9 @@ bool db_is_null(struct db_stmt *st, int i);
  */
 int db_sync(struct db *db);
 
+/* The error with which an fsync of log or database has failed; 0 = none. */
+int db_lost(struct db *db);
+
 /*
  * Moves the log into the database and empties it by the rule of S5. `lock`
  * is the commit mutex: taken only for the short last step. For one

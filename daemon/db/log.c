@@ -43,6 +43,11 @@ int db_sync(struct db *db)
 	return atomic_load(&log->failed);
 }
 
+int db_lost(struct db *db)
+{
+	return atomic_load(&db->log->failed);
+}
+
 int64_t db_log_bytes(struct db *db)
 {
 	return atomic_load(&db->log->bytes);

@@ -136,6 +136,20 @@ static int hint_setup(const struct service *s, int rc, struct err *err)
 			     : rc;
 }
 
+/*
+ * S4: nobody can know what the kernel dropped. The next process reads the log
+ * as the file has it, and writes it again.
+ */
+static void log_lost(void *arg, int rc)
+{
+	const struct service *s = arg;
+
+	log_err("the database in '%s' cannot be made durable: %s; this process "
+		"ends, the next one starts from its file",
+		s->ct->state_dir, strerror(-rc));
+	_exit(EXIT_FAILURE);
+}
+
 /* The database and the marker must speak of one volume. */
 static int open_volume(struct service *s, struct err *err)
 {
@@ -146,6 +160,7 @@ static int open_volume(struct service *s, struct err *err)
 
 	if (rc < 0)
 		return hint_setup(s, rc, err);
+	meta_on_lost(s->meta, log_lost, s);
 	rc = meta_set_memory(s->meta, memory_rows(s->ct->t));
 	if (rc < 0)
 		return fail(err, rc, "the database wants memory: %m");

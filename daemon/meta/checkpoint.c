@@ -9,7 +9,7 @@
 int meta_checkpoint_now(struct meta *m)
 {
 	LOCK_SCOPE(&m->checkpoint); /* one at a time */
-	return db_checkpoint(m->conn.db, &m->conn.lock);
+	return meta_tell_lost(m, db_checkpoint(m->conn.db, &m->conn.lock));
 }
 
 /*

@@ -121,7 +121,7 @@ int meta_ids_refill(struct meta *m)
 		return rc;
 	for (kind = 0; kind < META_IDS; kind++)
 		upper[kind] = m->ids[kind].reserved; /* changes under refill */
-	rc = db_sync(m->conn.db);
+	rc = meta_sync(m);
 	if (rc < 0)
 		return rc;
 	LOCK_SCOPE(&m->conn.lock);

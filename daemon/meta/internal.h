@@ -3,7 +3,7 @@
  * What the files of daemon/meta share.
  *
  * Lock order: checkpoint, refill > commit; look.lock is beside it, never with
- * it; sync, calls_lock, those of rows and of the job are leaves. The commit
+ * it; sync, lost_lock, calls_lock, those of rows and of the job are leaves. The commit
  * mutex guards the connection and everything that says so below.
  *
  * SQL is portable: INTEGER is 64 bits wide and BLOB holds bytes (a driver
@@ -119,6 +119,10 @@ struct meta {
 	bool syncing;
 	uint64_t durable; /* sequence that survives a power cut */
 
+	pthread_mutex_t lost_lock; /* guards the hook; held while it runs */
+	void (*lost_fn)(void *arg, int rc);
+	void *lost_arg;
+
 	struct job *job;       /* "checkpoint" */
 	int64_t checkpoint_ns; /* boot time of its last one; the job's own */
 };
@@ -184,6 +188,11 @@ int meta_commit_locked(struct meta_txn *t, uint64_t *seq);
 void meta_abort_locked(struct meta_txn *t);
 /* Gives it back, and wakes the job when there is something for it. */
 void meta_unlock(struct meta *m);
+
+/* An fsync of the log, for the barrier and for ids. */
+int meta_sync(struct meta *m);
+/* Passes rc on; tells the hook when the database's durability is lost. */
+int meta_tell_lost(struct meta *m, int rc);
 
 /* rows.c; meta_rows_new: NULL without memory. */
 struct meta_rows;

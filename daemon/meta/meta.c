@@ -28,6 +28,7 @@ static struct meta *meta_new(void)
 	pthread_mutex_init(&m->checkpoint, NULL);
 	pthread_mutex_init(&m->refill, NULL);
 	pthread_mutex_init(&m->sync, NULL);
+	pthread_mutex_init(&m->lost_lock, NULL);
 	pthread_cond_init(&m->synced, NULL);
 	/* What is in the log at the start is committed, maybe not durable. */
 	atomic_init(&m->committed, 1);
@@ -49,6 +50,7 @@ void meta_close(struct meta *m)
 	meta_conn_done(&m->conn);
 	meta_rows_free(m->rows);
 	pthread_cond_destroy(&m->synced);
+	pthread_mutex_destroy(&m->lost_lock);
 	pthread_mutex_destroy(&m->sync);
 	pthread_mutex_destroy(&m->refill);
 	pthread_mutex_destroy(&m->checkpoint);

@@ -112,6 +112,14 @@ int meta_run(struct meta *m, int (*fn)(struct meta_txn *t, void *arg),
  */
 int meta_durable(struct meta *m, uint64_t seq);
 
+/*
+ * What to do when an fsync of the log or the database has failed: nothing
+ * becomes durable any more, so whoever serves should end, and start again
+ * from what there is. Called with the error when it is seen, each time, at
+ * once when it was seen before; it calls nothing of meta.
+ */
+void meta_on_lost(struct meta *m, void (*fn)(void *arg, int rc), void *arg);
+
 /* For the power-cut control test only: meta_durable() returns at once. */
 void meta_set_barrier(struct meta *m, bool on);
 

@@ -163,6 +163,32 @@ void meta_abort(struct meta_txn *t)
 	meta_unlock(m);
 }
 
+int meta_tell_lost(struct meta *m, int rc)
+{
+	int lost = rc < 0 ? db_lost(m->conn.db) : 0;
+
+	if (lost == 0)
+		return rc;
+	LOCK_SCOPE(&m->lost_lock);
+	if (m->lost_fn)
+		m->lost_fn(m->lost_arg, lost);
+	return rc;
+}
+
+void meta_on_lost(struct meta *m, void (*fn)(void *arg, int rc), void *arg)
+{
+	pthread_mutex_lock(&m->lost_lock);
+	m->lost_fn = fn;
+	m->lost_arg = arg;
+	pthread_mutex_unlock(&m->lost_lock);
+	meta_tell_lost(m, db_lost(m->conn.db));
+}
+
+int meta_sync(struct meta *m)
+{
+	return meta_tell_lost(m, db_sync(m->conn.db));
+}
+
 /* One fsync for all that has been committed; called and returns locked. */
 static int meta_sync_locked(struct meta *m)
 {
@@ -172,7 +198,7 @@ static int meta_sync_locked(struct meta *m)
 	m->syncing = true;
 	pthread_mutex_unlock(&m->sync);
 	upto = atomic_load(&m->committed);
-	rc = db_sync(m->conn.db);
+	rc = meta_sync(m);
 	pthread_mutex_lock(&m->sync);
 	m->syncing = false;
 	if (rc == 0)

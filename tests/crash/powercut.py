@@ -129,10 +129,10 @@ class Disk:
 
 
 @contextlib.contextmanager
-def disk(work, *options):
+def disk(work, *options, size="20G"):
     """A Disk below `work`; `options` for the mount of its state."""
     image, host = work / "host.xfs", work / "host"
-    run("truncate", "-s", "20G", image)
+    run("truncate", "-s", size, image)
     run("mkfs.xfs", "-q", "-m", "reflink=1", image)
     with mounted(image, host):
         img = host / "img"

@@ -8,6 +8,7 @@
 #define MERSEY_TESTS_META_POWERCUT_H
 
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <sys/syscall.h>
 
 #include "tests/unit/meta/util.h"
@@ -16,6 +17,7 @@ static pthread_mutex_t cut_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool cut_watch; /* keep copies; under cut_lock as they are */
 static int cut_fail;   /* errno for the next syncs, 0 = none */
 static int cut_syncs;
+static _Atomic int64_t cut_written; /* to "db-wal" */
 
 static inline bool cut_is(int fd, const char *name)
 {
@@ -67,6 +69,16 @@ int fdatasync(int fd)
 		cut_copy(fd, "db");
 	pthread_mutex_unlock(&cut_lock);
 	return 0; /* nobody cuts the power of this test */
+}
+
+ssize_t cut_pwrite(int fd, const void *p, size_t n,
+		   off_t off) __asm__("pwrite64");
+
+ssize_t cut_pwrite(int fd, const void *p, size_t n, off_t off)
+{
+	if (cut_is(fd, "db-wal"))
+		atomic_fetch_add(&cut_written, (int64_t)n);
+	return syscall(SYS_pwrite64, fd, p, n, off);
 }
 
 /* The database of the test, watched from its creation on. */

@@ -3,8 +3,8 @@
  * What the files of daemon/meta share.
  *
  * Lock order: checkpoint, refill > commit; look.lock is beside it, never with
- * it; sync, lost_lock, calls_lock, those of rows and of the job are leaves. The commit
- * mutex guards the connection and everything that says so below.
+ * it; sync, lost_lock, calls_lock, those of rows and of the job are leaves.
+ * The commit mutex guards the connection and everything that says so below.
  *
  * SQL is portable: INTEGER is 64 bits wide and BLOB holds bytes (a driver
  * for another database translates the two words and the WITHOUT ROWID of the

@@ -148,6 +148,11 @@ struct make {
 /* Makes it in one transaction. */
 int node_make(struct vfs *v, const struct make *mk, struct meta_inode *in);
 
+/* ---- name.c ---------------------------------------------------------- */
+
+/* Nobody closes what was never open: starts the settle time of a new file. */
+int vfs_settle(struct vfs *v, uint64_t ino);
+
 /* ---- acl_inode.c ----------------------------------------------------- */
 
 /* Is it the name of an ACL? */

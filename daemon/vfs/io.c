@@ -118,6 +118,17 @@ static int make_or_find(struct vfs *v, const struct make *mk, int *flags,
 	return rc < 0 ? rc : load_regular(v, e.ino, in);
 }
 
+/* Its row says opened_for_write, and no handle will be closed. */
+static void create_failed(struct vfs *v, uint64_t ino)
+{
+	int rc = vfs_settle(v, ino);
+
+	if (rc < 0)
+		log_warn("inode %llu is not protected before the next start: "
+			 "%s",
+			 (unsigned long long)ino, errno_name(-rc));
+}
+
 int vfs_create(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
 	       const char *name, mode_t mode, int flags, struct vfs_entry *out,
 	       uint64_t *fh)
@@ -141,6 +152,8 @@ int vfs_create(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
 		h->plain = plain;
 		handle_set_ino(v, h, in.ino);
 		rc = open_file(v, h, flags, &in);
+		if (rc < 0 && in.opened_for_write)
+			create_failed(v, in.ino);
 	}
 	if (rc == 0) /* what O_TRUNC has made of it is not in the row */
 		rc = flags & O_TRUNC ? vfs_getattr(v, in.ino, out)

@@ -37,8 +37,7 @@ static int make_entry(struct vfs *v, const struct make *mk,
 	return rc < 0 ? rc : entry_fill(v, &in, out);
 }
 
-/* Nobody closes what was never open: tell protect of the new file. */
-static int start_settling(struct vfs *v, uint64_t ino)
+int vfs_settle(struct vfs *v, uint64_t ino)
 {
 	CLEANUP(cache_put_guard) struct cache_file *f = NULL;
 	int rc = cache_get(v->cache, ino, &f);
@@ -63,7 +62,7 @@ int vfs_mknod(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
 		return -EINVAL;
 	rc = make_entry(v, &mk, out);
 	if (rc == 0 && S_ISREG(mode))
-		rc = start_settling(v, out->ino);
+		rc = vfs_settle(v, out->ino);
 	return rc;
 }
 

@@ -7,7 +7,7 @@
  * nothing but the operations it meets.
  *
  * First argument or MERSEY_STRIDE: only every so manieth N; second: the first
- * N.
+ * N; third: which test.
  */
 #include "tests/unit/vfs/faults.h"
 #include "tests/unit/vfs/faulty.h"
@@ -352,6 +352,8 @@ int main(int argc, char **argv)
 		env_stride = argv[1];
 	if (argc > 2)
 		first = MAX(atoi(argv[2]), 1);
+	if (argc > 3)
+		cmocka_set_test_filter(argv[3]);
 	if (env_stride)
 		stride = MAX(atoi(env_stride), 1);
 	return RUN_TESTS(tests, setup, teardown);

@@ -15,6 +15,8 @@ packages_test="$packages_build python3 python3-pytest python3-boto3
 	openssl procps mount util-linux bc"
 packages_lint='clang-format clang-tidy clang shellcheck mandoc git'
 packages_rgw='radosgw ceph-mon ceph-osd ceph-common libeatmydata1'
+packages_bench="$packages_build $packages_rgw python3 python3-boto3 python3-pytest
+	curl openssl procps mount util-linux findutils"
 packages_fuzz="$packages_build clang libclang-rt-14-dev"
 
 say() { printf '%s\n' "$*" >&2; }

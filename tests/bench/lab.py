@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every suite measures with: the server, idle daemons, empty caches,
+the client program, medians, targets and the table."""
+import concurrent.futures
+import dataclasses
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def wait_for(what, condition, seconds=60.0, every=0.02):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(f"not within {seconds} s: {what}")
+        time.sleep(every)
+
+
+# ---- the S3 server -----------------------------------------------------
+
+
+class Server:
+    """The server that scripts/bench started, seen past all gateways."""
+
+    def __init__(self, env=os.environ):
+        import boto3
+        import botocore.config
+
+        self.endpoint = env["MERSEY_S3_ENDPOINT"]
+        self.region = env["MERSEY_S3_REGION"]
+        self.log = env["MERSEY_S3_LOG"]
+        self.access = env["MERSEY_S3_ALICE_ACCESS_KEY"]
+        self.secret = env["MERSEY_S3_ALICE_SECRET_KEY"]
+        self.client = boto3.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name=self.region,
+            aws_access_key_id=self.access,
+            aws_secret_access_key=self.secret,
+            config=botocore.config.Config(
+                s3={"addressing_style": "path"}, proxies={}, max_pool_connections=16
+            ),
+        )
+
+    def make_bucket(self, name):
+        self.client.create_bucket(Bucket=name)
+        return name
+
+    def put_all(self, bucket, keys, body):
+        def put(key):
+            self.client.put_object(Bucket=bucket, Key=key, Body=body)
+
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            for done in [pool.submit(put, k) for k in keys]:
+                done.result()
+
+    def requests(self, bucket):
+        """How many requests about a bucket the server has written down."""
+        want = f"/{bucket}".encode()
+        with open(self.log, "rb") as f:
+            return sum(1 for line in f if b" beast: " in line and want in line)
+
+
+# ---- rest, and empty caches --------------------------------------------
+
+
+def cpu_ticks(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            v = f.read().rsplit(")", 1)[1].split()
+        return int(v[11]) + int(v[12])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
+def rest(pids, seconds=60.0, still=0.4):
+    """Waits until the daemons use no processor time for a while: what an
+    earlier step left (FORGETs, deletions in the background) is not measured.
+    One tick in that time is idling."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        before = [cpu_ticks(p) for p in pids]
+        time.sleep(still)
+        if sum(cpu_ticks(p) for p in pids) - sum(before) <= 1:
+            return
+    say(f"  note: not idle after {seconds:.0f} s, measured all the same")
+
+
+def drop_caches(what=2):
+    """2: names and attributes; 3: pages, too."""
+    os.sync()
+    with open("/proc/sys/vm/drop_caches", "w") as f:
+        f.write(str(what))
+
+
+# ---- the client --------------------------------------------------------
+
+
+class Client:
+    """bench-client, and real programs, timed."""
+
+    def __init__(self, build):
+        self.exe = build / "tests/bench/bench-client"
+
+    def __call__(self, *args, seconds=1200):
+        r = subprocess.run(
+            [self.exe, *map(str, args)], capture_output=True, timeout=seconds
+        )
+        if r.returncode:
+            raise RuntimeError(f"{args}: {r.stderr.decode(errors='replace').strip()}")
+        return json.loads(r.stdout)
+
+    def program(self, *args, seconds=1200):
+        """Seconds that a program takes; its output is dropped."""
+        began = time.monotonic()
+        subprocess.run(
+            list(map(str, args)), stdout=subprocess.DEVNULL, check=True, timeout=seconds
+        )
+        return time.monotonic() - began
+
+
+# ---- results -----------------------------------------------------------
+
+
+@dataclasses.dataclass
+class Target:
+    """value OP factor x reference; reference None: the factor is the limit."""
+
+    op: str
+    factor: float
+    reference: str | None = None
+
+    def text(self, unit):
+        if self.reference is None:
+            return f"{self.op} {self.factor:g} {unit}"
+        return f"{self.op} {self.factor:g} x {self.reference}"
+
+    def met(self, value, others):
+        limit = self.factor
+        if self.reference is not None:
+            if others.get(self.reference) is None:
+                return None
+            limit *= others[self.reference]
+        return value >= limit if self.op == ">=" else value <= limit
+
+
+class Row:
+    """One work: what each subject reached in each run."""
+
+    def __init__(self, suite, work, unit, targets=(), digits=0):
+        self.suite, self.work, self.unit = suite, work, unit
+        self.targets, self.digits = list(targets), digits
+        self.got = {}
+
+    def add(self, subject, value):
+        self.got.setdefault(subject, []).append(value)
+
+    def median(self, subject):
+        v = self.got.get(subject)
+        return statistics.median(v) if v else None
+
+    def verdict(self):
+        """True, False, or None when a reference is missing and none fails."""
+        value = self.median("mersey")
+        if value is None or not self.targets:
+            return None
+        others = {s: self.median(s) for s in self.got}
+        all_met = [t.met(value, others) for t in self.targets]
+        return False if False in all_met else None if None in all_met else True
+
+    def ratio(self):
+        """To the first reference of the targets, else to ext4."""
+        first = next((t.reference for t in self.targets if t.reference), "native")
+        value, base = self.median("mersey"), self.median(first)
+        return value / base if value is not None and base else None
+
+    def record(self, versions):
+        return {
+            "suite": self.suite,
+            "work": self.work,
+            "value": self.median("mersey"),
+            "unit": self.unit,
+            "native": self.median("native"),
+            "floor": self.median("floor"),
+            "curl": self.median("curl"),
+            "peers": {
+                s: self.median(s)
+                for s in self.got
+                if s not in ("mersey", "native", "floor", "curl")
+            },
+            "ratio": self.ratio(),
+            "target": "; ".join(t.text(self.unit) for t in self.targets) or None,
+            "met": self.verdict(),
+            "runs": len(self.got.get("mersey", [])),
+            "versions": versions,
+        }
+
+
+def number(value, digits):
+    return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def compared(row):
+    """'0.71 floor, 5.2 rclone': to each other subject."""
+    value = row.median("mersey")
+    if value is None:
+        return ""
+    parts = []
+    for s in row.got:
+        if s != "mersey" and row.median(s):
+            parts.append(f"{value / row.median(s):.2f} {s}")
+    return ", ".join(parts)
+
+
+def table(rows, subjects):
+    head = ["work", "unit", "mersey", *subjects, "mersey is x", "target", "met"]
+    lines = [head]
+    for r in rows:
+        met = {True: "yes", False: "NO", None: "-" if not r.targets else "?"}
+        lines.append(
+            [
+                r.work,
+                r.unit,
+                number(r.median("mersey"), r.digits),
+                *(number(r.median(s), r.digits) for s in subjects),
+                compared(r),
+                "; ".join(t.text(r.unit) for t in r.targets),
+                met[r.verdict()],
+            ]
+        )
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    return "\n".join(
+        "  ".join(c.ljust(w) for c, w in zip(line, widths)).rstrip() for line in lines
+    )
+
+
+def version_of(*command):
+    """What a program says of itself: its first line with a number in it."""
+    try:
+        r = subprocess.run(command, capture_output=True, timeout=20)
+    except FileNotFoundError:
+        return None
+    m = re.search(r"\d+(\.\d+)+[-\w.+~]*", (r.stdout + r.stderr).decode(errors="replace"))
+    return m.group(0) if m else None

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Suite `meta`: names and attributes. README.md says how and why."""
+import contextlib
+import os
+
+from lab import Client, Row, Target, drop_caches, rest, say
+from subjects import PEERS, Floor, Mersey, Native
+
+OURS = ("native", "floor", "mersey")
+
+
+class Counts:
+    def __init__(self, quick):
+        self.files = 2_000 if quick else 100_000  # stat, ls, find, rename
+        self.create = 400 if quick else 20_000  # by each of the first three
+        self.peer_create = 40 if quick else 2_000
+        self.peer_files = 100 if quick else 5_000  # put into the bucket
+
+
+def at_least(floor=None, **peers):
+    t = [Target(">=", floor, "floor")] if floor else []
+    return t + [Target(">=", f, p) for p, f in peers.items()]
+
+
+class Meta:
+    def __init__(self, work, build, server, peers, runs, counts):
+        self.work, self.server, self.runs, self.n = work, server, runs, counts
+        self.client = Client(build)
+        tag = f"bench-{os.getpid()}"
+        bucket = lambda name: server.make_bucket(f"{tag}-{name}")  # noqa: E731
+        self.native = Native(work)
+        self.floor = Floor(work, build)
+        self.mersey = Mersey(work, build, server, bucket("mersey")).setup()
+        self.peers = [PEERS[p](work, server, bucket(p)) for p in peers]
+        self.subjects = [self.native, self.floor, self.mersey, *self.peers]
+        self.rows = []
+
+    def versions(self):
+        return {s.name: s.version for s in self.subjects if s.version}
+
+    # ---- order, rest
+
+    def rotated(self, run, subjects=None):
+        s = subjects or self.subjects
+        return s[run % len(s) :] + s[: run % len(s)]
+
+    def quiet(self):
+        """Nobody works but who is measured next."""
+        os.sync()
+        rest([p for s in self.subjects for p in s.pids])
+
+    def cold(self):
+        """The kernel knows no name of any mount; what a daemon has below
+        (its database, the inodes of ext4) stays as warm as it is."""
+        drop_caches(2)
+        self.quiet()
+
+    def row(self, work, unit, targets=(), digits=0):
+        r = Row("meta", work, unit, targets, digits)
+        self.rows.append(r)
+        return r
+
+    # ---- the works
+
+    def files_of(self, subject, ours, peers):
+        return ours if subject.name in OURS else peers
+
+    def create_and_unlink(self, writers, words):
+        peers = {"rclone": 5, "s3fs": 10}
+        made = self.row(f"create 8 KiB, {words}", "files/s", at_least(0.8, **peers))
+        p99 = self.row(f"create 8 KiB, {words}: p99", "us")
+        peers = {"rclone": 4, "s3fs": 4}
+        gone = self.row(f"unlink, {words}", "files/s", at_least(0.8, **peers))
+        for run in range(self.runs):
+            for s in self.rotated(run):
+                n = self.files_of(s, self.n.create, self.n.peer_create)
+                where = s.root / f"new{writers}-{run}"
+                self.quiet()
+                got = self.client("create", where, n, writers, 8192)
+                made.add(s.name, got["ops"] / got["seconds"])
+                p99.add(s.name, got["p99_us"])
+                if s in self.peers:
+                    continue
+                self.quiet()
+                got = self.client("unlink", where, n, writers)
+                gone.add(s.name, got["ops"] / got["seconds"])
+        self.unlink_peers(gone, writers)
+
+    def unlink_peers(self, row, writers):
+        """They remove what is in the bucket, their listing read before."""
+        for run in range(self.runs):
+            for s in self.rotated(run, self.peers):
+                n = self.n.peer_create - self.n.peer_create % writers
+                top = f"gone{writers}-{run}"
+                self.put_tree(s, top, n, writers)
+                s.forget()
+                self.client("stat", s.root / top, n, writers)
+                self.quiet()
+                got = self.client("unlink", s.root / top, n, writers)
+                row.add(s.name, got["ops"] / got["seconds"])
+
+    def put_tree(self, peer, top, files, writers=1):
+        """The client's layout, uploaded past the peer."""
+        each = files // writers
+        keys = [
+            f"{top}/w{w}/d{k // 1000:04}/f{k:07}.dcm"
+            for w in range(writers)
+            for k in range(each)
+        ]
+        self.server.put_all(peer.bucket, keys, b"m" * 64)
+
+    def make_trees(self):
+        say(f"making trees of {self.n.files:,} files")
+        for s in (self.native, self.floor, self.mersey):
+            self.client("create", s.root / "tree", self.n.files, 1, 64)
+        for p in self.peers:
+            self.put_tree(p, "tree", self.n.peer_files)
+
+    def stat(self):
+        cold = self.row("stat, cold kernel cache", "files/s", at_least(0.9))
+        warm = self.row("stat, warm", "files/s", [Target(">=", 0.95, "native")])
+        ours = [self.native, self.floor, self.mersey]
+        for run in range(self.runs):
+            for s in self.rotated(run, ours):
+                self.cold()
+                got = self.client("stat", s.root / "tree", self.n.files, 1)
+                cold.add(s.name, got["ops"] / got["seconds"])
+                got = self.client("stat", s.root / "tree", self.n.files, 1)
+                warm.add(s.name, got["ops"] / got["seconds"])
+
+    def walk(self, work, command):
+        """A program walks the tree; peers with an empty cache."""
+        row = self.row(work, "files/s", at_least(rclone=3, s3fs=3))
+        for run in range(self.runs):
+            for s in self.rotated(run):
+                n = self.files_of(s, self.n.files, self.n.peer_files)
+                if s in self.peers:
+                    s.forget()
+                self.cold()
+                row.add(s.name, n / self.client.program(*command(s.root / "tree")))
+
+    def rename(self):
+        time = self.row(
+            f"rename of a directory with {self.n.files:,} files",
+            "ms",
+            [Target("<=", 5)],
+            digits=3,
+        )
+        sent = self.row("requests to the store by it", "requests", [Target("<=", 0)])
+        for run in range(self.runs):
+            for s in self.rotated(run, [self.native, self.floor, self.mersey]):
+                self.quiet()
+                before = self.server.requests(self.mersey.bucket)
+                if before == 0:
+                    raise RuntimeError("the server's log names no request of the gateway")
+                got = self.client("rename", s.root / "tree", s.root / "moved")
+                time.add(s.name, got["seconds"] * 1e3)
+                self.client("rename", s.root / "moved", s.root / "tree")
+                if s is self.mersey:
+                    self.quiet()
+                    sent.add(s.name, self.server.requests(s.bucket) - before)
+
+    def run(self):
+        with contextlib.ExitStack() as ending:
+            for s in self.subjects:
+                ending.callback(s.stop)
+                s.forget() if s in self.peers else s.start()
+            say("create and unlink")
+            self.create_and_unlink(1, "one writer")
+            self.create_and_unlink(4, "four writers")
+            self.make_trees()
+            say("stat")
+            self.stat()
+            say("ls, find")
+            self.walk("ls -lR", lambda tree: ("ls", "-lR", tree))
+            self.walk("find -size +1M", lambda tree: ("find", tree, "-size", "+1M"))
+            say("rename")
+            self.rename()
+        return self.rows

@@ -7,6 +7,7 @@ import platform
 
 import lab
 import meta
+import scale
 from subjects import PEERS
 
 SUITES = ("meta",)
@@ -37,8 +38,12 @@ def arguments():
 
 def main():
     a = arguments()
-    m = meta.Meta(a.work, a.build, lab.Server(), a.peers, a.runs, meta.Counts(a.quick))
+    server = lab.Server()
+    m = meta.Meta(a.work, a.build, server, a.peers, a.runs, meta.Counts(a.quick))
     rows = m.run()
+    if a.full:
+        few = {"small": 1_000, "large": 20_000, "samples": 500} if a.quick else {}
+        rows += scale.Scale(a.work, a.build, server, a.runs, **few).run()
     versions = {"kernel": platform.release(), **m.versions()}
     print(lab.table(rows, ["native", "floor", *a.peers]))
     print(", ".join(f"{k} {v}" for k, v in versions.items()))

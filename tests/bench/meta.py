@@ -30,7 +30,7 @@ class Meta:
         bucket = lambda name: server.make_bucket(f"{tag}-{name}")  # noqa: E731
         self.native = Native(work)
         self.floor = Floor(work, build)
-        self.mersey = Mersey(work, build, server, bucket("mersey")).setup()
+        self.mersey = Mersey(work, build, server, {"rem": bucket("mersey")}).setup()
         self.peers = [PEERS[p](work, server, bucket(p)) for p in peers]
         self.subjects = [self.native, self.floor, self.mersey, *self.peers]
         self.rows = []
@@ -41,8 +41,9 @@ class Meta:
     # ---- order, rest
 
     def rotated(self, run, subjects=None):
-        s = subjects or self.subjects
-        return s[run % len(s) :] + s[: run % len(s)]
+        s = self.subjects if subjects is None else subjects
+        first = run % max(len(s), 1)
+        return s[first:] + s[:first]
 
     def quiet(self):
         """Nobody works but who is measured next."""

@@ -18,7 +18,7 @@ class Subject:
     """`root` is where clients work; `pids` are what must come to rest."""
 
     name = version = None
-    pids = ()
+    pids = []
 
     def start(self):
         pass
@@ -66,7 +66,7 @@ class Mounted(Subject):
         )
         if self.proc.poll() is not None:
             raise RuntimeError(f"{self.name}: {(self.work / 'log').read_text()[-2000:]}")
-        self.pids = (self.proc.pid,)
+        self.pids = [self.proc.pid]
 
     def env(self):
         """No proxies, no credentials, no settings of who runs this."""
@@ -81,7 +81,7 @@ class Mounted(Subject):
             self.proc.kill()
         self.proc.wait(20)
         self.proc = None
-        self.pids = ()
+        self.pids = []
 
 
 class Floor(Mounted):
@@ -98,27 +98,27 @@ class Floor(Mounted):
 
 
 class Mersey(Subject):
-    """A gateway as it is installed: supervisor, worker, one trust on S3.
+    """A gateway as it is installed: supervisor, a worker for each trust, S3.
     Files settle for a day, so that nothing is uploaded while others are
     measured; the peers' uploads are put off likewise."""
 
     name = "mersey"
 
-    def __init__(self, work, build, server, bucket):
+    def __init__(self, work, build, server, buckets):
         self.work = work / "mersey"
         self.work.mkdir()
-        self.bucket = bucket
+        self.bucket = buckets["rem"]
         self.g = Gateway(
             self.work,
             store="s3",
-            trusts=("rem",),
+            trusts=tuple(buckets),
             build=build,
             s3={
                 "endpoint": server.endpoint,
                 "region": server.region,
-                "users": {"rem": (server.access, server.secret)},
+                "users": {t: (server.access, server.secret) for t in buckets},
             },
-            buckets={"rem": bucket},
+            buckets=buckets,
             settle="1d",
             cache_size="40GiB",
         )
@@ -131,11 +131,14 @@ class Mersey(Subject):
 
     def start(self):
         self.g.start()
-        self.pids = (self.g.proc.pid, self.g.worker_pid())
+        self.served()
+
+    def served(self):
+        self.pids = [self.g.proc.pid] + [self.g.worker_pid(t) for t in self.g.trusts]
 
     def stop(self):
         self.g.destroy()
-        self.pids = ()
+        self.pids = []
 
 
 class Peer(Mounted):

@@ -4,6 +4,8 @@ import argparse
 import json
 import pathlib
 import platform
+import signal
+import sys
 
 import lab
 import meta
@@ -36,10 +38,17 @@ def arguments():
     return a
 
 
+def terminated(*_):
+    """Unwinds, so that nothing stays mounted."""
+    sys.exit(143)
+
+
 def main():
     a = arguments()
+    signal.signal(signal.SIGTERM, terminated)
     server = lab.Server()
-    m = meta.Meta(a.work, a.build, server, a.peers, a.runs, meta.Counts(a.quick))
+    counts = meta.QUICK if a.quick else meta.Counts()
+    m = meta.Meta(a.work, a.build, server, a.peers, a.runs, counts)
     rows = m.run()
     if a.full:
         few = {"small": 1_000, "large": 20_000, "samples": 500} if a.quick else {}

@@ -12,8 +12,11 @@ import sys
 import time
 
 
+BEGAN = time.monotonic()
+
+
 def say(text):
-    print(text, file=sys.stderr, flush=True)
+    print(f"{time.monotonic() - BEGAN:6.0f} s  {text}", file=sys.stderr, flush=True)
 
 
 def wait_for(what, condition, seconds=60.0, every=0.02):
@@ -81,17 +84,20 @@ def cpu_ticks(pid):
         return 0
 
 
-def rest(pids, seconds=60.0, still=0.4):
+STILL_SECONDS = 0.4
+
+
+def rest(pids, seconds=60.0):
     """Waits until the daemons use no processor time for a while: what an
     earlier step left (FORGETs, deletions in the background) is not measured.
     One tick in that time is idling."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         before = [cpu_ticks(p) for p in pids]
-        time.sleep(still)
+        time.sleep(STILL_SECONDS)
         if sum(cpu_ticks(p) for p in pids) - sum(before) <= 1:
             return
-    say(f"  note: not idle after {seconds:.0f} s, measured all the same")
+    say(f"note: not idle after {seconds:.0f} s, measured all the same")
 
 
 def drop_caches(what=2):

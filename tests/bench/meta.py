@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Suite `meta`: names and attributes. README.md says how and why."""
 import contextlib
+import dataclasses
 import os
 
 from lab import Client, Row, Target, drop_caches, rest, say
@@ -9,12 +10,17 @@ from subjects import PEERS, Floor, Mersey, Native
 OURS = ("native", "floor", "mersey")
 
 
+@dataclasses.dataclass
 class Counts:
-    def __init__(self, quick):
-        self.files = 2_000 if quick else 100_000  # stat, ls, find, rename
-        self.create = 400 if quick else 20_000  # by each of the first three
-        self.peer_create = 40 if quick else 2_000
-        self.peer_files = 100 if quick else 5_000  # put into the bucket
+    """How many files; peers do less of the same, rates are compared."""
+
+    files: int = 100_000  # stat, ls, find, rename
+    create: int = 20_000
+    peer_create: int = 2_000
+    peer_files: int = 5_000  # put into the bucket: ls, find
+
+
+QUICK = Counts(files=2_000, create=400, peer_create=40, peer_files=100)
 
 
 def at_least(floor=None, **peers):
@@ -112,8 +118,8 @@ class Meta:
 
     def make_trees(self):
         say(f"making trees of {self.n.files:,} files")
-        for s in (self.native, self.floor, self.mersey):
-            self.client("create", s.root / "tree", self.n.files, 1, 64)
+        for top in (self.native.root, self.floor.back, self.mersey.root):
+            self.client("create", top / "tree", self.n.files, 1, 64)
         for p in self.peers:
             self.put_tree(p, "tree", self.n.peer_files)
 

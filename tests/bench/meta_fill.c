@@ -181,11 +181,8 @@ static int fill(struct fill *f)
 {
 	int rc = 0;
 
-	while (rc == 0 && f->done < f->files) {
+	while (rc == 0 && f->done < f->files)
 		rc = add_directory(f);
-		if (f->done % 1000000 == 0)
-			fprintf(stderr, "  %lu files\n", f->done);
-	}
 	return rc < 0 ? rc : meta_checkpoint_now(f->m);
 }
 

@@ -49,7 +49,7 @@ class Scale:
                 check=True,
             )
             took = time.monotonic() - began
-            say(f"  {took:.0f} s, {db.stat().st_size >> 20:,} MiB")
+            say(f"filled in {took:.0f} s: {db.stat().st_size >> 20:,} MiB")
 
     # ---- start
 

@@ -233,11 +233,10 @@ static int look_up(struct node *parent, const char *name,
 
 static void op_init(void *arg, struct fuse_conn_info *conn)
 {
-	conn->want = conn->capable &
-		     (FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO |
-		      FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_PARALLEL_DIROPS |
-		      FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO |
-		      FUSE_CAP_CACHE_SYMLINKS);
+	/* Of what libfuse asks for by itself: set-id bits are the kernel's,
+	 * nobody else changes data, each listing brings attributes. */
+	conn->want &= ~(FUSE_CAP_HANDLE_KILLPRIV | FUSE_CAP_AUTO_INVAL_DATA |
+			FUSE_CAP_IOCTL_DIR | FUSE_CAP_READDIRPLUS_AUTO);
 	conn->max_write = MAX_IO;
 	conn->max_background = 64;
 	conn->congestion_threshold = 48;
@@ -591,28 +590,28 @@ static void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync,
 
 static const struct fuse_lowlevel_ops ops = {
 	.init = op_init,
-	.lookup = op_lookup,
-	.forget = op_forget,
-	.forget_multi = op_forget_multi,
-	.getattr = op_getattr,
-	.setattr = op_setattr,
-	.mkdir = op_mkdir,
-	.unlink = op_unlink,
-	.rmdir = op_rmdir,
-	.rename = op_rename,
-	.statfs = op_statfs,
 	.open = op_open,
 	.create = op_create,
 	.read = op_read,
 	.write = op_write,
 	.flush = op_flush,
-	.release = op_release,
 	.fsync = op_fsync,
+	.release = op_release,
 	.opendir = op_opendir,
-	.releasedir = op_releasedir,
-	.fsyncdir = op_fsyncdir,
 	.readdir = op_readdir,
 	.readdirplus = op_readdirplus,
+	.fsyncdir = op_fsyncdir,
+	.releasedir = op_releasedir,
+	.lookup = op_lookup,
+	.getattr = op_getattr,
+	.setattr = op_setattr,
+	.unlink = op_unlink,
+	.mkdir = op_mkdir,
+	.rmdir = op_rmdir,
+	.rename = op_rename,
+	.statfs = op_statfs,
+	.forget = op_forget,
+	.forget_multi = op_forget_multi,
 };
 
 /* ---- the loop -------------------------------------------------------- */

@@ -59,7 +59,11 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	struct vfs_entry e;
 	int rc;
 
-	rc = vfs_create(v, &who, parent, name, mode, fi->flags, &e, &fi->fh);
+	if (slot_mine->tmpfile)
+		rc = vfs_tmpfile(v, &who, parent, mode, fi->flags, &e, &fi->fh);
+	else
+		rc = vfs_create(v, &who, parent, name, mode, fi->flags, &e,
+				&fi->fh);
 	if (rc == 0)
 		rc = truncated(v, fi);
 	if (rc < 0) {

@@ -31,6 +31,7 @@ struct slot {
 	uint64_t unique; /* of the request at hand, for a takeover */
 	uint32_t opcode;
 	bool no_setid;	      /* what it changes loses its set-id bits */
+	bool tmpfile;	      /* CREATE was TMPFILE */
 	bool no_setgid;	      /* an ACL is set from outside the group */
 	volatile bool cancel; /* interrupted, or the server stops */
 	struct vfs_wait wait;

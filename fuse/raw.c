@@ -75,6 +75,22 @@ static void raw_setxattr(struct slot *sl)
 	h->len -= (uint32_t)more;
 }
 
+/*
+ * TMPFILE looks like CREATE, and is answered like it; its name says nothing.
+ * libfuse refuses what is no whole request here.
+ */
+static void raw_tmpfile(struct slot *sl)
+{
+	struct fuse_in_header *h = sl->buf.mem;
+	const struct fuse_create_in *in = RAW_ARGS(sl, fuse_create_in);
+	size_t name = sl->buf.size - sizeof(*h) - sizeof(*in);
+
+	if (!in || !memchr(in + 1, '\0', name))
+		return;
+	sl->tmpfile = true;
+	h->opcode = FUSE_CREATE;
+}
+
 static void raw_init(struct slot *sl)
 {
 	const struct {
@@ -90,6 +106,7 @@ void raw_request(struct slot *sl)
 
 	sl->no_setid = false;
 	sl->no_setgid = false;
+	sl->tmpfile = false;
 	switch (h->opcode) {
 	case FUSE_INIT:
 		raw_init(sl);
@@ -105,6 +122,9 @@ void raw_request(struct slot *sl)
 		break;
 	case FUSE_CREATE:
 		sl->no_setid = create_flag(sl);
+		break;
+	case FUSE_TMPFILE:
+		raw_tmpfile(sl);
 		break;
 	case FUSE_SETXATTR:
 		raw_setxattr(sl);

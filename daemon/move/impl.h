@@ -123,6 +123,11 @@ struct move {
 	pthread_mutex_t jobs_lock; /* guards the pointers to jobs */
 	struct stream stream[MOVE_STREAMS_MAX];
 	struct job *evict, *reap, *gc, *lost;
+	struct {
+		pthread_mutex_t lock; /* held while it runs */
+		bool (*fn)(void *arg, uint64_t ino);
+		void *arg;
+	} held;
 	unsigned reap_busy;    /* files in use when it last looked; its own */
 	int64_t reap_pause_ns; /* between looks at those; its own */
 	/* Clocks at the start, to notice that one was set (S24). */

@@ -43,6 +43,14 @@ void move_reap_soon(struct move *mv)
 	move_wake_in(mv, &mv->reap, u.over_high ? 0 : REAP_DELAY_NS);
 }
 
+void move_on_reap(struct move *mv, bool (*held)(void *arg, uint64_t ino),
+		  void *arg)
+{
+	LOCK_SCOPE(&mv->held.lock);
+	mv->held.fn = held;
+	mv->held.arg = arg;
+}
+
 void move_evict_now(struct move *mv)
 {
 	move_wake(mv, &mv->evict);
@@ -68,6 +76,7 @@ static struct move *move_new(const struct move_opts *o, struct meta *m,
 	pthread_mutex_init(&mv->now.lock, NULL);
 	pthread_mutex_init(&mv->build_lock, NULL);
 	pthread_mutex_init(&mv->jobs_lock, NULL);
+	pthread_mutex_init(&mv->held.lock, NULL);
 	pthread_mutex_init(&mv->fetcher.lock, NULL);
 	pthread_cond_init(&mv->fetcher.work, NULL);
 	pthread_condattr_init(&attr);
@@ -176,6 +185,7 @@ void move_stop(struct move *mv)
 	pthread_cond_destroy(&mv->fetcher.done);
 	pthread_cond_destroy(&mv->fetcher.work);
 	pthread_mutex_destroy(&mv->fetcher.lock);
+	pthread_mutex_destroy(&mv->held.lock);
 	pthread_mutex_destroy(&mv->jobs_lock);
 	pthread_mutex_destroy(&mv->build_lock);
 	pthread_mutex_destroy(&mv->now.lock);

@@ -51,6 +51,13 @@ int move_recall(struct move *mv, struct cache_file *f, uint64_t off,
 void move_protect_now(struct move *mv, uint64_t ino);
 /* An inode lost its last name or last handle: reap looks within a moment. */
 void move_reap_soon(struct move *mv);
+/*
+ * Asks, inside a transaction, whether an inode without a name is open; then
+ * it stays. Regular files that the cache has open stay anyway. NULL: not any
+ * more; no call is under way after that.
+ */
+void move_on_reap(struct move *mv, bool (*held)(void *arg, uint64_t ino),
+		  void *arg);
 void move_evict_now(struct move *mv);
 
 /* What protect waits on, in words, and how many jobs; for jobs and status.

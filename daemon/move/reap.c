@@ -9,6 +9,12 @@
 #define REAP_AGAIN_NS (60 * NSEC_PER_SEC) /* in case a wake was missed */
 #define REAP_BUSY_NS  (NSEC_PER_SEC / 10) /* doubles, up to the above */
 
+static bool reap_held(struct move *mv, uint64_t ino)
+{
+	LOCK_SCOPE(&mv->held.lock);
+	return mv->held.fn && mv->held.fn(mv->held.arg, ino);
+}
+
 /* Regular files have bytes to drop first; rc 1: not regular. */
 static int reap_page(struct move *mv, uint64_t after, struct cache_victim *v)
 {
@@ -27,6 +33,8 @@ static int reap_page(struct move *mv, uint64_t after, struct cache_victim *v)
 			return rc;
 		v[i] = (struct cache_victim){ .ino = ino[i],
 					      .rc = !S_ISREG(row.mode) };
+		if (reap_held(mv, ino[i]))
+			v[i].rc = -EBUSY;
 	}
 	return n;
 }

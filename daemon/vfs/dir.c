@@ -27,25 +27,35 @@ struct lister {
 	void *arg;
 };
 
-int vfs_opendir(struct vfs *v, uint64_t ino, uint64_t *fh)
+static int load_directory(struct vfs *v, uint64_t ino)
 {
 	struct meta_inode in = { 0 };
-	struct handle *h;
 	META_TXN(t);
-	uint64_t id;
 	int rc;
 
 	rc = meta_read(v->meta, &t);
 	if (rc == 0)
 		rc = node_get(&t, ino, &in);
-	if (rc == 0 && !S_ISDIR(in.mode))
-		rc = -ENOTDIR;
-	meta_abort(&t);
-	if (rc == 0)
-		rc = handle_new(v, HANDLE_DIR, in.ino, &h, &id);
-	if (rc == 0)
-		*fh = id;
-	return rc;
+	return rc == 0 && !S_ISDIR(in.mode) ? -ENOTDIR : rc;
+}
+
+int vfs_opendir(struct vfs *v, uint64_t ino, uint64_t *fh)
+{
+	struct handle *h;
+	uint64_t id;
+	int rc;
+
+	/* The handle first: from here on reap leaves the inode alone. */
+	rc = handle_new(v, HANDLE_DIR, VFS_INO(ino), &h, &id);
+	if (rc < 0)
+		return rc;
+	rc = load_directory(v, ino);
+	if (rc < 0) {
+		handle_put(v, h);
+		return rc;
+	}
+	*fh = id;
+	return 0;
 }
 
 int vfs_releasedir(struct vfs *v, uint64_t fh)

@@ -92,6 +92,7 @@ int handle_new(struct vfs *v, enum handle_kind kind, uint64_t ino,
 	next_generation(h);
 	h->refs = 1;
 	h->unlinked = false;
+	h->tmpfile = false;
 	h->f = NULL;
 	h->writable = false;
 	h->atime_due = false;
@@ -111,6 +112,38 @@ void handle_set_ino(struct vfs *v, struct handle *h, uint64_t ino)
 	LOCK_SCOPE(&hs->lock);
 	*bucket_find(hs, h) = h->next;
 	bucket_add(hs, h, ino);
+}
+
+/* The first handle of an inode that `only_tmpfile` lets pass. */
+static struct handle *find_ino_locked(struct handles *hs, uint64_t ino,
+				      bool only_tmpfile)
+{
+	uint32_t i;
+
+	for (i = hs->bucket[bucket_of(hs, ino)]; i != NONE; i = hs->tab[i].next)
+		if (hs->tab[i].ino == ino &&
+		    (hs->tab[i].tmpfile || !only_tmpfile))
+			return &hs->tab[i];
+	return NULL;
+}
+
+bool handles_open(void *vfs, uint64_t ino)
+{
+	struct handles *hs = &((struct vfs *)vfs)->handles;
+
+	LOCK_SCOPE(&hs->lock);
+	return find_ino_locked(hs, ino, false) != NULL;
+}
+
+struct handle *handle_get_tmpfile(struct vfs *v, uint64_t ino)
+{
+	struct handle *h;
+
+	LOCK_SCOPE(&v->handles.lock);
+	h = find_ino_locked(&v->handles, ino, true);
+	if (h)
+		h->refs++;
+	return h;
 }
 
 void handles_suspect(struct vfs *v, uint64_t ino)
@@ -154,17 +187,9 @@ struct handle *handle_get(struct vfs *v, uint64_t fh, enum handle_kind kind)
  * this was the last handle of one without a name. */
 static bool chain_leave(struct handles *hs, struct handle *h)
 {
-	uint32_t i;
-
 	LOCK_SCOPE(&hs->lock);
 	*bucket_find(hs, h) = h->next;
-	if (!h->unlinked)
-		return false;
-	for (i = hs->bucket[bucket_of(hs, h->ino)]; i != NONE;
-	     i = hs->tab[i].next)
-		if (hs->tab[i].ino == h->ino)
-			return false;
-	return true;
+	return h->unlinked && !find_ino_locked(hs, h->ino, false);
 }
 
 /* Nobody has a reference any more. */

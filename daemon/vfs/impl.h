@@ -31,6 +31,7 @@ struct handle {
 	uint32_t refs;	       /* same lock; 1 is the open file's own */
 	uint32_t next;	       /* free list or bucket; same lock */
 	bool unlinked;	       /* no name is left; same lock */
+	bool tmpfile;	       /* and it never had one; same lock */
 	uint64_t ino;
 	struct cache_file *f; /* NULL: a directory */
 	bool writable;
@@ -82,6 +83,10 @@ void handle_set_ino(struct vfs *v, struct handle *h, uint64_t ino);
 struct handle *handle_get(struct vfs *v, uint64_t fh, enum handle_kind kind);
 /* The last reference ends the handle. */
 void handle_put(struct vfs *v, struct handle *h);
+/* Is the inode open? For move_on_reap(). */
+bool handles_open(void *vfs, uint64_t ino);
+/* A reference to the handle of an O_TMPFILE, or NULL. */
+struct handle *handle_get_tmpfile(struct vfs *v, uint64_t ino);
 /* Forgets `plain` of all handles of an inode: it was given some. */
 void handles_suspect(struct vfs *v, uint64_t ino);
 /* Makes the fh stale and drops the open file's own reference. -EBADF. */
@@ -111,7 +116,8 @@ void vfs_gone(struct vfs *v, uint64_t ino);
 
 /* ---- node.c ---------------------------------------------------------- */
 
-/* The inode of a node id; -ESTALE for a snapshot's, there are none yet. */
+/* The inode of a node id; -ESTALE when there is none (any more), and for a
+ * snapshot's: there are none yet. */
 int node_get(struct meta_txn *t, uint64_t node, struct meta_inode *in);
 /* The same outside transactions. */
 int node_find(struct vfs *v, uint64_t node, struct meta_inode *in);
@@ -139,8 +145,9 @@ int entry_fill(struct vfs *v, struct meta_inode *in, struct vfs_entry *out);
 struct make {
 	const struct vfs_cred *who;
 	uint64_t parent;
-	const char *name;
-	mode_t mode; /* before umask and ACL */
+	const char *name; /* NULL: none yet (O_TMPFILE) */
+	struct handle *h; /* told the inode before others see it, or NULL */
+	mode_t mode;	  /* before umask and ACL */
 	uint64_t rdev;
 	const char *target; /* of a symbolic link */
 	bool writable;	    /* a regular file that is open for writing */

@@ -129,6 +129,52 @@ static void create_failed(struct vfs *v, uint64_t ino)
 			 (unsigned long long)ino, errno_name(-rc));
 }
 
+/* Opens what was made. */
+static int create_open(struct vfs *v, struct handle *h, const struct make *mk,
+		       int flags, struct vfs_entry *out)
+{
+	struct meta_inode in = { 0 };
+	unsigned plain;
+	int rc = make_or_find(v, mk, &flags, &in, &plain);
+
+	if (rc < 0)
+		return rc;
+	h->plain = plain;
+	if (h->ino != in.ino)
+		handle_set_ino(v, h, in.ino);
+	rc = open_file(v, h, flags, &in);
+	if (rc < 0 && in.opened_for_write)
+		create_failed(v, in.ino);
+	if (rc < 0)
+		return rc;
+	/* What O_TRUNC has made of it is not in the row. */
+	return flags & O_TRUNC ? vfs_getattr(v, in.ino, out)
+			       : entry_fill(v, &in, out);
+}
+
+static int create(struct vfs *v, struct make *mk, int flags,
+		  struct vfs_entry *out, uint64_t *fh)
+{
+	struct handle *h;
+	uint64_t id;
+	int rc;
+
+	rc = handle_new(v, HANDLE_FILE, 0, &h, &id);
+	if (rc < 0)
+		return rc;
+	if (!mk->name) { /* reap must not find it */
+		h->tmpfile = true;
+		mk->h = h;
+	}
+	rc = create_open(v, h, mk, flags, out);
+	if (rc < 0) {
+		handle_put(v, h);
+		return rc;
+	}
+	*fh = id;
+	return 0;
+}
+
 int vfs_create(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
 	       const char *name, mode_t mode, int flags, struct vfs_entry *out,
 	       uint64_t *fh)
@@ -138,32 +184,19 @@ int vfs_create(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
 			   .name = name,
 			   .mode = S_IFREG | (mode & 07777),
 			   .writable = (flags & O_ACCMODE) != O_RDONLY };
-	struct meta_inode in = { 0 };
-	struct handle *h;
-	unsigned plain;
-	uint64_t id;
-	int rc;
 
-	rc = handle_new(v, HANDLE_FILE, 0, &h, &id);
-	if (rc < 0)
-		return rc;
-	rc = make_or_find(v, &mk, &flags, &in, &plain);
-	if (rc == 0) {
-		h->plain = plain;
-		handle_set_ino(v, h, in.ino);
-		rc = open_file(v, h, flags, &in);
-		if (rc < 0 && in.opened_for_write)
-			create_failed(v, in.ino);
-	}
-	if (rc == 0) /* what O_TRUNC has made of it is not in the row */
-		rc = flags & O_TRUNC ? vfs_getattr(v, in.ino, out)
-				     : entry_fill(v, &in, out);
-	if (rc < 0) {
-		handle_put(v, h);
-		return rc;
-	}
-	*fh = id;
-	return 0;
+	return create(v, &mk, flags, out, fh);
+}
+
+int vfs_tmpfile(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
+		mode_t mode, int flags, struct vfs_entry *out, uint64_t *fh)
+{
+	struct make mk = { .who = who,
+			   .parent = parent,
+			   .mode = S_IFREG | (mode & 07777),
+			   .writable = (flags & O_ACCMODE) != O_RDONLY };
+
+	return create(v, &mk, flags & ~(O_EXCL | O_TRUNC), out, fh);
 }
 
 int vfs_release(struct vfs *v, uint64_t fh)

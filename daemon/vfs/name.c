@@ -7,23 +7,57 @@
 
 #include "base/clock.h"
 
+/*
+ * "." and "..": a node of which only the id is known, by a file handle that
+ * was kept (NFS, open_by_handle_at(2)), and the directory above it.
+ */
+static int lookup_dots(struct meta_txn *t, uint64_t node, bool up,
+		       struct meta_inode *in)
+{
+	uint64_t parent;
+	int rc = node_get(t, node, in);
+
+	if (rc < 0 || !up)
+		return rc;
+	if (!S_ISDIR(in->mode))
+		return -ENOTDIR;
+	rc = meta_dirent_parent(t, in->ino, &parent);
+	if (rc < 0)
+		return rc == -ENOENT ? -ESTALE : rc; /* it was removed */
+	return node_get(t, parent, in);
+}
+
+static int lookup_name(struct meta_txn *t, uint64_t parent, const char *name,
+		       size_t len, struct meta_inode *in)
+{
+	struct meta_inode dir;
+	int rc, why;
+
+	if (VFS_SNAPSHOT(parent) != 0)
+		return -ESTALE;
+	rc = name_get(t, parent, name, len, in);
+	if (rc != -ENOENT)
+		return rc;
+	why = node_dir(t, parent, &dir);
+	return why < 0 ? why : rc;
+}
+
 int vfs_lookup(struct vfs *v, uint64_t parent, const char *name,
 	       struct vfs_entry *out)
 {
-	struct meta_inode dir, in = { 0 };
+	bool up = strcmp(name, "..") == 0;
+	bool dots = up || strcmp(name, ".") == 0;
+	struct meta_inode in = { 0 };
 	META_TXN(t);
 	size_t len;
 	int rc;
 
-	rc = name_check(name, &len);
+	rc = dots ? 0 : name_check(name, &len);
 	if (rc == 0)
 		rc = meta_read(v->meta, &t);
 	if (rc == 0)
-		rc = VFS_SNAPSHOT(parent)
-			     ? -ESTALE
-			     : name_get(&t, parent, name, len, &in);
-	if (rc == -ENOENT && node_dir(&t, parent, &dir) == -ENOTDIR)
-		rc = -ENOTDIR;
+		rc = dots ? lookup_dots(&t, parent, up, &in)
+			  : lookup_name(&t, parent, name, len, &in);
 	meta_abort(&t);
 	return rc < 0 ? rc : entry_fill(v, &in, out);
 }
@@ -114,6 +148,7 @@ struct naming {
 	const char *name;
 	size_t len;
 	uint64_t ino;	       /* to link */
+	bool tmpfile;	       /* it never had a name, and is held */
 	bool is_dir;	       /* to remove */
 	struct meta_inode *in; /* what it leads to */
 };
@@ -133,7 +168,7 @@ static int link_in(struct meta_txn *t, void *arg)
 		return rc;
 	if (S_ISDIR(in->mode))
 		return -EPERM;
-	if (in->nlink == 0)
+	if (in->nlink == 0 && !a->tmpfile)
 		return -ENOENT;
 	if (in->nlink == UINT32_MAX)
 		return -EMLINK;
@@ -148,9 +183,15 @@ static int link_in(struct meta_txn *t, void *arg)
 int vfs_link(struct vfs *v, uint64_t ino, uint64_t newparent,
 	     const char *newname, struct vfs_entry *out)
 {
+	struct handle *h = handle_get_tmpfile(v, VFS_INO(ino));
+	CLEANUP(handle_ref_guard) struct handle_ref held = { v, h };
 	struct meta_inode in = { 0 };
 	struct naming a = {
-		.parent = newparent, .name = newname, .ino = ino, .in = &in
+		.parent = newparent,
+		.name = newname,
+		.ino = ino,
+		.tmpfile = h != NULL,
+		.in = &in,
 	};
 	int rc;
 

@@ -10,22 +10,29 @@
 
 int node_get(struct meta_txn *t, uint64_t node, struct meta_inode *in)
 {
-	if (VFS_SNAPSHOT(node) != 0)
-		return -ESTALE;
-	return meta_inode_get(t, VFS_INO(node), in);
+	int rc = -ESTALE;
+
+	if (VFS_SNAPSHOT(node) == 0)
+		rc = meta_inode_get(t, VFS_INO(node), in);
+	return rc == -ENOENT ? -ESTALE : rc;
 }
 
 int node_find(struct vfs *v, uint64_t node, struct meta_inode *in)
 {
-	if (VFS_SNAPSHOT(node) != 0)
-		return -ESTALE;
-	return meta_inode_find(v->meta, VFS_INO(node), in);
+	int rc = -ESTALE;
+
+	if (VFS_SNAPSHOT(node) == 0)
+		rc = meta_inode_find(v->meta, VFS_INO(node), in);
+	return rc == -ENOENT ? -ESTALE : rc;
 }
 
 int node_dir(struct meta_txn *t, uint64_t node, struct meta_inode *in)
 {
 	int rc = node_get(t, node, in);
 
+	/* Removed and reaped, or not reaped yet: nothing is in it. */
+	if (rc == -ESTALE && VFS_SNAPSHOT(node) == 0)
+		return -ENOENT;
 	if (rc < 0)
 		return rc;
 	if (!S_ISDIR(in->mode))
@@ -128,7 +135,7 @@ static int new_row(struct meta_txn *t, const struct make *mk,
 		.mode = mk->mode & (S_IFMT | 07777),
 		.uid = mk->who->uid,
 		.gid = mk->who->gid,
-		.nlink = S_ISDIR(mk->mode) ? 2 : 1,
+		.nlink = S_ISDIR(mk->mode) ? 2 : mk->name != NULL,
 		.rdev = mk->rdev,
 		.atime_ns = now,
 		.mtime_ns = now,
@@ -182,7 +189,7 @@ static int make_in(struct meta_txn *t, void *arg)
 		rc = new_row(t, mk, &dir, now, in);
 	if (rc == 0)
 		rc = acl_plan(a->v, t, dir.ino, mk->who->umask, in, &acl);
-	if (rc == 0)
+	if (rc == 0 && mk->name)
 		rc = meta_dirent_insert(t, dir.ino, mk->name, a->len, in->ino);
 	if (rc == 0)
 		rc = meta_inode_insert(t, in);
@@ -192,6 +199,10 @@ static int make_in(struct meta_txn *t, void *arg)
 		rc = meta_symlink_set(t, in->ino, mk->target);
 	if (rc < 0)
 		return rc;
+	if (mk->h)
+		handle_set_ino(a->v, mk->h, in->ino);
+	if (!mk->name)
+		return 0;
 	if (S_ISDIR(in->mode))
 		dir.nlink++; /* its ".." */
 	return dir_touch(t, &dir, now);
@@ -200,7 +211,7 @@ static int make_in(struct meta_txn *t, void *arg)
 int node_make(struct vfs *v, const struct make *mk, struct meta_inode *in)
 {
 	struct making a = { .v = v, .mk = mk, .in = in };
-	int rc = name_check(mk->name, &a.len);
+	int rc = mk->name ? name_check(mk->name, &a.len) : 0;
 
 	return rc < 0 ? rc : meta_run(v->meta, make_in, &a, NULL);
 }

@@ -21,6 +21,7 @@ int vfs_new(const struct vfs_opts *o, struct meta *m, struct cache *c,
 		vfs_free(v);
 		return rc;
 	}
+	move_on_reap(mv, handles_open, v);
 	*out = v;
 	return 0;
 }
@@ -29,6 +30,7 @@ void vfs_free(struct vfs *v)
 {
 	if (!v)
 		return;
+	move_on_reap(v->move, NULL, NULL);
 	handles_done(v);
 	pthread_mutex_destroy(&v->hook_lock);
 	free(v);

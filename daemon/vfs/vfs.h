@@ -57,6 +57,8 @@ DEFINE_GUARD(struct vfs *, vfs_free);
  * Node ids come from vfs_lookup() and the calls that make something; all
  * return 0 or -errno as POSIX names it, and -ESTALE for an inode that is gone.
  */
+/* "." is the node itself, of any type, and ".." the directory above one: for
+ * who has kept nothing but its id. */
 int vfs_lookup(struct vfs *v, uint64_t parent, const char *name,
 	       struct vfs_entry *out);
 int vfs_getattr(struct vfs *v, uint64_t ino, struct vfs_entry *out);
@@ -115,6 +117,10 @@ int vfs_open(struct vfs *v, uint64_t ino, int flags, uint64_t *fh);
 int vfs_create(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
 	       const char *name, mode_t mode, int flags, struct vfs_entry *out,
 	       uint64_t *fh);
+/* O_TMPFILE: a file without a name, which vfs_link() may give it while this
+ * handle is open. */
+int vfs_tmpfile(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
+		mode_t mode, int flags, struct vfs_entry *out, uint64_t *fh);
 /*
  * Reads into dst. Recalls what is missing: may wait up to read_wait, then
  * -ETIMEDOUT; damaged -EIO. Count, short only at the end of the file.

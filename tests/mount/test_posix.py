@@ -4,13 +4,16 @@
 The kernel checks permissions; these tests prove that together with what the
 daemon does the rules of POSIX come out.
 """
+import contextlib
+import ctypes
 import errno
 import os
+import signal
 import struct
 
 import pytest
 
-from conftest import CLIENT, drop_caches
+from conftest import CLIENT, drop_caches, wait_for
 
 USER, OTHER = CLIENT["rem"], 61002
 
@@ -251,3 +254,165 @@ def test_samba_attributes_survive_a_recall(gateway, here):
     assert p.read_bytes() == b"x" * 100000
     assert {k: os.getxattr(p, k) for k in os.listxattr(p)} == want
     assert os.getxattr(here, DEFAULT) == shared(OTHER)
+
+
+# ---- by node id, as an NFS server keeps files
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+class FileHandle(ctypes.Structure):
+    _fields_ = [("size", ctypes.c_uint), ("type", ctypes.c_int), ("bytes", ctypes.c_ubyte * 128)]
+
+
+def handle_of(path):
+    h, mount = FileHandle(128), ctypes.c_int()
+    if LIBC.name_to_handle_at(-100, os.fsencode(path), ctypes.byref(h), ctypes.byref(mount), 0) < 0:
+        raise OSError(ctypes.get_errno(), "name_to_handle_at")
+    return h
+
+
+@contextlib.contextmanager
+def opened_by_handle(g, h, flags=os.O_RDONLY):
+    top = os.open(g.mount(), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fd = LIBC.open_by_handle_at(top, ctypes.byref(h), flags)
+        if fd < 0:
+            raise OSError(ctypes.get_errno(), "open_by_handle_at")
+    finally:
+        os.close(top)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def stale(g, h):
+    with pytest.raises(OSError) as e, opened_by_handle(g, h):
+        pass
+    assert e.value.errno == errno.ESTALE
+
+
+def test_file_handles_stay_valid(gateway, here):
+    d = here / "a" / "b"
+    d.mkdir(parents=True)
+    p = d / "f"
+    p.write_bytes(b"content")
+    file, directory, gone = handle_of(p), handle_of(d), FileHandle(128)
+    (d / "gone").write_bytes(b"")
+    gone = handle_of(d / "gone")
+    os.unlink(d / "gone")
+
+    def check():
+        with opened_by_handle(gateway, file, os.O_RDWR) as fd:
+            assert os.pread(fd, 100, 0) == b"content"
+            assert os.fstat(fd).st_ino == p.stat().st_ino
+        with opened_by_handle(gateway, directory) as fd:
+            # the kernel found the way up by ".."
+            assert os.readlink(f"/proc/self/fd/{fd}") == str(d)
+            assert "f" in os.listdir(fd)
+
+    drop_caches()
+    check()
+    wait_for("the inode is gone", lambda: stale_now(gateway, gone))
+    gateway.stop()
+    gateway.start()
+    check()
+    stale(gateway, gone)
+    # an inode and a generation that never were
+    for i, byte in ((3, 0x7F), (8, 0x7F)):
+        never = FileHandle.from_buffer_copy(file)
+        never.bytes[i] = byte
+        stale(gateway, never)
+    os.rename(d, here / "moved")
+    drop_caches()
+    with opened_by_handle(gateway, file) as fd:
+        assert os.pread(fd, 100, 0) == b"content"
+
+
+def stale_now(g, h):
+    try:
+        with opened_by_handle(g, h):
+            return False
+    except OSError as e:
+        assert e.errno == errno.ESTALE
+        return True
+
+
+# ---- files without a name
+
+
+def test_tmpfile(gateway, here):
+    fd = os.open(here, os.O_TMPFILE | os.O_RDWR, 0o640)
+    os.write(fd, b"x" * 100000)
+    os.fsync(fd)
+    assert os.fstat(fd).st_nlink == 0
+    assert os.listdir(here) == []
+    os.link(f"/proc/self/fd/{fd}", here / "f", src_dir_fd=fd, follow_symlinks=True)
+    assert os.fstat(fd).st_nlink == 1
+    os.close(fd)
+    assert (here / "f").read_bytes() == b"x" * 100000
+    assert mode(here / "f") & ~0o022 == 0o640
+    gateway.protect(here)
+    assert not gateway.evict(here)["skipped"]
+    drop_caches()
+    assert (here / "f").read_bytes() == b"x" * 100000
+    fd = os.open(here, os.O_TMPFILE | os.O_RDWR | os.O_EXCL)
+    refused(errno.ENOENT, lambda: os.link(f"/proc/self/fd/{fd}", here / "g", src_dir_fd=fd, follow_symlinks=True))
+    os.close(fd)
+    # permissions, the group of the directory, and its default ACL
+    os.chown(here, 0, OTHER)
+    here.chmod(0o3775)
+    assert not may(gateway, USER, "os.open(d, os.O_TMPFILE | os.O_RDWR)", d=str(here))
+    os.setxattr(here, DEFAULT, shared(USER))
+    fd = os.open(here, os.O_TMPFILE | os.O_RDWR, 0o666)
+    assert os.fstat(fd).st_gid == OTHER
+    assert os.fstat(fd).st_mode & 0o7777 == 0o660
+    os.close(fd)
+
+
+def test_nothing_is_left_of_a_tmpfile_after_a_crash(gateway, here):
+    (here / "f").write_bytes(b"f")
+    before = gateway.status()["cached_bytes"]
+    fds = [os.open(here, os.O_TMPFILE | os.O_RDWR) for _ in range(10)]
+    for fd in fds:
+        os.write(fd, b"x" * 1000000)
+    assert gateway.status()["cached_bytes"] >= before + 10 * 1000000
+    os.kill(gateway.worker_pid(), signal.SIGKILL)
+    for fd in fds:
+        with contextlib.suppress(OSError):
+            os.close(fd)
+    wait_for("a new worker", lambda: gateway.serves("rem"), 60)
+    wait_for("their bytes are gone", lambda: gateway.status()["cached_bytes"] < before + 1000000)
+    assert (here / "f").read_bytes() == b"f"
+
+
+def test_removed_while_open(gateway, here):
+    """Everything that works on a descriptor goes on without a name."""
+    p = here / "f"
+    p.write_bytes(b"old")
+    a, b = os.open(p, os.O_RDWR), os.open(p, os.O_RDONLY)
+    os.unlink(p)
+    os.write(a, b"new!")
+    os.ftruncate(a, 3)
+    os.fchmod(a, 0o600)
+    os.utime(a, ns=(5, 7))
+    os.setxattr(a, "user.x", b"1")
+    again = os.open(f"/proc/self/fd/{b}", os.O_RDWR)
+    os.close(a)
+    assert os.pread(b, 100, 0) == b"new"
+    st = os.fstat(again)
+    assert (st.st_nlink, st.st_mode & 0o7777, st.st_mtime_ns) == (0, 0o600, 7)
+    assert os.getxattr(b, "user.x") == b"1"
+    os.pwrite(again, b"N", 0)
+    assert os.pread(b, 100, 0) == b"New"
+    os.close(again)
+    os.close(b)
+    d = here / "d"
+    d.mkdir()
+    fd = os.open(d, os.O_RDONLY)
+    os.rmdir(d)
+    assert os.listdir(fd) == []
+    assert os.fstat(fd).st_nlink == 0
+    refused(errno.ENOENT, lambda: os.open("x", os.O_CREAT | os.O_WRONLY, dir_fd=fd))
+    os.close(fd)

@@ -121,12 +121,34 @@ static void test_setxattr(void **state)
 	assert_memory_equal((char *)args() + 8, "user.a\0abc", 10);
 }
 
+static void test_tmpfile(void **state)
+{
+	struct fuse_create_in *in = args();
+
+	greet(UINT32_MAX);
+	in->mode = S_IFREG | 0600;
+	memcpy(in + 1, "/", 2);
+	take_request(FUSE_TMPFILE, sizeof(*in) + 2);
+	assert_true(slot.tmpfile);
+	assert_int_equal(request.head.opcode, FUSE_CREATE);
+	take_request(FUSE_CREATE, sizeof(*in) + 2);
+	assert_false(slot.tmpfile);
+	take_request(FUSE_TMPFILE, sizeof(*in) + 1); /* no end of the name */
+	assert_false(slot.tmpfile);
+	assert_int_equal(request.head.opcode, FUSE_TMPFILE);
+	take_request(FUSE_TMPFILE, sizeof(*in) - 1);
+	assert_false(slot.tmpfile);
+	take_request(FUSE_TMPFILE, 0);
+	assert_false(slot.tmpfile);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_init),
 		cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_setxattr),
+		cmocka_unit_test(test_tmpfile),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

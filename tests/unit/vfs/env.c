@@ -284,3 +284,11 @@ struct stat env_stat(struct env *e, uint64_t ino)
 	assert_int_equal(out.attr.st_ino, ino);
 	return out.attr;
 }
+
+void env_reap_looks(struct env *e)
+{
+	uint64_t f = env_file(e, META_ROOT_INO, "reap me");
+
+	assert_ok(vfs_unlink(e->v, &user, META_ROOT_INO, "reap me"));
+	WAIT_UNTIL(!env_has_row(e, f)); /* it goes by number, upwards */
+}

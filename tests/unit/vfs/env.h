@@ -58,6 +58,8 @@ static inline void env_store_down(struct env *e, bool down)
 
 /* Waits until no inode without a name is left. */
 void env_reaped(struct env *e);
+/* Waits until reap has looked at all inodes without a name. */
+void env_reap_looks(struct env *e);
 enum meta_state env_state(struct env *e, uint64_t ino);
 /* The row exists. */
 bool env_has_row(struct env *e, uint64_t ino);

@@ -162,7 +162,7 @@ static void test_truncate(void **state)
 		     EINVAL);
 	assert_errno(
 		vfs_setattr(e->v, &user, 9999, &want, VFS_SET_MODE, 0, &out),
-		ENOENT);
+		ESTALE);
 }
 
 /* ---- set-id bits and capabilities ----------------------------------- */

@@ -89,7 +89,7 @@ static void test_open_errors(void **state)
 	uint64_t fh;
 
 	assert_errno(vfs_open(e->v, ROOT, O_RDONLY, &fh), EISDIR);
-	assert_errno(vfs_open(e->v, 9999, O_RDONLY, &fh), ENOENT);
+	assert_errno(vfs_open(e->v, 9999, O_RDONLY, &fh), ESTALE);
 	assert_ok(vfs_symlink(e->v, &user, ROOT, "l", "x", &out));
 	assert_errno(vfs_open(e->v, out.ino, O_RDONLY, &fh), ELOOP);
 	assert_ok(vfs_mknod(e->v, &user, ROOT, "p", S_IFIFO | 0600, 0, &out));
@@ -472,6 +472,46 @@ static void test_access_time(void **state)
 	assert_int_equal(clock_ns(env_stat(e, f).st_atim), first);
 }
 
+static void test_tmpfile(void **state)
+{
+	struct env *e = *state;
+	uint64_t d = env_dir(e, ROOT, "d"), fh, other, ino;
+	struct stat dir = env_stat(e, d);
+	struct vfs_entry out;
+	uint8_t b[10];
+
+	assert_ok(vfs_tmpfile(e->v, &user, d, 0640, O_RDWR, &out, &fh));
+	ino = out.ino;
+	assert_int_equal(out.attr.st_nlink, 0);
+	assert_int_equal(out.attr.st_mode, S_IFREG | 0640);
+	assert_int_equal(vfs_write(e->v, fh, "abc", 3, 0), 3);
+	env_reap_looks(e);
+	assert_int_equal(env_stat(e, ino).st_size, 3);
+	assert_int_equal(clock_ns(env_stat(e, d).st_mtim),
+			 clock_ns(dir.st_mtim));
+	assert_ok(vfs_link(e->v, ino, d, "f", &out));
+	assert_int_equal(out.attr.st_nlink, 1);
+	assert_ok(vfs_release(e->v, fh));
+	env_reap_looks(e);
+	assert_ok(vfs_lookup(e->v, d, "f", &out));
+	assert_int_equal(out.ino, ino);
+	assert_ok(vfs_open(e->v, ino, O_RDONLY, &fh));
+	assert_int_equal(vfs_read(e->v, fh, b, 10, 0), 3);
+	assert_ok(vfs_release(e->v, fh));
+	/* Without one it ends with its handle, whoever else has it open. */
+	assert_ok(vfs_tmpfile(e->v, &user, d, 0600, O_WRONLY, &out, &fh));
+	ino = out.ino;
+	assert_ok(vfs_open(e->v, ino, O_RDONLY, &other));
+	assert_ok(vfs_release(e->v, fh));
+	assert_errno(vfs_link(e->v, ino, d, "g", &out), ENOENT);
+	assert_int_equal(vfs_read(e->v, other, b, 10, 0), 0);
+	assert_ok(vfs_release(e->v, other));
+	env_reaped(e);
+	assert_false(env_has_row(e, ino));
+	assert_errno(vfs_tmpfile(e->v, &user, ino, 0600, O_RDWR, &out, &fh),
+		     ENOENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -496,6 +536,7 @@ int main(void)
 		ENV_TEST(test_wait_cancelled),
 		ENV_TEST(test_damaged_object),
 		ENV_TEST(test_access_time),
+		ENV_TEST(test_tmpfile),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

@@ -147,10 +147,10 @@ static void test_symlink(void **state)
 	assert_ok(vfs_readlink(e->v, out.ino, &b));
 	assert_string_equal(buf_str(&b), "../\xff\n");
 	assert_errno(vfs_readlink(e->v, ROOT, &b), EINVAL);
-	assert_errno(vfs_readlink(e->v, 9999, &b), ENOENT);
+	assert_errno(vfs_readlink(e->v, 9999, &b), ESTALE);
 	assert_ok(vfs_unlink(e->v, &user, ROOT, "m"));
 	env_reaped(e);
-	assert_errno(vfs_readlink(e->v, out.ino, &b), ENOENT);
+	assert_errno(vfs_readlink(e->v, out.ino, &b), ESTALE);
 }
 
 static void test_lookup(void **state)
@@ -168,7 +168,7 @@ static void test_lookup(void **state)
 	assert_errno(vfs_lookup(e->v, 9999, "x", &out), ENOENT);
 	assert_errno(vfs_lookup(e->v, d | 7ULL << META_INO_BITS, "f", &out),
 		     ESTALE);
-	assert_errno(vfs_getattr(e->v, 9999, &out), ENOENT);
+	assert_errno(vfs_getattr(e->v, 9999, &out), ESTALE);
 	assert_errno(vfs_getattr(e->v, d | 7ULL << META_INO_BITS, &out),
 		     ESTALE);
 }
@@ -235,7 +235,7 @@ static void test_link(void **state)
 	assert_int_equal(env_stat(e, f).st_nlink, 2);
 	assert_errno(vfs_link(e->v, d, ROOT, "x", &out), EPERM);
 	assert_errno(vfs_link(e->v, f, f, "x", &out), ENOTDIR);
-	assert_errno(vfs_link(e->v, 9999, ROOT, "x", &out), ENOENT);
+	assert_errno(vfs_link(e->v, 9999, ROOT, "x", &out), ESTALE);
 	assert_errno(vfs_link(e->v, f, 9999, "x", &out), ENOENT);
 
 	assert_ok(vfs_unlink(e->v, &user, ROOT, "f"));
@@ -243,7 +243,7 @@ static void test_link(void **state)
 	assert_ok(vfs_lookup(e->v, d, "g", &out));
 	assert_ok(vfs_unlink(e->v, &user, d, "g"));
 	env_reaped(e);
-	assert_errno(vfs_link(e->v, f, ROOT, "x", &out), ENOENT);
+	assert_errno(vfs_link(e->v, f, ROOT, "x", &out), ESTALE);
 }
 
 static void test_unlink(void **state)
@@ -262,6 +262,36 @@ static void test_unlink(void **state)
 	assert_false(env_has_row(e, f));
 	/* The name is free again, for another inode. */
 	assert_true(env_file(e, d, "f") != f);
+}
+
+static void test_lookup_by_id(void **state)
+{
+	struct env *e = *state;
+	struct vfs_entry out;
+	uint64_t d = env_dir(e, ROOT, "d"), f = env_file(e, d, "f"), fh;
+
+	assert_ok(vfs_lookup(e->v, f, ".", &out));
+	assert_int_equal(out.ino, f);
+	assert_int_equal(out.generation, 1);
+	assert_ok(vfs_lookup(e->v, d, ".", &out));
+	assert_int_equal(out.ino, d);
+	assert_ok(vfs_lookup(e->v, d, "..", &out));
+	assert_int_equal(out.ino, ROOT);
+	assert_ok(vfs_lookup(e->v, ROOT, "..", &out));
+	assert_int_equal(out.ino, ROOT);
+	assert_errno(vfs_lookup(e->v, f, "..", &out), ENOTDIR);
+	assert_errno(vfs_lookup(e->v, 9999, ".", &out), ESTALE);
+	assert_errno(vfs_lookup(e->v, 9999, "..", &out), ESTALE);
+	assert_errno(vfs_lookup(e->v, d | 7ULL << META_INO_BITS, ".", &out),
+		     ESTALE);
+	/* Without a name, as long as it is open. */
+	assert_ok(vfs_open(e->v, f, O_RDONLY, &fh));
+	assert_ok(vfs_unlink(e->v, &user, d, "f"));
+	assert_ok(vfs_lookup(e->v, f, ".", &out));
+	assert_int_equal(out.attr.st_nlink, 0);
+	assert_ok(vfs_release(e->v, fh));
+	env_reaped(e);
+	assert_errno(vfs_lookup(e->v, f, ".", &out), ESTALE);
 }
 
 static void test_rmdir(void **state)
@@ -298,9 +328,12 @@ static void test_removed_directory_stays_open(void **state)
 	assert_ok(vfs_rmdir(e->v, &user, ROOT, "sub"));
 	assert_errno(vfs_create(e->v, &user, sub, "x", 0600, O_RDWR, &out, &g),
 		     ENOENT);
+	env_reap_looks(e); /* and leaves it alone */
+	assert_int_equal(env_stat(e, sub).st_nlink, 0);
+	assert_errno(vfs_lookup(e->v, sub, "..", &out), ESTALE);
 	assert_ok(vfs_releasedir(e->v, fh));
 	env_reaped(e);
-	assert_errno(vfs_opendir(e->v, sub, &fh), ENOENT);
+	assert_errno(vfs_opendir(e->v, sub, &fh), ESTALE);
 }
 
 int main(void)
@@ -315,6 +348,7 @@ int main(void)
 		ENV_TEST(test_bytes_of_names),
 		ENV_TEST(test_link),
 		ENV_TEST(test_unlink),
+		ENV_TEST(test_lookup_by_id),
 		ENV_TEST(test_rmdir),
 		ENV_TEST(test_removed_directory_stays_open),
 	};

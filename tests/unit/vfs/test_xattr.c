@@ -47,7 +47,7 @@ static void test_set_get(void **state)
 	assert_ok(set(e, ROOT, "user.dir", "d", 0));
 	assert_ok(get(e, ROOT, "user.dir", v));
 	assert_errno(get(e, ROOT, "user.a", v), ENODATA);
-	assert_errno(set(e, 9999, "user.a", "x", 0), ENOENT);
+	assert_errno(set(e, 9999, "user.a", "x", 0), ESTALE);
 	assert_errno(set(e, f | 1ULL << META_INO_BITS, "user.a", "x", 0),
 		     ESTALE);
 }

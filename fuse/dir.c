@@ -3,6 +3,7 @@
 #include "fuse/impl.h"
 
 #include <errno.h>
+#include <linux/fuse.h>
 
 #include "base/guard.h"
 
@@ -27,6 +28,8 @@ void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync,
 {
 	reply_rc(req, vfs_fsyncdir(req_vfs(req), fi->fh));
 }
+
+#define USUAL_NAME 16
 
 /* A reply that fills up. */
 struct listing {
@@ -73,7 +76,11 @@ static void list(fuse_req_t req, size_t size, off_t off, uint64_t fh, bool plus)
 			     .data = slot_mine->out,
 			     .max = MIN(size, MAX_IO),
 			     .plus = plus };
-	int rc = vfs_readdir(req_vfs(req), fh, (uint64_t)off, plus, add, &l);
+	/* An entry with a name of usual length. */
+	size_t one = (plus ? sizeof(struct fuse_entry_out) : 0) +
+		     sizeof(struct fuse_dirent) + USUAL_NAME;
+	int rc = vfs_readdir(req_vfs(req), fh, (uint64_t)off, plus, l.max / one,
+			     add, &l);
 
 	if (rc < 0 && l.len == 0)
 		reply_rc(req, rc);

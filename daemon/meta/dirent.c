@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { GET, INSERT, REMOVE, LIST, ANY, PARENT };
+enum { GET, INSERT, REMOVE, LIST, LIST_PLUS, ANY, PARENT };
 static const char *const sql[] = {
 	[GET] = "SELECT ino FROM dirent WHERE parent = ?1 AND name = ?2",
 	[INSERT] = "INSERT INTO dirent (parent, name, id, ino, born)"
@@ -13,6 +13,10 @@ static const char *const sql[] = {
 	[LIST] = "SELECT d.id, d.ino, d.name, i.mode FROM dirent d"
 		 " LEFT JOIN inode i ON i.ino = d.ino"
 		 " WHERE d.parent = ?1 AND d.id > ?2 ORDER BY d.id LIMIT ?3",
+	[LIST_PLUS] = "SELECT d.id, d.ino, d.name, i.mode, " META_INODE_COLS
+		      " FROM dirent d LEFT JOIN inode i ON i.ino = d.ino"
+		      " WHERE d.parent = ?1 AND d.id > ?2 ORDER BY d.id"
+		      " LIMIT ?3",
 	[ANY] = "SELECT 1 FROM dirent WHERE parent = ?1 LIMIT 1",
 	[PARENT] = "SELECT parent FROM dirent WHERE ino = ?1"
 		   " ORDER BY parent LIMIT 1",
@@ -89,21 +93,40 @@ static bool dirent_read(struct db_stmt *st, struct meta_dirent *out)
 	return true;
 }
 
-int meta_dirent_list(struct meta_txn *t, uint64_t parent, uint64_t after,
-		     struct meta_dirent *out, size_t max)
+/* `in` may be NULL. */
+static int dirent_list(struct meta_txn *t, struct db_stmt *st, uint64_t parent,
+		       uint64_t after, struct meta_dirent *out,
+		       struct meta_inode *in, size_t max)
 {
-	struct db_stmt *st = m_stmt(t, META_G_DIRENT, LIST, sql);
 	size_t n = 0;
 	int rc;
 
 	m_bind_u64(st, 1, parent);
 	m_bind_u64(st, 2, after);
 	m_bind_u64(st, 3, max);
-	while ((rc = m_step(t, st)) == 1 && n < max)
-		if (!dirent_read(st, &out[n++]))
+	while ((rc = m_step(t, st)) == 1 && n < max) {
+		if (!dirent_read(st, &out[n]) ||
+		    (in && !meta_inode_read(st, 4, &in[n])))
 			return m_unclean(t, st);
+		n++;
+	}
 	db_reset(st);
 	return rc < 0 ? rc : (int)n;
+}
+
+int meta_dirent_list(struct meta_txn *t, uint64_t parent, uint64_t after,
+		     struct meta_dirent *out, size_t max)
+{
+	return dirent_list(t, m_stmt(t, META_G_DIRENT, LIST, sql), parent,
+			   after, out, NULL, max);
+}
+
+int meta_dirent_list_plus(struct meta_txn *t, uint64_t parent, uint64_t after,
+			  struct meta_dirent *out, struct meta_inode *in,
+			  size_t max)
+{
+	return dirent_list(t, m_stmt(t, META_G_DIRENT, LIST_PLUS, sql), parent,
+			   after, out, in, max);
 }
 
 int meta_dirent_any(struct meta_txn *t, uint64_t parent)

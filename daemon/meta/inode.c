@@ -30,11 +30,7 @@ enum {
 	LINK_DELETE,
 };
 static const char *const sql[] = {
-	[GET] = "SELECT ino, born, generation, mode, uid, gid, rdev, size,"
-		" atime_ns, mtime_ns, ctime_ns, btime_ns, content_version,"
-		" meta_version, protected_ns, nlink, state, damaged,"
-		" opened_for_write, dirty_ns, settle_ns, access_ns,"
-		" cached_bytes FROM inode WHERE ino = ?1",
+	[GET] = "SELECT " META_INODE_COLS " FROM inode i WHERE i.ino = ?1",
 	[INSERT] = "INSERT INTO inode (ino, born, generation, mode, uid, gid,"
 		   " rdev, size, atime_ns, mtime_ns, ctime_ns, btime_ns,"
 		   " content_version, meta_version, protected_ns, nlink,"
@@ -98,39 +94,39 @@ static void inode_bind(struct db_stmt *st, const struct meta_inode *in,
 		m_bind_int(st, i + 1, v[i]);
 }
 
-static bool inode_read(struct db_stmt *st, struct meta_inode *out)
+bool meta_inode_read(struct db_stmt *st, int at, struct meta_inode *out)
 {
 	uint32_t state, damaged, opened;
 
 	*out = (struct meta_inode){
-		.ino = (uint64_t)db_int(st, 0),
-		.born = (uint64_t)db_int(st, 1),
-		.rdev = (uint64_t)db_int(st, 6),
-		.size = (uint64_t)db_int(st, 7),
-		.atime_ns = db_int(st, 8),
-		.mtime_ns = db_int(st, 9),
-		.ctime_ns = db_int(st, 10),
-		.btime_ns = db_int(st, 11),
-		.content_version = (uint64_t)db_int(st, 12),
-		.meta_version = (uint64_t)db_int(st, 13),
-		.protected_ns = db_int(st, 14),
-		.dirty_ns = db_int(st, 19),
-		.settle_ns = db_int(st, 20),
-		.access_ns = db_int(st, 21),
-		.cached_bytes = (uint64_t)db_int(st, 22),
+		.ino = (uint64_t)db_int(st, at),
+		.born = (uint64_t)db_int(st, at + 1),
+		.rdev = (uint64_t)db_int(st, at + 6),
+		.size = (uint64_t)db_int(st, at + 7),
+		.atime_ns = db_int(st, at + 8),
+		.mtime_ns = db_int(st, at + 9),
+		.ctime_ns = db_int(st, at + 10),
+		.btime_ns = db_int(st, at + 11),
+		.content_version = (uint64_t)db_int(st, at + 12),
+		.meta_version = (uint64_t)db_int(st, at + 13),
+		.protected_ns = db_int(st, at + 14),
+		.dirty_ns = db_int(st, at + 19),
+		.settle_ns = db_int(st, at + 20),
+		.access_ns = db_int(st, at + 21),
+		.cached_bytes = (uint64_t)db_int(st, at + 22),
 	};
-	if (!m_u32(st, 2, UINT32_MAX, &out->generation) ||
-	    !m_u32(st, 3, UINT32_MAX, &out->mode) ||
-	    !m_u32(st, 4, UINT32_MAX, &out->uid) ||
-	    !m_u32(st, 5, UINT32_MAX, &out->gid) ||
-	    !m_u32(st, 15, UINT32_MAX, &out->nlink) ||
-	    !m_u32(st, 16, META_STATES - 1, &state) ||
-	    !m_u32(st, 17, 1, &damaged) || !m_u32(st, 18, 1, &opened))
+	if (!m_u32(st, at + 2, UINT32_MAX, &out->generation) ||
+	    !m_u32(st, at + 3, UINT32_MAX, &out->mode) ||
+	    !m_u32(st, at + 4, UINT32_MAX, &out->uid) ||
+	    !m_u32(st, at + 5, UINT32_MAX, &out->gid) ||
+	    !m_u32(st, at + 15, UINT32_MAX, &out->nlink) ||
+	    !m_u32(st, at + 16, META_STATES - 1, &state) ||
+	    !m_u32(st, at + 17, 1, &damaged) || !m_u32(st, at + 18, 1, &opened))
 		return false;
 	out->state = (enum meta_state)state;
 	out->damaged = damaged;
 	out->opened_for_write = opened;
-	return db_int(st, 7) >= 0 && db_int(st, 22) >= 0;
+	return db_int(st, at + 7) >= 0 && db_int(st, at + 22) >= 0;
 }
 
 /* What is written: only regular files have bytes that can be elsewhere. */
@@ -214,7 +210,7 @@ int meta_inode_get(struct meta_txn *t, uint64_t ino, struct meta_inode *out)
 	rc = m_row(t, st);
 	if (rc < 0)
 		return rc;
-	if (!inode_read(st, out))
+	if (!meta_inode_read(st, 0, out))
 		return m_unclean(t, st);
 	db_reset(st);
 	if (t->conn == &t->m->conn && !t->m->touched.more)

@@ -176,6 +176,16 @@ void meta_conn_done(struct meta_conn *c);
 
 /* ---- between the files --------------------------------------------- */
 
+/* inode.c: the columns of a row of `inode i`, and what reads them from
+ * column `at` on; false when there is what this code never writes. */
+#define META_INODE_COLS                                                \
+	"i.ino, i.born, i.generation, i.mode, i.uid, i.gid, i.rdev,"   \
+	" i.size, i.atime_ns, i.mtime_ns, i.ctime_ns, i.btime_ns,"     \
+	" i.content_version, i.meta_version, i.protected_ns, i.nlink," \
+	" i.state, i.damaged, i.opened_for_write, i.dirty_ns,"         \
+	" i.settle_ns, i.access_ns, i.cached_bytes"
+bool meta_inode_read(struct db_stmt *st, int at, struct meta_inode *out);
+
 /* schema.c */
 int meta_schema_create(struct meta_txn *t);
 int meta_schema_check(struct meta *m, const char *path, struct err *err);

@@ -286,6 +286,10 @@ int meta_dirent_remove(struct meta_txn *t, uint64_t parent, const char *name,
 /* Entries with id > after, ascending by id. Count or -errno. */
 int meta_dirent_list(struct meta_txn *t, uint64_t parent, uint64_t after,
 		     struct meta_dirent *out, size_t max);
+/* The same with the row of each inode. */
+int meta_dirent_list_plus(struct meta_txn *t, uint64_t parent, uint64_t after,
+			  struct meta_dirent *out, struct meta_inode *in,
+			  size_t max);
 /* 1 when the directory has an entry, 0 when not, -errno. */
 int meta_dirent_any(struct meta_txn *t, uint64_t parent);
 /* One of the directories an inode lies in; root for the root. */

@@ -10,19 +10,19 @@
 
 #define DOTS 2
 
-/* A page is one transaction: as many as one reply of the kernel's usual 4
- * KiB takes. */
-#define PAGE_PLAIN 128
-#define PAGE_PLUS  32
+/* A page is one transaction and one statement. */
+#define PAGE_MAX ((size_t)256)
+#define PAGE_MIN ((size_t)16)
 
 struct page {
 	int n;
-	struct meta_dirent d[PAGE_PLAIN];
-	struct meta_inode in[PAGE_PLUS];
+	struct meta_dirent d[PAGE_MAX];
+	struct meta_inode in[PAGE_MAX];
 };
 
 struct lister {
 	bool plus;
+	size_t left; /* about how many entries there is room for */
 	bool (*emit)(void *arg, const struct vfs_dirent *d);
 	void *arg;
 };
@@ -106,30 +106,26 @@ static int list_dots(struct vfs *v, uint64_t ino, uint64_t off,
 	return l->emit(l->arg, &d);
 }
 
-static int load_page(struct vfs *v, uint64_t ino, uint64_t after, bool plus,
-		     struct page *p)
+static int load_page(struct vfs *v, uint64_t ino, uint64_t after,
+		     const struct lister *l, struct page *p)
 {
+	size_t max = MIN(MAX(l->left, PAGE_MIN), PAGE_MAX);
 	META_TXN(t);
-	int rc, i;
+	int rc;
 
 	rc = meta_read(v->meta, &t);
 	if (rc < 0)
 		return rc;
-	rc = meta_dirent_list(&t, ino, after, p->d,
-			      plus ? PAGE_PLUS : PAGE_PLAIN);
+	rc = l->plus ? meta_dirent_list_plus(&t, ino, after, p->d, p->in, max)
+		     : meta_dirent_list(&t, ino, after, p->d, max);
 	if (rc < 0)
 		return rc;
 	p->n = rc;
-	for (i = 0; plus && i < p->n; i++) {
-		rc = meta_inode_get(&t, p->d[i].ino, &p->in[i]);
-		if (rc < 0)
-			return rc == -ENOENT ? -EUCLEAN : rc;
-	}
 	return 0;
 }
 
 /* 1 = the page was taken, 0 = the caller has enough. */
-static int emit_page(struct vfs *v, struct page *p, const struct lister *l)
+static int emit_page(struct vfs *v, struct page *p, struct lister *l)
 {
 	struct vfs_entry e;
 	int rc, i;
@@ -148,14 +144,22 @@ static int emit_page(struct vfs *v, struct page *p, const struct lister *l)
 		}
 		if (!l->emit(l->arg, &d))
 			return 0;
+		if (l->left > 0)
+			l->left--;
 	}
 	return 1;
 }
 
 int vfs_readdir(struct vfs *v, uint64_t fh, uint64_t off, bool plus,
+		size_t room,
 		bool (*emit)(void *arg, const struct vfs_dirent *d), void *arg)
 {
-	struct lister l = { .plus = plus, .emit = emit, .arg = arg };
+	struct lister l = {
+		.plus = plus,
+		.left = room,
+		.emit = emit,
+		.arg = arg,
+	};
 	HANDLE_REF(r, v, fh, HANDLE_DIR);
 	CLEANUP_FREE struct page *p = NULL;
 	uint64_t after = off > DOTS ? off - DOTS : 0;
@@ -170,7 +174,7 @@ int vfs_readdir(struct vfs *v, uint64_t fh, uint64_t off, bool plus,
 	if (!p)
 		return -ENOMEM;
 	do {
-		rc = load_page(v, r.h->ino, after, plus, p);
+		rc = load_page(v, r.h->ino, after, &l, p);
 		if (rc < 0)
 			return rc;
 		rc = emit_page(v, p, &l);

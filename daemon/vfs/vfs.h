@@ -171,10 +171,12 @@ struct vfs_dirent {
 };
 /*
  * Calls emit for the entries from `off` on ("." and ".." first) until it
- * returns false. Cookies are stable; entries that existed throughout come
- * exactly once. `emit` runs outside locks and transactions.
+ * returns false; it is likely to take `room` of them (0 = who knows), which
+ * says how many to read at once. Cookies are stable; entries that existed
+ * throughout come exactly once. `emit` runs outside locks and transactions.
  */
 int vfs_readdir(struct vfs *v, uint64_t fh, uint64_t off, bool plus,
+		size_t room,
 		bool (*emit)(void *arg, const struct vfs_dirent *d), void *arg);
 
 /* Room as the trust has it: its share, or less when the disk is fuller. */

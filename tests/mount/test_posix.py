@@ -10,6 +10,7 @@ import errno
 import os
 import signal
 import struct
+import threading
 
 import pytest
 
@@ -416,3 +417,107 @@ def test_removed_while_open(gateway, here):
     assert os.fstat(fd).st_nlink == 0
     refused(errno.ENOENT, lambda: os.open("x", os.O_CREAT | os.O_WRONLY, dir_fd=fd))
     os.close(fd)
+
+
+# ---- listing
+
+
+def entries(fd, size=32768):
+    """The next (name, cookie) pairs of a directory; [] at its end."""
+    buf = ctypes.create_string_buffer(size)
+    n = LIBC.getdents64(fd, buf, size)
+    assert n >= 0, ctypes.get_errno()
+    out, at = [], 0
+    while at < n:
+        _, cookie, length = struct.unpack_from("<QqH", buf, at)
+        out.append((buf.raw[at + 19 : at + length].split(b"\0", 1)[0].decode(), cookie))
+        at += length
+    return out
+
+
+def whole(fd):
+    out = []
+    while got := entries(fd):
+        out += got
+    return out
+
+
+class Churn:
+    """Names come, change and go in a directory meanwhile."""
+
+    def __init__(self, d):
+        self.d, self.rounds, self.over = d, 0, False
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self):
+        while not self.over:
+            a, b = self.d / f"new-{self.rounds}", self.d / f"moved-{self.rounds}"
+            a.write_bytes(b"")
+            a.rename(b)
+            b.unlink()
+            self.rounds += 1
+
+    def __enter__(self):
+        self.thread.start()
+        wait_for("changes", lambda: self.rounds > 3)
+        return self
+
+    def __exit__(self, *_):
+        self.over = True
+        self.thread.join()
+
+
+def listing_is_stable(d, n):
+    want = {f"stays-{i}" for i in range(n)} | {".", ".."}
+    fd = os.open(d, os.O_RDONLY)
+    try:
+        with Churn(d) as c:
+            before = c.rounds
+            first = [e for e in whole(fd) if e[0] in want]
+            assert sorted(name for name, _ in first) == sorted(want)
+            wait_for("more changes", lambda: c.rounds > before + 3)
+            # cookies: from the middle on, and back, after all those changes
+            for at in (n // 2, n // 10, n - 1):
+                os.lseek(fd, first[at][1], os.SEEK_SET)
+                assert [e for e in whole(fd) if e[0] in want] == first[at + 1 :]
+            os.lseek(fd, 0, os.SEEK_SET)
+            assert [e for e in whole(fd) if e[0] in want] == first
+    finally:
+        os.close(fd)
+
+
+def test_listing_while_names_change(here):
+    for i in range(3000):
+        os.close(os.open(here / f"stays-{i}", os.O_CREAT | os.O_WRONLY))
+    listing_is_stable(here, 3000)
+    # rm -r: what was listed goes before the rest is asked for
+    fd = os.open(here, os.O_RDONLY)
+    while got := entries(fd, 4096):
+        for name, _ in got:
+            if name not in (".", ".."):
+                os.unlink(here / name)
+    os.close(fd)
+    os.rmdir(here)
+
+
+def memory(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return next(int(l.split()[1]) for l in f if l.startswith("VmRSS")) << 10
+
+
+@pytest.mark.full
+def test_a_million_names(gateway, here):
+    n = 1000000
+    for i in range(n):
+        os.close(os.open(here / f"stays-{i}", os.O_CREAT | os.O_WRONLY))
+    drop_caches()
+    fd = os.open(here, os.O_RDONLY)
+    entries(fd)
+    before = memory(gateway.worker_pid())
+    names = 0
+    while got := entries(fd):
+        names += len(got)
+    assert names > n - 1000
+    assert memory(gateway.worker_pid()) < before + (64 << 20)
+    os.close(fd)
+    listing_is_stable(here, n)

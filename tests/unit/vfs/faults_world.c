@@ -309,7 +309,7 @@ static int count(struct env *e, unsigned group)
 	int n = 0;
 
 	assert_ok(vfs_opendir(e->v, group_dir[group], &fh));
-	assert_ok(vfs_readdir(e->v, fh, 0, false, count_entry, &n));
+	assert_ok(vfs_readdir(e->v, fh, 0, false, 0, count_entry, &n));
 	assert_ok(vfs_releasedir(e->v, fh));
 	return n - 2;
 }

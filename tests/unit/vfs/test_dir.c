@@ -2,6 +2,7 @@
 /* Listings. */
 #include "tests/unit/vfs/env.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -58,7 +59,8 @@ static void list_all(struct seen *s, void (*between)(struct seen *s))
 	do {
 		s->n = 0;
 		off = s->next;
-		assert_ok(vfs_readdir(s->e->v, fh, off, s->plus, see, s));
+		assert_ok(vfs_readdir(s->e->v, fh, off, s->plus, s->stop_after,
+				      see, s));
 		if (between && s->n)
 			between(s);
 	} while (s->n > 0);
@@ -101,13 +103,13 @@ static void test_small(void **state)
 	s->next = 0;
 	s->plus = false;
 	s->stop_after = 1000;
-	assert_ok(vfs_readdir(e->v, fh, 0, false, see, s));
+	assert_ok(vfs_readdir(e->v, fh, 0, false, 0, see, s));
 	assert_int_equal(s->n, 4);
 	s->n = 0;
-	assert_ok(vfs_readdir(e->v, fh, UINT64_MAX >> 1, false, see, s));
+	assert_ok(vfs_readdir(e->v, fh, UINT64_MAX >> 1, false, 0, see, s));
 	assert_int_equal(s->n, 0);
 	assert_ok(vfs_releasedir(e->v, fh));
-	assert_errno(vfs_readdir(e->v, fh, 0, false, see, s), EBADF);
+	assert_errno(vfs_readdir(e->v, fh, 0, false, 0, see, s), EBADF);
 	free(s);
 }
 
@@ -126,14 +128,14 @@ static void test_dots(void **state)
 	uint64_t ino[2];
 
 	assert_ok(vfs_opendir(e->v, b, &fh));
-	assert_ok(vfs_readdir(e->v, fh, 0, false, see_parent, ino));
+	assert_ok(vfs_readdir(e->v, fh, 0, false, 0, see_parent, ino));
 	assert_int_equal(ino[0], b);
 	assert_int_equal(ino[1], a);
 	assert_ok(vfs_rename(e->v, &user, a, "b", ROOT, "b", 0));
-	assert_ok(vfs_readdir(e->v, fh, 0, false, see_parent, ino));
+	assert_ok(vfs_readdir(e->v, fh, 0, false, 0, see_parent, ino));
 	assert_int_equal(ino[1], ROOT);
 	assert_ok(vfs_rmdir(e->v, &user, ROOT, "b"));
-	assert_ok(vfs_readdir(e->v, fh, 0, false, see_parent, ino));
+	assert_ok(vfs_readdir(e->v, fh, 0, false, 0, see_parent, ino));
 	assert_ok(vfs_releasedir(e->v, fh));
 }
 
@@ -243,6 +245,82 @@ static void test_remove_while_listing(void **state)
 	assert_ok(vfs_rmdir(e->v, &user, ROOT, "d"));
 }
 
+/* ---- a large one ----------------------------------------------------- */
+
+#define LARGE 100000
+
+/* Hard links to one inode: half the rows. */
+static void make_large(struct env *e, uint64_t dir)
+{
+	uint64_t f = env_file(e, dir, "first");
+	struct meta_inode in;
+	char name[16];
+	int i, n;
+
+	for (i = 1; i < LARGE;) {
+		META_TXN(t);
+
+		assert_ok(meta_begin(e->meta, &t));
+		for (n = 0; n < 1000 && i < LARGE; n++, i++) {
+			snprintf(name, sizeof(name), "n%d", i);
+			assert_ok(meta_dirent_insert(&t, dir, name,
+						     strlen(name), f));
+		}
+		assert_ok(meta_inode_get(&t, f, &in));
+		in.nlink += (uint32_t)n;
+		assert_ok(meta_inode_update(&t, &in));
+		assert_ok(meta_commit(&t, NULL));
+	}
+}
+
+struct stream {
+	unsigned n, left;
+	uint64_t next;
+};
+
+static bool stream(void *arg, const struct vfs_dirent *d)
+{
+	struct stream *s = arg;
+
+	if (s->left == 0)
+		return false;
+	assert_true(d->next > s->next);
+	s->next = d->next;
+	s->left--;
+	s->n++;
+	return true;
+}
+
+static void test_large(void **state)
+{
+	struct env *e = *state;
+	uint64_t d = env_dir(e, ROOT, "d"), fh, half = 0;
+	struct stream s = { 0 }, again = { 0 };
+	unsigned before;
+	size_t used;
+
+	make_large(e, d);
+	assert_ok(vfs_opendir(e->v, d, &fh));
+	used = mallinfo2().uordblks;
+	do {
+		before = s.n;
+		s.left = 195; /* entries of a reply of 32 KiB */
+		assert_ok(vfs_readdir(e->v, fh, s.next, true, 195, stream, &s));
+		if (half == 0 && s.n >= LARGE / 2) {
+			half = s.next;
+			again.n = s.n;
+		}
+	} while (s.n > before);
+	assert_int_equal(s.n, LARGE + 2);
+	assert_true(mallinfo2().uordblks < used + (1 << 20));
+	/* From a cookie of long ago, all at once. */
+	again.next = half;
+	again.left = UINT32_MAX;
+	assert_ok(vfs_readdir(e->v, fh, half, false, 0, stream, &again));
+	assert_int_equal(again.n, LARGE + 2);
+	assert_ok(vfs_releasedir(e->v, fh));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +328,7 @@ int main(void)
 		ENV_TEST(test_dots),
 		ENV_TEST(test_many_with_changes),
 		ENV_TEST(test_remove_while_listing),
+		ENV_TEST(test_large),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

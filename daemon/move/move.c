@@ -34,6 +34,11 @@ static void move_dirty(void *arg)
 	move_wake_in(mv, &mv->stream[0].job, mv->o.settle_ns);
 }
 
+void move_reap_now(struct move *mv)
+{
+	move_wake(mv, &mv->reap);
+}
+
 /* Many share a barrier, unless somebody waits for the room. */
 void move_reap_soon(struct move *mv)
 {

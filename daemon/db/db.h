@@ -112,6 +112,14 @@ int db_checkpoint(struct db *db, pthread_mutex_t *lock);
 /* Bytes in the log. */
 int64_t db_log_bytes(struct db *db);
 
+/*
+ * Writes all that is committed, what is in the log included, to a new
+ * database `path`; durable with its name when this returns. -EEXIST: never
+ * over another file. What an interrupted call left (`path`.part) is replaced.
+ * Pins the log while it copies (S6): for the start, before anybody works.
+ */
+int db_copy(struct db *db, const char *path);
+
 /* Reads all of the database: 0, or -EUCLEAN with what is wrong in err. */
 int db_check(struct db *db, struct err *err);
 

@@ -237,6 +237,9 @@ int meta_inode_insert(struct meta_txn *t, const struct meta_inode *in)
 
 	if (!inode_valid(in))
 		return m_fail(t, -EINVAL);
+	rc = meta_quota_file(t->m);
+	if (rc < 0)
+		return rc;
 	inode_bind(st, &row, COLS_LAST);
 	rc = m_run_one(t, st);
 	if (rc < 0)
@@ -276,8 +279,7 @@ int meta_inode_update(struct meta_txn *t, const struct meta_inode *in)
 	rc = m_run_one(t, st);
 	if (rc < 0)
 		return rc;
-	meta_counts_add(t->m, &old, -1);
-	meta_counts_add(t->m, &row, 1);
+	meta_counts_change(t->m, &old, &row);
 	touched_put(t->m, &row);
 	return 0;
 }

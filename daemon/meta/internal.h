@@ -19,7 +19,7 @@
 #include "db/db.h"
 #include "meta/meta.h"
 
-#define META_SCHEMA	   1	      /* version of the tables, schema.c */
+#define META_SCHEMA	   2	      /* version of the tables, schema.c */
 #define META_LOG_BYTES	   (32 << 20) /* wakes the checkpoint */
 #define META_CHECKPOINT_NS (30 * 1000000000LL)
 #define META_ROWS_DEFAULT  (2 << 20) /* bytes */
@@ -37,6 +37,7 @@ enum meta_group {
 	META_G_LEDGER,
 	META_G_VALUE,
 	META_G_TOTALS,
+	META_G_RECOUNT,
 	META_G_IDS,
 	META_GROUPS,
 };
@@ -72,6 +73,15 @@ struct meta_id_block {
 struct meta_counts {
 	int64_t files[META_STATES], bytes[META_STATES];
 	int64_t inodes, cached, damaged;
+	/* Without a name; bytes of the regular ones. Not in any of the above,
+	 * but for `cached`. Since schema 2. */
+	int64_t orphans, orphan_bytes;
+};
+
+/* Inodes up to the cursor, counted again; 0 = none yet. */
+struct meta_tally {
+	uint64_t cursor;
+	struct meta_counts c;
 };
 
 /* Rows that a transaction has written, as they are now in it. */
@@ -97,6 +107,8 @@ struct meta {
 	/* conn.lock is the commit mutex; it guards to the gap. */
 	struct meta_conn conn;
 	struct meta_counts now, saved; /* with and without this transaction */
+	struct meta_tally *tally, tally_saved; /* of meta_recount(), or NULL */
+	int64_t told; /* bytes of this transaction that meta_grow() counted */
 	struct meta_id_block ids[META_IDS];
 	struct meta_touched touched;
 	bool checkpointing; /* the job was woken for the log or for ids */
@@ -122,6 +134,10 @@ struct meta {
 	pthread_mutex_t lost_lock; /* guards the hook; held while it runs */
 	void (*lost_fn)(void *arg, int rc);
 	void *lost_arg;
+
+	/* quota.c */
+	_Atomic uint64_t quota_bytes, quota_files; /* 0 = no limit */
+	_Atomic int64_t bytes; /* of regular files, as large as they are now */
 
 	struct job *job;       /* "checkpoint" */
 	int64_t checkpoint_ns; /* boot time of its last one; the job's own */
@@ -186,9 +202,16 @@ void meta_conn_done(struct meta_conn *c);
 	" i.settle_ns, i.access_ns, i.cached_bytes"
 bool meta_inode_read(struct db_stmt *st, int at, struct meta_inode *out);
 
-/* schema.c */
+/* schema.c: the steps from version `from` to META_SCHEMA. */
 int meta_schema_create(struct meta_txn *t);
+int meta_schema_run(struct meta_txn *t, int from);
+
+/* migrate.c: an older database becomes one of META_SCHEMA, a newer is
+ * refused. */
 int meta_schema_check(struct meta *m, const char *path, struct err *err);
+
+/* meta.c: a transaction of who works alone at the start. */
+int meta_begin_alone(struct meta *m, struct meta_txn *t);
 
 /* txn.c: begin without asking for ids; the mutex is held, and stays so when
  * this fails. */
@@ -225,8 +248,27 @@ int meta_id_next(struct meta_txn *t, enum meta_id_kind kind, uint64_t *id);
 /* totals.c */
 int meta_counts_create(struct meta_txn *t);
 int meta_counts_load(struct meta_txn *t);
+int meta_counts_widen(struct meta_txn *t);
+/* A transaction begins; its counters are written; it was committed, or not. */
+void meta_counts_begin(struct meta *m);
 int meta_counts_save(struct meta_txn *t);
+void meta_counts_committed(struct meta *m);
+void meta_counts_undo(struct meta *m);
+/* A row came or went, or became another. */
 void meta_counts_add(struct meta *m, const struct meta_inode *in, int sign);
+void meta_counts_change(struct meta *m, const struct meta_inode *old,
+			const struct meta_inode *row);
+void meta_counts_apply(struct meta_counts *counts, const struct meta_inode *in,
+		       int sign);
+/* As quotas count them: all inodes but the root; regular files' sizes. */
+int64_t meta_counts_files(const struct meta_counts *counts);
+int64_t meta_counts_bytes(const struct meta_counts *counts);
+
+/* recount.c: the next inodes behind the cursor. 1, 0 at the end, -errno. */
+int meta_tally_page(struct meta_txn *t, struct meta_tally *y);
+
+/* quota.c: -EDQUOT when no inode may be added. */
+int meta_quota_file(const struct meta *m);
 
 /* xattr.c, presence.c, extent.c: all rows of an inode */
 int meta_xattr_clear(struct meta_txn *t, uint64_t ino);

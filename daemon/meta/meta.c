@@ -79,17 +79,24 @@ static int meta_create_root(struct meta_txn *t, const struct meta_opts *o)
 	return meta_inode_insert(t, &root);
 }
 
-static int meta_fill(struct meta *m, const struct meta_opts *o)
+int meta_begin_alone(struct meta *m, struct meta_txn *t)
 {
-	META_TXN(t);
 	int rc;
 
 	pthread_mutex_lock(&m->conn.lock);
-	rc = meta_begin_locked(m, &t);
-	if (rc < 0) {
+	rc = meta_begin_locked(m, t);
+	if (rc < 0)
 		pthread_mutex_unlock(&m->conn.lock);
+	return rc;
+}
+
+static int meta_fill(struct meta *m, const struct meta_opts *o)
+{
+	META_TXN(t);
+	int rc = meta_begin_alone(m, &t);
+
+	if (rc < 0)
 		return rc;
-	}
 	rc = meta_schema_create(&t);
 	if (rc == 0)
 		rc = meta_ids_create(&t);

@@ -8,8 +8,8 @@
  * database. A change is seen by everybody after meta_commit(), survives
  * kill -9 then (P2), and a power cut after meta_durable() (S1).
  *
- * Errors: -ENOENT no such row, -EEXIST, -ENOSPC, -EIO, -EUCLEAN, -ENOMEM.
- * After any other error than -ENOENT and -EEXIST the caller aborts; a
+ * Errors: -ENOENT no such row, -EEXIST, -EDQUOT, -ENOSPC, -EIO, -EUCLEAN,
+ * -ENOMEM. After any other error than the first three the caller aborts; a
  * transaction that met one cannot be committed. A change in a transaction of
  * meta_read() is -EROFS.
  */
@@ -46,8 +46,9 @@ struct meta_opts {
 int meta_create(const struct meta_opts *o, struct err *err);
 
 /*
- * Opens the database, migrates an older schema, refuses a newer one, and
- * starts the checkpoint thread. `volume` receives the volume id.
+ * Opens the database, migrates an older schema (a copy of it stays beside it
+ * as <path>.schemaN), refuses a newer one, and starts the checkpoint thread.
+ * `volume` receives the volume id.
  */
 int meta_open(const char *path, struct meta **out, uint8_t volume[16],
 	      struct err *err);
@@ -187,7 +188,8 @@ int meta_inode_get(struct meta_txn *t, uint64_t ino, struct meta_inode *out);
 /* The same outside a transaction: does not wait for one when the row is in
  * memory. */
 int meta_inode_find(struct meta *m, uint64_t ino, struct meta_inode *out);
-/* Inodes that are no regular files are always written as LOCAL. */
+/* Inodes that are no regular files are always written as LOCAL. -EDQUOT, with
+ * nothing done: the quota of files is used up. */
 int meta_inode_insert(struct meta_txn *t, const struct meta_inode *in);
 /* Writes all columns; the row must exist. */
 int meta_inode_update(struct meta_txn *t, const struct meta_inode *in);
@@ -264,6 +266,57 @@ int meta_totals(struct meta_txn *t, struct meta_totals *out);
 /* Counts everything again and compares: -EUCLEAN when it differs. Reads all
  * of the database under the commit mutex: for tests and fsck. */
 int meta_totals_verify(struct meta_txn *t, struct err *err);
+
+/* Counting again while others work; files and bytes as in meta_usage. */
+struct meta_recount {
+	uint64_t files, bytes;		       /* by the rows */
+	uint64_t counter_files, counter_bytes; /* as they are kept */
+	bool exact; /* these, and all other counters of inodes, agree */
+};
+/*
+ * Reads the inodes a page per short transaction (S6) and pauses four times as
+ * long as each took, so that lookups go on; what changes behind it is counted
+ * as it changes, so both sides are of one moment in the end. `tick` (may be
+ * NULL) is called outside of all locks with what was counted so far; when it
+ * returns false: -EINTR. -EBUSY: another one is under way. Not inside a
+ * transaction.
+ */
+int meta_recount(struct meta *m,
+		 bool (*tick)(void *arg, const struct meta_recount *now),
+		 void *arg, struct meta_recount *out);
+
+/* ---- quotas --------------------------------------------------------- */
+
+struct meta_quota {
+	uint64_t bytes, files; /* 0 = no limit */
+};
+/*
+ * From now on; any thread. Who is over a limit already may do everything but
+ * grow.
+ */
+void meta_quota_set(struct meta *m, const struct meta_quota *q);
+void meta_quota_get(struct meta *m, struct meta_quota *out);
+
+/*
+ * What quotas limit. Bytes: the sizes of all regular files, wherever their
+ * bytes are, as large as they are now: the row of a file that is
+ * opened_for_write lags behind it (S11), so who writes such a file tells here
+ * how it grows, before it does. A row of that kind therefore changes no sum
+ * when its size follows; all other rows do. Files: all inodes but the root.
+ * Both count what has no name any more until its row is deleted.
+ */
+struct meta_usage {
+	uint64_t bytes, files;
+	uint64_t unlinked; /* of the files: without a name */
+};
+void meta_usage(struct meta_txn *t, struct meta_usage *out);
+
+/* A file is about to grow by so much. -EDQUOT when there is no quota for all
+ * of it. Any thread, no lock needed. */
+int meta_grow(struct meta *m, uint64_t bytes);
+/* Files are larger (or smaller) by so much than was told before. Also what
+ * was not used of meta_grow(). */
+void meta_grown(struct meta *m, int64_t bytes);
 
 /* ---- names ---------------------------------------------------------- */
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The tables. A change of them is a new entry of meta_migrations: text that
- * brings version i to i + 1, run once, in one transaction with the new
- * version number. What was released is never edited.
+ * The tables, and what made of an older version this one (how: migrate.c). A
+ * change of the tables is a new entry of meta_migrations, which brings version
+ * i to i + 1. What was released is never edited; meta-vN.db of tests/data is
+ * the version before.
  *
  * dirent: the key (parent, name) is the table; dirent_order lists a
  * directory by cookie without touching it, dirent_ino finds an inode's names.
@@ -145,92 +146,48 @@ static const char meta_v1[] =
 	" objects_peak INTEGER NOT NULL,"
 	" PRIMARY KEY (day, tier, storage_class, cause));";
 
-static const char *const meta_migrations[META_SCHEMA] = {
-	[0] = meta_v1,
+/*
+ * One step. The text is run first, then the function, for what text cannot
+ * do: both in the one transaction of all steps. A step runs over the whole
+ * namespace at most once, and reads by index where it can: clients wait for
+ * it. On a new database all steps run on empty tables.
+ */
+static const struct meta_migration {
+	const char *sql; /* NULL = none */
+	int (*run)(struct meta_txn *t);
+} meta_migrations[META_SCHEMA] = {
+	[0] = { .sql = meta_v1 },
+	/* Counters of what has no name, for quotas. */
+	[1] = { .run = meta_counts_widen },
 };
 
-static int meta_migrate(struct db *db, int from)
+static int schema_step(struct meta_txn *t, const struct meta_migration *step)
+{
+	int rc = step->sql ? db_exec(t->m->conn.db, step->sql) : 0;
+
+	return rc == 0 && step->run ? step->run(t) : rc;
+}
+
+int meta_schema_run(struct meta_txn *t, int from)
 {
 	char version[64];
 	int i, rc = 0;
 
 	for (i = from; rc == 0 && i < META_SCHEMA; i++)
-		rc = db_exec(db, meta_migrations[i]);
+		rc = schema_step(t, &meta_migrations[i]);
 	if (rc < 0)
-		return rc;
+		return m_fail(t, rc);
 	snprintf(version, sizeof(version),
 		 "UPDATE schema_version SET version = %d", META_SCHEMA);
-	return db_exec(db, version);
+	return m_fail(t, db_exec(t->m->conn.db, version));
 }
 
 int meta_schema_create(struct meta_txn *t)
 {
-	struct db *db = t->m->conn.db;
-	int rc = db_exec(db, "CREATE TABLE schema_version ("
-			     " version INTEGER NOT NULL);"
-			     "INSERT INTO schema_version VALUES (0)");
+	int rc = db_exec(t->m->conn.db,
+			 "CREATE TABLE schema_version ("
+			 " version INTEGER NOT NULL);"
+			 "INSERT INTO schema_version VALUES (0)");
 
-	if (rc == 0)
-		rc = meta_migrate(db, 0);
-	return m_fail(t, rc);
-}
-
-static int meta_schema_version(struct db *db, int64_t *version)
-{
-	struct db_stmt *st;
-	int rc = db_prepare(db, "SELECT version FROM schema_version", &st);
-
-	if (rc < 0)
-		return rc == -EINVAL ? -ENOENT : rc; /* no such table */
-	rc = db_step(st);
-	if (rc == 1)
-		*version = db_int(st, 0);
-	db_finish(st);
-	if (rc == 0)
-		return -ENOENT;
-	return rc < 0 ? rc : 0;
-}
-
-static int meta_schema_update(struct meta *m, int from)
-{
-	int rc = db_begin(m->conn.db);
-
-	if (rc < 0)
-		return rc;
-	rc = meta_migrate(m->conn.db, from);
-	if (rc < 0) {
-		db_rollback(m->conn.db);
-		return rc;
-	}
-	return db_commit(m->conn.db);
-}
-
-int meta_schema_check(struct meta *m, const char *path, struct err *err)
-{
-	int64_t version = 0;
-	int rc = meta_schema_version(m->conn.db, &version);
-
-	if (rc == -ENOENT || (rc == 0 && version < 1))
-		return fail(err, -EUCLEAN,
-			    "'%s' is not the database of a trust", path);
-	if (rc < 0)
-		return fail(err, rc, "cannot read database '%s': %m", path);
-	if (version > META_SCHEMA) {
-		fail(err, -EPROTONOSUPPORT,
-		     "database '%s' has schema %lld, but this version knows "
-		     "only up to %d",
-		     path, (long long)version, META_SCHEMA);
-		return fail_hint(err, -EPROTONOSUPPORT,
-				 "run the newer version that last served this "
-				 "trust");
-	}
-	if (version == META_SCHEMA)
-		return 0;
-	rc = meta_schema_update(m, (int)version);
-	if (rc < 0)
-		return fail(err, rc,
-			    "cannot bring database '%s' from schema %lld to "
-			    "%d: %m",
-			    path, (long long)version, META_SCHEMA);
-	return 0;
+	return rc < 0 ? m_fail(t, rc) : meta_schema_run(t, 0);
 }

@@ -10,10 +10,11 @@
 
 #include "base/bytes.h"
 
-#define COUNTS	    (sizeof(struct meta_counts) / sizeof(int64_t))
-#define COUNTS_SIZE (COUNTS * 8)
+#define COUNTS	       (sizeof(struct meta_counts) / sizeof(int64_t))
+#define COUNTS_SIZE    (COUNTS * 8)
+#define COUNTS_SIZE_V1 120 /* up to `damaged` */
 
-enum { INSERT, UPDATE, GET, OLDEST, SCAN, PACKS, PACK_TOTALS, REFS };
+enum { INSERT, UPDATE, GET, OLDEST, ORPHANS, PACKS, PACK_TOTALS, REFS };
 static const char *const sql[] = {
 	[INSERT] = "INSERT INTO totals (id, data) VALUES (0, ?1)",
 	[UPDATE] = "UPDATE totals SET data = ?1 WHERE id = 0",
@@ -21,8 +22,9 @@ static const char *const sql[] = {
 	[OLDEST] = "SELECT dirty_ns FROM inode"
 		   " WHERE state = 0 AND nlink > 0 AND dirty_ns > 0"
 		   " ORDER BY dirty_ns LIMIT 1",
-	[SCAN] = "SELECT mode, nlink, size, state, damaged, cached_bytes"
-		 " FROM inode",
+	[ORPHANS] = "SELECT COUNT(*), COALESCE(SUM(CASE WHEN"
+		    " (mode & 61440) = 32768 THEN size ELSE 0 END), 0)"
+		    " FROM inode WHERE nlink = 0",
 	[PACKS] = "SELECT COUNT(*) FROM"
 		  " (SELECT tier, storage_class, COUNT(*) AS o,"
 		  " SUM(length) AS b FROM pack WHERE state IN (1, 2)"
@@ -73,19 +75,58 @@ int meta_counts_create(struct meta_txn *t)
 	return counts_write(t, INSERT);
 }
 
-int meta_counts_load(struct meta_txn *t)
+static int counts_read(struct meta_txn *t, size_t size, struct meta_counts *out)
 {
 	struct db_stmt *st = m_stmt(t, META_G_TOTALS, GET, sql);
-	uint8_t data[COUNTS_SIZE];
+	uint8_t data[COUNTS_SIZE] = { 0 };
 	int rc = m_row(t, st);
 
 	if (rc < 0)
-		return rc == -ENOENT ? m_fail(t, -EUCLEAN) : rc;
-	if (!m_blob(st, 0, data, sizeof(data)))
+		return rc;
+	if (!m_blob(st, 0, data, size))
 		return m_unclean(t, st);
 	db_reset(st);
-	counts_decode(data, &t->m->now);
+	counts_decode(data, out);
 	return 0;
+}
+
+int meta_counts_load(struct meta_txn *t)
+{
+	struct meta *m = t->m;
+	int rc = counts_read(t, COUNTS_SIZE, &m->now);
+
+	if (rc < 0)
+		return rc == -ENOENT ? m_fail(t, -EUCLEAN) : rc;
+	atomic_store(&m->bytes, meta_counts_bytes(&m->now));
+	return 0;
+}
+
+/* The step to schema 2: the rest of the row, from those without a name. */
+int meta_counts_widen(struct meta_txn *t)
+{
+	struct db_stmt *st;
+	struct meta_counts c;
+	int rc = counts_read(t, COUNTS_SIZE_V1, &c);
+
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc; /* a new database */
+	st = m_stmt(t, META_G_TOTALS, ORPHANS, sql);
+	rc = m_row(t, st);
+	if (rc < 0)
+		return rc;
+	c.orphans = db_int(st, 0);
+	c.orphan_bytes = db_int(st, 1);
+	db_reset(st);
+	t->m->now = c; /* written with the commit */
+	return 0;
+}
+
+void meta_counts_begin(struct meta *m)
+{
+	m->saved = m->now;
+	m->told = 0;
+	if (m->tally)
+		m->tally_saved = *m->tally;
 }
 
 int meta_counts_save(struct meta_txn *t)
@@ -95,15 +136,51 @@ int meta_counts_save(struct meta_txn *t)
 	return counts_write(t, UPDATE);
 }
 
-static void counts_add(struct meta_counts *c, const struct meta_inode *in,
+void meta_counts_committed(struct meta *m)
+{
+	int64_t more = meta_counts_bytes(&m->now) -
+		       meta_counts_bytes(&m->saved) - m->told;
+
+	if (more)
+		meta_grown(m, more);
+}
+
+void meta_counts_undo(struct meta *m)
+{
+	m->now = m->saved;
+	if (m->tally)
+		*m->tally = m->tally_saved;
+}
+
+int64_t meta_counts_files(const struct meta_counts *c)
+{
+	return c->inodes + c->orphans - 1;
+}
+
+int64_t meta_counts_bytes(const struct meta_counts *c)
+{
+	int64_t sum = c->orphan_bytes;
+	int s;
+
+	for (s = 0; s < META_STATES; s++)
+		sum += c->bytes[s];
+	return sum;
+}
+
+void meta_counts_apply(struct meta_counts *c, const struct meta_inode *in,
 		       int sign)
 {
-	if (in->nlink > 0)
-		c->inodes += sign;
-	if (!S_ISREG(in->mode))
+	bool file = S_ISREG(in->mode);
+
+	if (file)
+		c->cached += sign * (int64_t)in->cached_bytes;
+	if (in->nlink == 0) {
+		c->orphans += sign;
+		c->orphan_bytes += file ? sign * (int64_t)in->size : 0;
 		return;
-	c->cached += sign * (int64_t)in->cached_bytes;
-	if (in->nlink == 0)
+	}
+	c->inodes += sign;
+	if (!file)
 		return;
 	c->files[in->state] += sign;
 	c->bytes[in->state] += sign * (int64_t)in->size;
@@ -112,7 +189,18 @@ static void counts_add(struct meta_counts *c, const struct meta_inode *in,
 
 void meta_counts_add(struct meta *m, const struct meta_inode *in, int sign)
 {
-	counts_add(&m->now, in, sign);
+	meta_counts_apply(&m->now, in, sign);
+	if (m->tally && in->ino <= m->tally->cursor)
+		meta_counts_apply(&m->tally->c, in, sign);
+}
+
+void meta_counts_change(struct meta *m, const struct meta_inode *old,
+			const struct meta_inode *row)
+{
+	meta_counts_add(m, old, -1);
+	meta_counts_add(m, row, 1);
+	if (old->opened_for_write)
+		m->told += (int64_t)(row->size - old->size);
 }
 
 static int totals_oldest(struct meta_txn *t, int64_t *ns)
@@ -149,29 +237,6 @@ int meta_totals(struct meta_txn *t, struct meta_totals *out)
 	return totals_oldest(t, &out->oldest_dirty_ns);
 }
 
-static int totals_scan(struct meta_txn *t, struct meta_counts *c)
-{
-	struct db_stmt *st = m_stmt(t, META_G_TOTALS, SCAN, sql);
-	int rc;
-
-	memset(c, 0, sizeof(*c));
-	while ((rc = m_step(t, st)) == 1) {
-		struct meta_inode in = {
-			.mode = (uint32_t)db_int(st, 0),
-			.nlink = (uint32_t)db_int(st, 1),
-			.size = (uint64_t)db_int(st, 2),
-			.state = (enum meta_state)db_int(st, 3),
-			.damaged = db_int(st, 4) != 0,
-			.cached_bytes = (uint64_t)db_int(st, 5),
-		};
-
-		if ((unsigned)in.state >= META_STATES)
-			return m_unclean(t, st);
-		counts_add(c, &in, 1);
-	}
-	return rc;
-}
-
 /* Statement i selects a number that must be 0. */
 static int totals_zero(struct meta_txn *t, int i, const char *what,
 		       struct err *err)
@@ -192,16 +257,23 @@ static int totals_zero(struct meta_txn *t, int i, const char *what,
 
 int meta_totals_verify(struct meta_txn *t, struct err *err)
 {
-	struct meta_counts c;
-	int rc = totals_scan(t, &c);
+	const struct meta_counts *now = &t->m->now;
+	struct meta_tally y = { 0 };
+	int rc;
 
+	do {
+		rc = meta_tally_page(t, &y);
+	} while (rc > 0);
 	if (rc < 0)
 		return fail(err, rc, "cannot verify totals: %m");
-	if (memcmp(&c, &t->m->now, sizeof(c)) != 0)
+	if (memcmp(&y.c, now, sizeof(y.c)) != 0)
 		return fail(err, -EUCLEAN,
 			    "totals disagree with the inodes: %lld inodes "
-			    "instead of %lld",
-			    (long long)t->m->now.inodes, (long long)c.inodes);
+			    "instead of %lld, %lld bytes instead of %lld",
+			    (long long)(now->inodes + now->orphans),
+			    (long long)(y.c.inodes + y.c.orphans),
+			    (long long)meta_counts_bytes(now),
+			    (long long)meta_counts_bytes(&y.c));
 	rc = totals_zero(t, PACKS, "totals of packs", err);
 	if (rc == 0)
 		rc = totals_zero(t, PACK_TOTALS, "totals of packs", err);

@@ -14,7 +14,7 @@ int meta_begin_locked(struct meta *m, struct meta_txn *t)
 
 	if (rc < 0)
 		return rc;
-	m->saved = m->now;
+	meta_counts_begin(m);
 	m->touched.n = 0;
 	m->touched.more = false;
 	*t = (struct meta_txn){ .m = m, .conn = &m->conn, .write = true };
@@ -115,6 +115,7 @@ int meta_commit_locked(struct meta_txn *t, uint64_t *seq)
 		return rc;
 	}
 	if (t->write) {
+		meta_counts_committed(m);
 		atomic_store(&m->committed, ++now);
 		meta_publish(m);
 	}
@@ -128,7 +129,7 @@ void meta_abort_locked(struct meta_txn *t)
 {
 	if (t->write) {
 		db_rollback(t->m->conn.db);
-		t->m->now = t->m->saved;
+		meta_counts_undo(t->m);
 	}
 	t->m = NULL;
 }

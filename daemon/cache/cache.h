@@ -151,7 +151,9 @@ int cache_settle_presence(struct cache_file *f);
 /* Bytes of the longest file (presence of it takes 32 MiB); -EFBIG beyond. */
 #define CACHE_FILE_MAX (1ULL << 44)
 
-/* The space rule (P9): slows, then refuses (-ENOSPC) writers. */
+/* The space rule (P9): slows, then refuses (-ENOSPC) writers. -EDQUOT, here
+ * and wherever a file grows: the trust's quota has no room for all of it
+ * (meta_quota_set); nothing was changed. */
 ssize_t cache_pwrite(struct cache_file *f, const void *src, size_t len,
 		     uint64_t off);
 /* truncate(0) is always possible, completes the file, and heals a damaged

@@ -97,7 +97,22 @@ static int change_whole_locked(struct cache_file *f)
 	return cache_incomplete_locked(f) ? -EAGAIN : 0;
 }
 
-int cache_change_begin(struct cache_file *f, bool zero, int *fd)
+/*
+ * Nothing is fetched or marked changed for what the quota refuses. Waiting
+ * for fills may have let another change end, and give back what both took.
+ */
+static int change_prepare_locked(struct cache_file *f, bool zero, uint64_t end)
+{
+	int rc = quota_take_locked(f, end);
+
+	if (rc == 0 && !zero)
+		rc = change_whole_locked(f);
+	if (rc == 0)
+		rc = cache_dirty_locked(f, zero);
+	return rc == 0 ? quota_take_locked(f, end) : rc;
+}
+
+int cache_change_begin(struct cache_file *f, bool zero, uint64_t end, int *fd)
 {
 	int rc;
 
@@ -108,12 +123,12 @@ int cache_change_begin(struct cache_file *f, bool zero, int *fd)
 	rc = cache_examine_locked(f);
 	if (rc == 0 && f->damaged && !zero)
 		rc = -EIO;
-	if (rc == 0 && !zero)
-		rc = change_whole_locked(f);
 	if (rc == 0)
-		rc = cache_dirty_locked(f, zero);
-	if (rc < 0)
+		rc = change_prepare_locked(f, zero, end);
+	if (rc < 0) {
+		quota_settle_locked(f);
 		return rc;
+	}
 	f->changing++;
 	*fd = f->wfd;
 	return 0;
@@ -130,6 +145,7 @@ void cache_change_end(struct cache_file *f)
 		f->size = (uint64_t)st.st_size;
 		space_update(f, (uint64_t)st.st_blocks * 512);
 	}
+	quota_settle_locked(f);
 	/* Without a handle no close will come. */
 	flush = f->writers == 0 && f->changing == 0;
 	if (flush)
@@ -163,7 +179,7 @@ ssize_t cache_pwrite(struct cache_file *f, const void *src, size_t len,
 	rc = needs ? space_wait(f->c, needs, false) : 0;
 	if (rc < 0)
 		return rc;
-	rc = cache_change_begin(f, false, &fd);
+	rc = cache_change_begin(f, false, off + len, &fd);
 	if (rc < 0)
 		return rc;
 	rc = io_pwrite(fd, src, len, (off_t)off);
@@ -177,7 +193,7 @@ int cache_truncate(struct cache_file *f, uint64_t size)
 
 	if (size > CACHE_FILE_MAX)
 		return -EFBIG;
-	rc = cache_change_begin(f, size == 0, &fd);
+	rc = cache_change_begin(f, size == 0, size, &fd);
 	if (rc < 0)
 		return rc;
 	rc = ftruncate(fd, (off_t)size) < 0 ? -errno : 0;

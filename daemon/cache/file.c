@@ -36,6 +36,7 @@ static struct cache_file *cache_file_new(struct cache *c, uint64_t ino)
 
 static void cache_file_free(struct cache_file *f)
 {
+	quota_forget(f);
 	cache_close_fd(&f->rfd);
 	cache_close_fd(&f->wfd);
 	cache_close_fd(&f->ffd);
@@ -54,7 +55,7 @@ static int cache_load_locked(struct cache_file *f)
 		return rc;
 	if (!S_ISREG(row.mode))
 		return -EINVAL;
-	f->size = row.size;
+	f->size = f->charged = row.size;
 	cache_follow_locked(f, &row);
 	f->fresh = f->opened; /* protect reads no file that is open */
 	atomic_store(&f->blocks, row.cached_bytes);

@@ -10,6 +10,7 @@
  * presence.c which frames of an incomplete file are here; filling
  * flush.c    what was written becomes durable; closed files
  * space.c    the trust's share of the disk
+ * quota.c    the trust's quota of bytes
  * seal.c evict.c recover.c  protect's lease; dropping bytes; the start
  *
  * Who may keep a descriptor: rfd for handles and seals; wfd from the first
@@ -60,6 +61,8 @@ struct cache_file {
 	enum meta_state state;
 	bool damaged, opened;
 	uint64_t version, size;
+	uint64_t row_size; /* as the row has it */
+	uint64_t charged;  /* to the quota; quota.c */
 	int64_t access_ns, settle_ns;
 	bool fresh;	 /* nobody has read `version` to protect it */
 	bool checked;	 /* the local file was found to be what the row says */
@@ -185,9 +188,10 @@ ssize_t cache_read_begin(struct cache_file *f, uint64_t off, size_t len,
 			 int *fd);
 void cache_read_end(struct cache_file *f, uint64_t off, size_t want,
 		    ssize_t *got);
-/* Before bytes change, through *fd. `zero`: no byte of the file is left. 0:
- * a cache_change_end() has to follow. */
-int cache_change_begin(struct cache_file *f, bool zero, int *fd);
+/* Before bytes change, through *fd. `zero`: no byte of the file is left;
+ * `end`: the change may make the file as long as that. 0: a
+ * cache_change_end() has to follow. */
+int cache_change_begin(struct cache_file *f, bool zero, uint64_t end, int *fd);
 /* Takes over what the file has become, also when the change failed. */
 void cache_change_end(struct cache_file *f);
 /* Bytes that a write may take: none where a file without holes has its own. */
@@ -231,6 +235,15 @@ void space_update(struct cache_file *f, uint64_t bytes);
 void space_update_fd(struct cache_file *f, int fd);
 /* Waits for room for `n` more bytes. 0 or -ENOSPC. */
 int space_wait(struct cache *c, uint64_t n, bool fill);
+
+/* ---- quota.c -------------------------------------------------------- */
+
+/* The file may become `end` bytes long. -EDQUOT. */
+int quota_take_locked(struct cache_file *f, uint64_t end);
+/* Gives back what was taken and is not used. */
+void quota_settle_locked(struct cache_file *f);
+/* The file leaves the memory: from now on its row stands for it. */
+void quota_forget(struct cache_file *f);
 
 /* ---- seal.c --------------------------------------------------------- */
 

@@ -36,7 +36,9 @@ int cache_allocate(struct cache_file *f, int mode, uint64_t off, uint64_t len)
 		needs = cache_change_needs(f, off, len);
 	rc = needs ? space_wait(f->c, needs, false) : 0;
 	if (rc == 0)
-		rc = cache_change_begin(f, false, &fd);
+		rc = cache_change_begin(
+			f, false, mode & FALLOC_FL_KEEP_SIZE ? 0 : off + len,
+			&fd);
 	if (rc < 0)
 		return rc;
 	if (fallocate(fd, mode, (off_t)off, (off_t)len) < 0)
@@ -99,7 +101,7 @@ static ssize_t range_copy_to(int from, uint64_t from_off, struct cache_file *to,
 	needs = cache_change_needs(to, to_off, len);
 	rc = needs ? space_wait(to->c, needs, false) : 0;
 	if (rc == 0)
-		rc = cache_change_begin(to, false, &fd);
+		rc = cache_change_begin(to, false, to_off + len, &fd);
 	if (rc < 0)
 		return rc;
 	n = range_copy(from, from_off, fd, to_off, len);

@@ -55,12 +55,16 @@ static void recover_damaged(struct meta_inode *row, int why)
 static int recover_row(struct meta_txn *t, const struct recover *r)
 {
 	struct meta_inode row;
+	uint64_t size;
 	int rc = meta_inode_get(t, r->ino, &row);
 
 	if (rc < 0)
 		return rc;
+	size = row.size;
 	if (r->rc == 0) {
 		cache_row_from_stat(&row, &r->st);
+		/* Whatever was told of it died with the process. */
+		meta_grown(t->m, (int64_t)(row.size - size));
 		row.cached_bytes = (uint64_t)r->st.st_blocks * 512;
 	} else if (row.size > 0 || r->rc == -EIO) {
 		recover_damaged(&row, r->rc);

@@ -78,6 +78,7 @@ void cache_follow_locked(struct cache_file *f, const struct meta_inode *row)
 	f->version = row->content_version;
 	f->access_ns = row->access_ns;
 	f->settle_ns = row->settle_ns;
+	f->row_size = row->size;
 	if (!f->opened)
 		f->size = row->size;
 	if (!cache_incomplete_locked(f)) {
@@ -276,6 +277,7 @@ void cache_check_locked(struct cache_file *f)
 	assert(!f->opened || f->state == META_DIRTY);
 	assert(atomic_load(&f->seal) != SEAL_HELD ||
 	       (f->writers == 0 && !f->opened && !f->damaged));
+	assert(f->changing > 0 || f->charged == f->size);
 	assert(!p->bits || cache_incomplete_locked(f));
 	assert(f->ffd < 0 || f->filling > 0 || cache_incomplete_locked(f));
 	if (!p->bits)

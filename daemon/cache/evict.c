@@ -178,6 +178,7 @@ static int drop_bytes(struct cache_file *f)
 		return rc;
 	f->dropped = true;
 	f->opened = false; /* nothing to flush any more */
+	quota_forget(f);   /* others may keep f for a while */
 	cache_close_fd(&f->rfd);
 	cache_close_fd(&f->wfd);
 	cache_close_fd(&f->ffd);

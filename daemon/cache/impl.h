@@ -242,7 +242,7 @@ int space_wait(struct cache *c, uint64_t n, bool fill);
 int quota_take_locked(struct cache_file *f, uint64_t end);
 /* Gives back what was taken and is not used. */
 void quota_settle_locked(struct cache_file *f);
-/* The file leaves the memory: from now on its row stands for it. */
+/* From now on the row alone stands for the file. */
 void quota_forget(struct cache_file *f);
 
 /* ---- seal.c --------------------------------------------------------- */

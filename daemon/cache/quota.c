@@ -32,4 +32,5 @@ void quota_forget(struct cache_file *f)
 {
 	if (f->charged != f->row_size)
 		meta_grown(f->c->m, (int64_t)(f->row_size - f->charged));
+	f->charged = f->row_size;
 }

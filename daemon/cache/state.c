@@ -277,7 +277,7 @@ void cache_check_locked(struct cache_file *f)
 	assert(!f->opened || f->state == META_DIRTY);
 	assert(atomic_load(&f->seal) != SEAL_HELD ||
 	       (f->writers == 0 && !f->opened && !f->damaged));
-	assert(f->changing > 0 || f->charged == f->size);
+	assert(f->changing > 0 || f->dropped || f->charged == f->size);
 	assert(!p->bits || cache_incomplete_locked(f));
 	assert(f->ffd < 0 || f->filling > 0 || cache_incomplete_locked(f));
 	if (!p->bits)

@@ -114,6 +114,38 @@ static inline void handle_ref_guard(struct handle_ref *r)
  */
 void vfs_gone(struct vfs *v, uint64_t ino);
 
+/* How many inodes without a name are open. */
+uint64_t handles_unlinked(struct vfs *v);
+
+/* ---- quota.c --------------------------------------------------------- */
+
+/* What one call has waited for so far; the rest starts as zero. */
+struct vfs_quota {
+	bool name; /* it makes one: waits whatever vfs_set_wait() says, but a
+		      short time only */
+	int64_t end_ns;
+};
+
+/*
+ * What was unlinked and is not open gives its room back, although reap has
+ * not come to it yet. true: a call that gave *rc = -EDQUOT may give something
+ * else now; false: it may not, or (-EINPROGRESS in *rc) who calls will not
+ * wait.
+ */
+bool vfs_quota_wait(struct vfs *v, struct vfs_quota *q, ssize_t *rc);
+
+/* The result of `call`, made again while that may change an -EDQUOT. */
+#define VFS_QUOTA(v, call)                              \
+	({                                              \
+		struct vfs_quota q_ = { 0 };            \
+		ssize_t rc_;                            \
+                                                        \
+		do {                                    \
+			rc_ = (call);                   \
+		} while (vfs_quota_wait(v, &q_, &rc_)); \
+		rc_;                                    \
+	})
+
 /* ---- node.c ---------------------------------------------------------- */
 
 /* The inode of a node id; -ESTALE when there is none (any more), and for a
@@ -214,6 +246,8 @@ int privs_drop(struct vfs *v, uint64_t ino, unsigned what);
 
 /* Brings bytes back as vfs_set_wait() says; len 0 = to the end of the file. */
 int vfs_fetch(struct vfs *v, struct cache_file *f, uint64_t off, uint64_t len);
+/* What vfs_set_wait() said; NULL = nothing. */
+const struct vfs_wait *vfs_wait_how(void);
 
 /*
  * Writes the access time that relatime owes. With the read and not with the

@@ -23,6 +23,11 @@ void vfs_set_wait(const struct vfs_wait *w)
 	wait_how = w;
 }
 
+const struct vfs_wait *vfs_wait_how(void)
+{
+	return wait_how;
+}
+
 int vfs_fetch(struct vfs *v, struct cache_file *f, uint64_t off, uint64_t len)
 {
 	const struct vfs_wait *w = wait_how;
@@ -298,7 +303,7 @@ ssize_t vfs_write(struct vfs *v, uint64_t fh, const void *src, size_t len,
 	if (off > INT64_MAX || len > INT64_MAX - off)
 		return -EFBIG;
 	for (i = 0; i < VFS_ROUNDS_MAX; i++) {
-		n = cache_pwrite(r.h->f, src, len, off);
+		n = VFS_QUOTA(v, cache_pwrite(r.h->f, src, len, off));
 		if (n != -EAGAIN)
 			return n;
 		rc = vfs_fetch(v, r.h->f, 0, 0);
@@ -313,7 +318,7 @@ static int resize(struct vfs *v, struct cache_file *f, uint64_t size)
 	int rc, i;
 
 	for (i = 0; i < VFS_ROUNDS_MAX; i++) {
-		rc = cache_truncate(f, size);
+		rc = (int)VFS_QUOTA(v, cache_truncate(f, size));
 		if (rc != -EAGAIN)
 			return rc;
 		rc = vfs_fetch(v, f, 0, 0);

@@ -208,10 +208,22 @@ static int make_in(struct meta_txn *t, void *arg)
 	return dir_touch(t, &dir, now);
 }
 
-int node_make(struct vfs *v, const struct make *mk, struct meta_inode *in)
+static int make_once(struct vfs *v, const struct make *mk,
+		     struct meta_inode *in)
 {
 	struct making a = { .v = v, .mk = mk, .in = in };
 	int rc = mk->name ? name_check(mk->name, &a.len) : 0;
 
 	return rc < 0 ? rc : meta_run(v->meta, make_in, &a, NULL);
+}
+
+int node_make(struct vfs *v, const struct make *mk, struct meta_inode *in)
+{
+	struct vfs_quota q = { .name = true };
+	ssize_t rc;
+
+	do {
+		rc = make_once(v, mk, in);
+	} while (vfs_quota_wait(v, &q, &rc));
+	return (int)rc;
 }

@@ -13,7 +13,7 @@ int vfs_fallocate(struct vfs *v, uint64_t fh, int mode, uint64_t off,
 	if (!r.h || !r.h->writable)
 		return -EBADF;
 	for (i = 0; i < VFS_ROUNDS_MAX; i++) {
-		rc = cache_allocate(r.h->f, mode, off, len);
+		rc = (int)VFS_QUOTA(v, cache_allocate(r.h->f, mode, off, len));
 		if (rc != -EAGAIN)
 			return rc;
 		rc = vfs_fetch(v, r.h->f, 0, 0);
@@ -34,7 +34,8 @@ ssize_t vfs_copy(struct vfs *v, uint64_t fh_in, uint64_t off_in,
 	if (!in.h || !out.h || !out.h->writable)
 		return -EBADF;
 	for (i = 0; i < VFS_ROUNDS_MAX; i++) {
-		n = cache_copy(in.h->f, off_in, out.h->f, off_out, len);
+		n = VFS_QUOTA(
+			v, cache_copy(in.h->f, off_in, out.h->f, off_out, len));
 		if (n >= 0)
 			vfs_read_atime(v, in.h);
 		if (n != -EAGAIN)

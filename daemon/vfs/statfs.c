@@ -3,6 +3,10 @@
  * What df shows. Used = what the trust's files hold, wherever the bytes are;
  * free = what can be written before anything must reach the bucket: the
  * cache and its disk, without what is not protected yet.
+ *
+ * With a quota its size is the filesystem's and what is left of it is free.
+ * Available is that, too, or what can be written now if that is less: as if
+ * the rest were reserved, so that used, size and available are all true.
  */
 #include "vfs/impl.h"
 
@@ -16,9 +20,27 @@ static uint64_t less(uint64_t a, uint64_t b)
 	return a > b ? a - b : 0;
 }
 
+static void statfs_quota(struct vfs *v, const struct meta_usage *used,
+			 struct statvfs *out)
+{
+	struct meta_quota q;
+
+	meta_quota_get(v->meta, &q);
+	if (q.bytes) {
+		out->f_blocks = MAX(q.bytes, used->bytes) / FRSIZE;
+		out->f_bfree = less(q.bytes, used->bytes) / FRSIZE;
+		out->f_bavail = MIN(out->f_bavail, out->f_bfree);
+	}
+	if (q.files) {
+		out->f_files = MAX(q.files, used->files);
+		out->f_ffree = out->f_favail = less(q.files, used->files);
+	}
+}
+
 int vfs_statfs(struct vfs *v, struct statvfs *out)
 {
 	struct meta_totals tot = { 0 };
+	struct meta_usage used;
 	struct cache_usage u;
 	uint64_t room;
 	META_TXN(t);
@@ -29,6 +51,7 @@ int vfs_statfs(struct vfs *v, struct statvfs *out)
 		rc = meta_totals(&t, &tot);
 	if (rc < 0)
 		return rc;
+	meta_usage(&t, &used);
 	meta_abort(&t);
 	cache_usage(v->cache, &u);
 	/* Clean bytes give way to new ones. */
@@ -45,5 +68,6 @@ int vfs_statfs(struct vfs *v, struct statvfs *out)
 		.f_favail = FILES_FREE,
 		.f_namemax = META_NAME_MAX,
 	};
+	statfs_quota(v, &used, out);
 	return 0;
 }

@@ -5,7 +5,8 @@
  * (default_permissions); what it leaves to the filesystem is here.
  *
  * Every namespace call returns after its transaction committed (P2). All
- * calls: 0 (or a count) or -errno as the standard says. Any thread.
+ * calls: 0 (or a count) or -errno as the standard says; -EDQUOT from all that
+ * makes an inode or a longer file, beyond meta_quota_set(). Any thread.
  */
 #ifndef MERSEY_VFS_VFS_H
 #define MERSEY_VFS_VFS_H
@@ -179,7 +180,11 @@ int vfs_readdir(struct vfs *v, uint64_t fh, uint64_t off, bool plus,
 		size_t room,
 		bool (*emit)(void *arg, const struct vfs_dirent *d), void *arg);
 
-/* Room as the trust has it: its share, or less when the disk is fuller. */
+/*
+ * Room as the trust has it: its share of the cache, or less when the disk is
+ * fuller. With a quota: size and free bytes and files are the quota's, and
+ * available is what of that can be written now.
+ */
 int vfs_statfs(struct vfs *v, struct statvfs *out);
 
 /* In flags of vfs_setxattr(): an ACL is set by somebody who is not in the

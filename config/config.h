@@ -99,6 +99,8 @@ struct config_trust {
 	uint64_t cache_size;
 	unsigned cache_high, cache_low; /* per cent */
 	bool cache_encrypt;
+	uint64_t quota_bytes; /* 0 = no limit */
+	unsigned quota_files; /* 0 = no limit */
 	uint64_t limit_memory;
 	unsigned limit_threads, limit_descriptors;
 	int64_t alarm_unprotected_ns;

@@ -272,6 +272,25 @@ static const struct config_key limit_keys[] = {
 
 static const struct config_section limits_section = { CONFIG_ROWS(limit_keys) };
 
+static const struct config_key quota_keys[] = {
+	{ .name = "bytes",
+	  .type = CONFIG_BYTES,
+	  .def = "0",
+	  .help = "What the trust's regular files may hold in all, wherever "
+		  "their bytes are. 0: no limit.",
+	  .max = INT64_C(1) << 60,
+	  CONFIG_FIELD(struct config_trust, quota_bytes) },
+	{ .name = "files",
+	  .type = CONFIG_NUMBER,
+	  .def = "0",
+	  .help = "How many files, directories and others the trust may "
+		  "have, the top directory not counted. 0: no limit.",
+	  CONFIG_FIELD(struct config_trust, quota_files) },
+	{ .name = "directories", .part = 6 },
+};
+
+static const struct config_section quota_section = { CONFIG_ROWS(quota_keys) };
+
 static const struct config_key alarm_keys[] = {
 	{ .name = "unprotected_for",
 	  .type = CONFIG_DURATION,
@@ -312,6 +331,11 @@ static const struct config_key defaults_keys[] = {
 	  .type = CONFIG_SECTION,
 	  .help = "What one worker may use.",
 	  .section = &limits_section },
+	{ .name = "quota",
+	  .type = CONFIG_SECTION,
+	  .help = "Limits that programs meet as EDQUOT. Who is over one may "
+		  "do everything but grow.",
+	  .section = &quota_section },
 	{ .name = "delete_after",
 	  .type = CONFIG_DURATION,
 	  .def = "35d",
@@ -465,7 +489,6 @@ static const struct config_key trust_keys[] = {
 	  .section = &tier_section,
 	  CONFIG_MANY(struct config_trust, tiers, n_tiers) },
 	{ .name = "policy", .part = 5 },
-	{ .name = "quota", .part = 2 },
 	{ .name = "bandwidth", .part = 4 },
 	{ .name = "exports", .part = 6 },
 	{ .name = "budget", .part = 5 },

@@ -18,7 +18,7 @@ struct config_emit;
 struct config_node;
 struct config_reader;
 
-#define CONFIG_PART 1
+#define CONFIG_PART 2
 
 enum config_type {
 	/* scalars; what they fill */

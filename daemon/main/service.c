@@ -199,10 +199,13 @@ static int open_data(struct service *s, struct err *err)
 		.tier = s->ct->tier->name,
 		.storage_class = "",
 	};
+	struct meta_quota quota = { .bytes = t->quota_bytes,
+				    .files = t->quota_files };
 	int rc = cache_open(&co, s->meta, s->volume.b, &s->cache, err);
 
 	if (rc < 0)
 		return rc;
+	meta_quota_set(s->meta, &quota);
 	return move_start(&mo, s->meta, s->cache, s->keyring, &s->stack.stores,
 			  &s->move, err);
 }

@@ -35,6 +35,31 @@ static void test_unknown(void **state)
 			"trusts\n");
 }
 
+static void test_quota(void **state)
+{
+	assert_problems(
+		TRUST
+		"    quota: {bytes: 5 apples, files: -1, directories: {}}\n"
+		"defaults:\n"
+		"  quota: {bytes: 2000PiB, files: 99999999999, inodes: 4}\n",
+		"10:20 trusts.rem.quota.bytes: 'bytes' must be a size, not '5 "
+		"apples' | write a size such as 500GiB, 16MiB or 50GB\n"
+		"10:37 trusts.rem.quota.files: 'files' must be a number, not "
+		"'-1' | write a whole number, without quotes\n"
+		"10:41 trusts.rem.quota.directories: unknown key 'directories' "
+		"| 'directories' is not available in this version; leave it "
+		"out\n"
+		"12:18 defaults.quota.bytes: 'bytes' must be at most 1024PiB, "
+		"not '2000PiB' | write a size such as 500GiB, 16MiB or "
+		"50GB\n"
+		"12:34 defaults.quota.files: 'files' must be smaller, not "
+		"'99999999999' | write a whole number, without quotes\n"
+		"12:47 defaults.quota.inodes: unknown key 'inodes' | keys that "
+		"can stand here: bytes, files\n");
+	assert_problems(TRUST "    quota: 5TiB\n",
+			"10:12 trusts.rem.quota: must be a map of keys\n");
+}
+
 static void test_missing(void **state)
 {
 	assert_problems("gateway: {name: gw1}\n",
@@ -488,6 +513,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_quota),
 		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_types),
 		cmocka_unit_test(test_ranges),

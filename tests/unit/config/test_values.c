@@ -64,11 +64,13 @@ static void test_overrides(void **state)
 		GOOD_HEAD GOOD_STORES GOOD_REM
 		"    settle: 5s\n"
 		"    cache: {size: 8TiB, encrypt: true}\n"
+		"    quota: {bytes: 200TiB}\n"
 		"    alarms: {unprotected_for: 1h}\n" GOOD_RBQ "    cache: {}\n"
 		"defaults:\n"
 		"  settle: 10s\n"
 		"  read_wait: 3s\n"
 		"  cache: {size: 2TiB, high: 95%}\n"
+		"  quota: {bytes: 1TiB, files: 50000000}\n"
 		"  limits: {threads: 8}\n");
 	const struct config_trust *rem = config_trust_find(c, "rem");
 	const struct config_trust *rbq = config_trust_find(c, "rbq");
@@ -83,6 +85,9 @@ static void test_overrides(void **state)
 	assert_true(rem->cache_encrypt);
 	assert_false(rbq->cache_encrypt);
 	assert_int_equal(rem->limit_threads, 8);
+	assert_true(rem->quota_bytes == 200 * MIB << 20);
+	assert_true(rbq->quota_bytes == MIB << 20);
+	assert_int_equal(rem->quota_files, 50000000);
 	assert_true(rem->limit_memory == 512 * MIB);
 	assert_int_equal(rem->alarm_unprotected_ns, 3600 * NSEC_PER_SEC);
 	assert_int_equal(rbq->alarm_unprotected_ns, 900 * NSEC_PER_SEC);

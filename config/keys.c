@@ -37,7 +37,7 @@ static const struct config_key operator_keys[] = {
 	  CONFIG_FIELD(struct config, ops) },
 	{ .name = "finance",
 	  .type = CONFIG_SECTION,
-	  .help = "May use status and cost only.",
+	  .help = "May use status, quota and cost only.",
 	  .section = &role_section,
 	  CONFIG_FIELD(struct config, finance) },
 	{ .name = "auditors", .part = 6 },

@@ -78,6 +78,14 @@ const struct cli_verb cli_verbs[] = {
 	  verb_trust_add_run, verb_trust_add_show, false },
 	{ "trust list", "", "List trusts", NULL, 0, 0, 0, verb_trust_list_run,
 	  verb_trust_list_show, false },
+	{ "quota show", "[TRUST...]",
+	  "Show the limits of trusts and what is used of them", NULL, 0, 0, -1,
+	  verb_quota_show_run, verb_quota_show_show, false },
+	{ "quota check", "[TRUST...]",
+	  "Count all files again and compare: proves what quotas go by",
+	  "Goes on beside clients, at a fifth of what it could do. Exit status 3 "
+	  "when a counter\ndiffers.",
+	  0, 0, -1, verb_quota_check_run, verb_quota_check_show, false },
 	{ "cost report",
 	  "[--month M | --from D --to D] [--by tier] [--format table|csv|json]",
 	  "What each trust's data cost, and what it will cost by the end of the "

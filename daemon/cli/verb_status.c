@@ -20,6 +20,7 @@ static const char *const status_unknown[] = {
 	"cache_size_bytes",
 	"unprotected",
 	"cache_room_seconds",
+	"quota",
 	"queues",
 	"stores",
 	"worker",
@@ -266,6 +267,25 @@ static void detail_cache(struct cli *c, const json_t *t)
 			     room));
 }
 
+/* "3 of 200 TiB", "1,234 of 50 M files"; nothing without a limit. */
+static void detail_quota(struct cli *c, const json_t *t)
+{
+	const json_t *q = json_object_get(t, "quota");
+	CLEANUP_BUF struct buf b = { 0 };
+	char n[UNITS_SIZE], of[UNITS_SIZE];
+	int rc = 0;
+
+	if (json_known(q, "bytes"))
+		rc = text_of(json_u64(q, "used_bytes"), json_u64(q, "bytes"),
+			     &b);
+	if (rc == 0 && json_known(q, "files"))
+		rc = buf_addf(&b, "%s%s / %s files", b.len ? ", " : "",
+			      units_format_count(json_u64(q, "used_files"), n),
+			      units_format_count(json_u64(q, "files"), of));
+	if (rc == 0 && b.len && buf_str(&b))
+		line(c, "quota", "%s", (char *)b.data);
+}
+
 static void detail_unprotected(struct cli *c, const json_t *t)
 {
 	const json_t *u = json_object_get(t, "unprotected");
@@ -350,6 +370,7 @@ static void status_detail(struct cli *c, const json_t *t)
 		return;
 	detail_files(c, t);
 	detail_cache(c, t);
+	detail_quota(c, t);
 	detail_unprotected(c, t);
 	detail_stores(c, t);
 	detail_queues(c, t);

@@ -13,6 +13,9 @@ static const struct {
 } ctl_verbs[] = {
 	{ "status", CTL_ADMIN | CTL_OPS | CTL_FINANCE, ctl_verb_status },
 	{ "cost", CTL_ADMIN | CTL_OPS | CTL_FINANCE, ctl_verb_cost },
+	{ "quota", CTL_ADMIN | CTL_OPS | CTL_FINANCE, ctl_verb_quota },
+	{ "quota_check", CTL_ADMIN | CTL_OPS | CTL_FINANCE,
+	  ctl_verb_quota_check },
 	{ "info", CTL_ADMIN | CTL_OPS, ctl_verb_info },
 	{ "jobs", CTL_ADMIN | CTL_OPS, ctl_verb_jobs },
 	{ "doctor", CTL_ADMIN | CTL_OPS, ctl_verb_doctor },

@@ -18,6 +18,7 @@ struct status {
 	int64_t now; /* wall */
 	struct meta_totals t;
 	struct cache_usage u;
+	struct ctl_quota q;
 	struct store_health health;
 	struct job_info job[STATUS_JOBS];
 	size_t jobs;
@@ -35,6 +36,9 @@ static int status_read(struct ctl_call *c, struct status *s)
 	if (rc < 0)
 		return fail(&c->err, rc, "cannot read the totals: %m");
 	meta_abort(&t);
+	rc = ctl_quota_read(c->w, &s->q);
+	if (rc < 0)
+		return fail(&c->err, rc, "cannot read the quota: %m");
 	s->now = clock_wall_ns();
 	cache_usage(c->w->cache, &s->u);
 	store_health_read(c->w->health, &s->health);
@@ -97,6 +101,15 @@ static json_t *status_room(const struct status *s)
 		   s->u.disk_free + (s->u.used > held ? s->u.used - held : 0));
 	return proto_count((uint64_t)((unsigned __int128)room *
 				      (uint64_t)(age / NSEC_PER_SEC) / held));
+}
+
+static json_t *status_quota(const struct status *s)
+{
+	return json_pack("{s:o, s:o, s:o, s:o}", "bytes",
+			 ctl_quota_limit(s->q.limit.bytes), "files",
+			 ctl_quota_limit(s->q.limit.files), "used_bytes",
+			 proto_count(s->q.used.bytes), "used_files",
+			 proto_count(s->q.used.files));
 }
 
 /* ---- queues and stores ---------------------------------------------- */
@@ -276,7 +289,7 @@ static int status_fill(const struct status *s, json_t *problems, json_t *r)
 	const char *state = json_array_size(problems) ? "degraded" : "online";
 	json_t *o = json_pack(
 		"{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
-		" s:o, s:o, s:o, s:{s:n, s:n}}",
+		" s:o, s:o, s:o, s:o, s:{s:n, s:n}}",
 		"trust", s->w->trust, "name", s->w->long_name, "state", state,
 		"since", proto_time(status_since(s)), "files",
 		proto_count(s->t.files), "logical_bytes",
@@ -285,8 +298,9 @@ static int status_fill(const struct status *s, json_t *problems, json_t *r)
 		proto_count(s->u.size), "by_state", status_by_state(s),
 		"damaged_files", proto_count(s->t.damaged), "unprotected",
 		status_unprotected(s), "cache_room_seconds", status_room(s),
-		"queues", status_queues(s), "stores", status_stores(s),
-		"worker", status_worker(s), "backup", "last_at", "lag_seconds");
+		"quota", status_quota(s), "queues", status_queues(s), "stores",
+		status_stores(s), "worker", status_worker(s), "backup",
+		"last_at", "lag_seconds");
 	int rc = o ? 0 : -ENOMEM;
 
 	if (rc == 0)

@@ -32,6 +32,18 @@ int ctl_verb_wait(struct ctl_call *c, json_t *result);
 int ctl_verb_evict(struct ctl_call *c, json_t *result);
 int ctl_verb_recall(struct ctl_call *c, json_t *result);
 int ctl_verb_cost(struct ctl_call *c, json_t *result);
+int ctl_verb_quota(struct ctl_call *c, json_t *result);
+int ctl_verb_quota_check(struct ctl_call *c, json_t *result);
+
+/* ---- quotas (verb_quota.c) ------------------------------------------ */
+
+struct ctl_quota {
+	struct meta_quota limit;
+	struct meta_usage used;
+};
+int ctl_quota_read(const struct ctl_worker *w, struct ctl_quota *out);
+/* null when there is none. */
+json_t *ctl_quota_limit(uint64_t limit);
 
 /* ---- who may (access.c) --------------------------------------------- */
 

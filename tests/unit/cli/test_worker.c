@@ -7,6 +7,8 @@
 
 #include "tests/unit/ctl/util.h"
 
+#include "meta/internal.h"
+
 static struct ctl_server *server[2];
 static struct ctl_worker second;
 static char conf[128];
@@ -135,6 +137,48 @@ static void test_status(void **state)
 	assert_has(run_out, "  trust: rem  Liverpool University Hospitals\n");
 	assert_has(run_out, "  state: online since ");
 	assert_int_equal(mersey("status", "xyz", NULL), CLI_USAGE);
+}
+
+static void test_quota(void **state)
+{
+	struct meta_quota q = { .bytes = 1000000, .files = 3 };
+	CLEANUP_JSON json_t *r = NULL, *check = NULL;
+
+	make("a", 100001);
+	assert_int_equal(mersey("quota", "show", NULL), 0);
+	assert_has(run_out, "TRUST     BYTES  QUOTA  LEFT  USED  FILES  ");
+	assert_has(run_out, "rem    97.7 KiB      –     –     –      1  ");
+	meta_quota_set(m, &q);
+	assert_int_equal(mersey("quota", "show", "--json", NULL), 0);
+	r = result("quota show");
+	assert_int_equal(int_at(r, "trusts.1.left.bytes"), 899999);
+	assert_int_equal(mersey("quota", "show", "rem", NULL), 0);
+	assert_has(run_out, " 11%      1      3     2   34%\n");
+	assert_int_equal(mersey("status", "rem", NULL), 0);
+	assert_has(run_out, "  quota: 97.7 / 976.6 KiB, 1 / 3 files\n");
+	assert_int_equal(mersey("quota", "check", "--json", NULL), 0);
+	check = result("quota check");
+	assert_int_equal(int_at(check, "trusts.0.counted.bytes"), 100001);
+	assert_int_equal(mersey("quota", "check", "rem", NULL), 0);
+	assert_has(run_out, " exact\n");
+}
+
+/* A program that counts wrong is found out. */
+static void test_quota_differs(void **state)
+{
+	make("a", 100001);
+	m->now.bytes[META_DIRTY] += 3;
+	assert_int_equal(mersey("quota", "check", "rem", NULL), CLI_ATTENTION);
+	assert_has(run_out, " DIFFERS\n");
+	assert_has(run_out,
+		   "rem: the counters say 100004 bytes in 1 files, the "
+		   "files themselves 100001 in 1\n");
+	m->now.bytes[META_DIRTY] -= 3;
+	assert_int_equal(mersey("quota", "check", "rem", NULL), 0);
+	ctl_server_stop(server[1]);
+	server[1] = NULL;
+	assert_int_equal(mersey("quota", "check", NULL), CLI_ATTENTION);
+	assert_int_equal(mersey("quota", "show", "rbq", NULL), CLI_NOT_NOW);
 }
 
 static void test_degraded(void **state)
@@ -332,6 +376,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_status),
+		TEST(test_quota),
+		TEST(test_quota_differs),
 		TEST(test_degraded),
 		TEST(test_one_offline),
 		TEST(test_files),

@@ -88,6 +88,7 @@ static void test_who_may(void **state)
 		bool ops, finance;
 	} table[] = {
 		{ "status", true, true },  { "cost", true, true },
+		{ "quota", true, true },   { "quota_check", true, true },
 		{ "info", true, false },   { "jobs", true, false },
 		{ "doctor", true, false }, { "wait", true, false },
 		{ "evict", true, false },  { "recall", true, false },

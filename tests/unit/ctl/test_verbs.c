@@ -57,6 +57,33 @@ static void test_status(void **state)
 	assert_true(json_is_null(at(b, "result.unprotected.oldest_seconds")));
 }
 
+static void test_quota(void **state)
+{
+	CLEANUP_JSON json_t *a = NULL, *b = NULL, *s = NULL;
+	struct meta_quota q = { .bytes = 1000, .files = 9 };
+
+	make_in(META_ROOT_INO, "a", 400);
+	make_dir(META_ROOT_INO, "d");
+	a = ask("{\"id\":1,\"verb\":\"quota\"}");
+	assert_string_equal(text_at(a, "result.trust"), "rem");
+	assert_true(json_is_null(at(a, "result.quota.bytes")));
+	assert_true(json_is_null(at(a, "result.left.files")));
+	assert_int_equal(int_at(a, "result.used.bytes"), 400);
+	assert_int_equal(int_at(a, "result.used.files"), 2);
+	meta_quota_set(m, &q);
+	b = ask("{\"id\":1,\"verb\":\"quota_check\"}");
+	assert_int_equal(int_at(b, "result.quota.bytes"), 1000);
+	assert_int_equal(int_at(b, "result.left.bytes"), 600);
+	assert_int_equal(int_at(b, "result.left.files"), 7);
+	assert_int_equal(int_at(b, "result.counted.bytes"), 400);
+	assert_int_equal(int_at(b, "result.counters.files"), 2);
+	assert_true(json_is_true(at(b, "result.exact")));
+	assert_int_equal(json_array_size(at(b, "result.problems")), 0);
+	s = ask("{\"id\":1,\"verb\":\"status\"}");
+	assert_int_equal(int_at(s, "result.quota.files"), 9);
+	assert_int_equal(int_at(s, "result.quota.used_bytes"), 400);
+}
+
 static void test_status_degraded(void **state)
 {
 	CLEANUP_JSON json_t *a = NULL, *b = NULL;
@@ -371,6 +398,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORKER_TEST(test_status),
+		WORKER_TEST(test_quota),
 		WORKER_TEST(test_status_degraded),
 		WORKER_TEST(test_info),
 		WORKER_TEST(test_info_names),

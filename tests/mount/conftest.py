@@ -91,6 +91,7 @@ class Gateway:
             "read_wait": "4s",
             "cache_size": "1GiB",
             "delete_after": "35d",
+            "quota": "{}",
             "buckets": {},
             "endpoint": None,
             "ca_file": None,
@@ -158,6 +159,7 @@ class Gateway:
             f"  settle: {k['settle']}",
             f"  read_wait: {k['read_wait']}",
             f"  delete_after: {k['delete_after']}",
+            f"  quota: {k['quota']}",
             f"  cache: {{size: {k['cache_size']}, high: 90%, low: 70%}}",
             "trusts:",
         ]

@@ -243,6 +243,13 @@ void cache_evict_many(struct cache *c, struct cache_victim *v, size_t n);
 int cache_drop(struct cache *c, uint64_t ino);
 void cache_drop_many(struct cache *c, struct cache_victim *v, size_t n);
 
+/*
+ * Is the account of quotas (meta_usage) what the rows say and what the files
+ * in memory have beyond theirs? 1 it is, 0 it is not, -EAGAIN: too much
+ * changed meanwhile to tell, or -errno. May take a second.
+ */
+int cache_account(struct cache *c);
+
 struct cache_usage {
 	uint64_t used;	    /* bytes of cache files on disk */
 	uint64_t size;	    /* the trust's share */

@@ -61,8 +61,9 @@ struct cache_file {
 	enum meta_state state;
 	bool damaged, opened;
 	uint64_t version, size;
-	uint64_t row_size; /* as the row has it */
-	uint64_t charged;  /* to the quota; quota.c */
+	/* Read also without the lock, by cache_account(). */
+	_Atomic uint64_t row_size; /* as the row has it */
+	_Atomic uint64_t charged;  /* to the quota; quota.c */
 	int64_t access_ns, settle_ns;
 	bool fresh;	 /* nobody has read `version` to protect it */
 	bool checked;	 /* the local file was found to be what the row says */

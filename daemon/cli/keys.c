@@ -194,6 +194,8 @@ const struct cli_key cli_keys[] = {
 	{ "quota check", "trusts[].left.bytes", N, "" },
 	{ "quota check", "trusts[].left.files", N, "" },
 	{ "quota check", "trusts[].exact", B, "all counters agree" },
+	{ "quota check", "trusts[].account_exact", B,
+	  "growth of open files, too; null: too busy to tell" },
 	{ "quota check", "trusts[].counted", O, "by the files" },
 	{ "quota check", "trusts[].counted.bytes", N, "" },
 	{ "quota check", "trusts[].counted.files", N, "" },

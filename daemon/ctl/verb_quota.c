@@ -80,17 +80,28 @@ static bool check_tick(void *arg, const struct meta_recount *now)
 	return rc == 0 && !ctl_gone(c);
 }
 
+struct quota_check {
+	struct meta_recount r;
+	int account; /* of cache_account() */
+};
+
 static json_t *check_problems(const struct ctl_call *c,
-			      const struct meta_recount *r)
+			      const struct quota_check *k)
 {
+	const struct meta_recount *r = &k->r;
 	char message[256];
 
-	if (r->exact)
+	if (r->exact && k->account != 0)
 		return json_array();
-	snprintf(message, sizeof(message),
-		 "the counters say %" PRIu64 " bytes in %" PRIu64
-		 " files, the files themselves %" PRIu64 " in %" PRIu64,
-		 r->counter_bytes, r->counter_files, r->bytes, r->files);
+	if (r->exact)
+		snprintf(message, sizeof(message),
+			 "what open files have grown is counted wrong");
+	else
+		snprintf(message, sizeof(message),
+			 "the counters say %" PRIu64 " bytes in %" PRIu64
+			 " files, the files themselves %" PRIu64 " in %" PRIu64,
+			 r->counter_bytes, r->counter_files, r->bytes,
+			 r->files);
 	return json_pack("[{s:s, s:s, s:s, s:s}]", "trust", c->w->trust, "code",
 			 "counters_differ", "message", message, "hint",
 			 "no file is touched by that, but status and quotas "
@@ -98,27 +109,42 @@ static json_t *check_problems(const struct ctl_call *c,
 			 "who maintains Mersey");
 }
 
+static int check_fill(struct ctl_call *c, const struct quota_check *k,
+		      json_t *result)
+{
+	const struct meta_recount *r = &k->r;
+	int rc = quota_fill(c, result);
+
+	if (rc == 0)
+		rc = proto_set(result, "exact",
+			       json_boolean(r->exact && k->account != 0));
+	if (rc == 0)
+		rc = proto_set(result, "counted",
+			       quota_pair(proto_count(r->bytes),
+					  proto_count(r->files)));
+	if (rc == 0)
+		rc = proto_set(result, "counters",
+			       quota_pair(proto_count(r->counter_bytes),
+					  proto_count(r->counter_files)));
+	if (rc == 0)
+		rc = proto_set(result, "account_exact",
+			       k->account < 0 ? json_null()
+					      : json_boolean(k->account));
+	return rc == 0 ? proto_set(result, "problems", check_problems(c, k))
+		       : rc;
+}
+
 int ctl_verb_quota_check(struct ctl_call *c, json_t *result)
 {
-	struct meta_recount r = { 0 };
-	int rc = meta_recount(c->w->meta, check_tick, c, &r);
+	struct quota_check k = { 0 };
+	int rc = meta_recount(c->w->meta, check_tick, c, &k.r);
 
 	if (rc == -EBUSY)
 		return fail(&c->err, rc, "another check is under way");
 	if (rc < 0)
 		return fail(&c->err, rc, "cannot count the files: %m");
-	rc = quota_fill(c, result);
-	if (rc == 0)
-		rc = proto_set(result, "exact", json_boolean(r.exact));
-	if (rc == 0)
-		rc = proto_set(
-			result, "counted",
-			quota_pair(proto_count(r.bytes), proto_count(r.files)));
-	if (rc == 0)
-		rc = proto_set(result, "counters",
-			       quota_pair(proto_count(r.counter_bytes),
-					  proto_count(r.counter_files)));
-	if (rc == 0)
-		rc = proto_set(result, "problems", check_problems(c, &r));
-	return rc;
+	k.account = cache_account(c->w->cache);
+	if (k.account < 0 && k.account != -EAGAIN)
+		return fail(&c->err, k.account, "cannot read the account: %m");
+	return check_fill(c, &k, result);
 }

@@ -307,7 +307,8 @@ void meta_quota_get(struct meta *m, struct meta_quota *out);
  */
 struct meta_usage {
 	uint64_t bytes, files;
-	uint64_t unlinked; /* of the files: without a name */
+	uint64_t unlinked;  /* of the files: without a name */
+	uint64_t row_bytes; /* as `bytes`, but as the rows have them */
 };
 void meta_usage(struct meta_txn *t, struct meta_usage *out);
 

@@ -27,6 +27,7 @@ void meta_usage(struct meta_txn *t, struct meta_usage *out)
 	out->bytes = (uint64_t)MAX(atomic_load(&m->bytes), (int64_t)0);
 	out->files = (uint64_t)meta_counts_files(&m->now);
 	out->unlinked = (uint64_t)m->now.orphans;
+	out->row_bytes = (uint64_t)meta_counts_bytes(&m->now);
 }
 
 int meta_quota_file(const struct meta *m)

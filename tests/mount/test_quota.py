@@ -157,7 +157,7 @@ def test_writers_never_exceed(gateway, mnt):
     """Several processes, with files of their own and one together; every
     look at all sizes finds no more than the quota, and in the end all of it
     is used."""
-    failed, most = [], 0
+    failed, bad, most = [], [], 0
 
     def run(n):
         try:
@@ -170,7 +170,12 @@ def test_writers_never_exceed(gateway, mnt):
         t.start()
     while any(t.is_alive() for t in threads):
         most = max(most, sizes(mnt))
+        trust = gateway.cli("quota", "check", "rem")["trusts"][0]
+        if not trust["exact"]:
+            bad.append(trust)
     assert not failed, failed
+    # the account of open files was exact whenever it could be read
+    assert not bad, bad
     total = sizes(mnt)
     assert max(most, total) <= BYTES
     assert used(gateway)["bytes"] == total

@@ -33,6 +33,7 @@ static void verify_idle(void)
 	assert_int_equal(meta_recount(m, NULL, NULL, &r), 0);
 	assert_true(r.exact);
 	assert_int_equal(used(), r.bytes);
+	assert_int_equal(cache_account(c), 1);
 }
 
 static ssize_t put(struct cache_file *f, uint64_t off, size_t n)
@@ -69,6 +70,10 @@ static void test_write(void **state)
 	assert_int_equal(cache_size(f), LIMIT);
 	row_get(ino, &row);
 	assert_int_equal(row.size, 64 * KIB); /* lags, and is not counted */
+	assert_int_equal(cache_account(c), 1);
+	meta_grown(m, 1);
+	assert_int_equal(cache_account(c), 0);
+	meta_grown(m, -1);
 	/* What does not grow is always allowed. */
 	assert_int_equal(put(f, 0, 128 * KIB - LIMIT), 128 * KIB - LIMIT);
 	assert_int_equal(put(f, LIMIT - 1, 1), 1);

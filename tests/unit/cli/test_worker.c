@@ -174,6 +174,11 @@ static void test_quota_differs(void **state)
 		   "rem: the counters say 100004 bytes in 1 files, the "
 		   "files themselves 100001 in 1\n");
 	m->now.bytes[META_DIRTY] -= 3;
+	meta_grown(m, 1);
+	assert_int_equal(mersey("quota", "check", "rem", NULL), CLI_ATTENTION);
+	assert_has(run_out, "rem: what open files have grown is counted "
+			    "wrong\n");
+	meta_grown(m, -1);
 	assert_int_equal(mersey("quota", "check", "rem", NULL), 0);
 	ctl_server_stop(server[1]);
 	server[1] = NULL;

@@ -190,6 +190,15 @@ int table_print(FILE *f, const struct table_col *col, size_t cols,
 int cli_select(struct cli *c, bool args,
 	       const struct config_trust *out[CLI_TRUSTS_MAX], size_t *n);
 
+/*
+ * Calls `one` for each trust that cli_select() gives and sets c->exit: 1 = it
+ * answered, 0 = it did not, which `one` has added to the problems, -errno
+ * ends it all. With nothing but problems: CLI_NOT_NOW.
+ */
+typedef int (*cli_one_fn)(struct cli *c, const struct config_trust *t,
+			  json_t *list);
+int cli_each(struct cli *c, bool args, cli_one_fn one, json_t *list);
+
 /* Paths of one trust, as many as one request takes. */
 struct cli_group {
 	const struct config_trust *trust;

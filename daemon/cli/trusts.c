@@ -55,6 +55,24 @@ int cli_select(struct cli *c, bool args,
 	return rc;
 }
 
+int cli_each(struct cli *c, bool args, cli_one_fn one, json_t *list)
+{
+	const struct config_trust *t[CLI_TRUSTS_MAX];
+	size_t n = 0, i, answered = 0;
+	int rc = cli_select(c, args, t, &n);
+
+	for (i = 0; rc >= 0 && i < n; i++) {
+		rc = one(c, t[i], list);
+		answered += rc == 1;
+	}
+	if (rc < 0)
+		return rc;
+	c->exit = !json_array_size(c->problems) ? CLI_OK
+		  : answered			? CLI_ATTENTION
+						: CLI_NOT_NOW;
+	return 0;
+}
+
 /* ---- paths as text -------------------------------------------------- */
 
 /* Appends one component, or takes the last one away for "..". */

@@ -27,24 +27,11 @@ static int jobs_one(struct cli *c, const struct config_trust *t, json_t *list)
 
 static int jobs_look(struct cli *c)
 {
-	const struct config_trust *t[CLI_TRUSTS_MAX];
 	json_t *list = json_array();
-	size_t n = 0, i, answered = 0;
 	int rc = proto_set(c->result, "jobs", list);
 
 	json_array_clear(c->problems);
-	if (rc == 0)
-		rc = cli_select(c, false, t, &n);
-	for (i = 0; rc >= 0 && i < n; i++) {
-		rc = jobs_one(c, t[i], list);
-		answered += rc == 1;
-	}
-	if (rc < 0)
-		return rc;
-	c->exit = !json_array_size(c->problems) ? CLI_OK
-		  : answered			? CLI_ATTENTION
-						: CLI_NOT_NOW;
-	return 0;
+	return rc < 0 ? rc : cli_each(c, false, jobs_one, list);
 }
 
 /* Until interrupted: a screen, or one envelope a line. */

@@ -23,34 +23,32 @@ static int quota_one(struct cli *c, const struct config_trust *t,
 	return json_array_append(list, r) < 0 ? -ENOMEM : 1;
 }
 
-static int quota_run(struct cli *c, const char *verb)
+static int show_one(struct cli *c, const struct config_trust *t, json_t *list)
 {
-	const struct config_trust *t[CLI_TRUSTS_MAX];
+	return quota_one(c, t, "quota", list);
+}
+
+static int check_one(struct cli *c, const struct config_trust *t, json_t *list)
+{
+	return quota_one(c, t, "quota_check", list);
+}
+
+static int quota_run(struct cli *c, cli_one_fn one)
+{
 	json_t *list = json_array();
-	size_t n = 0, i, answered = 0;
 	int rc = proto_set(c->result, "trusts", list);
 
-	if (rc == 0)
-		rc = cli_select(c, true, t, &n);
-	for (i = 0; rc >= 0 && i < n; i++) {
-		rc = quota_one(c, t[i], verb, list);
-		answered += rc == 1;
-	}
-	if (rc < 0)
-		return rc;
-	if (json_array_size(c->problems))
-		c->exit = answered ? CLI_ATTENTION : CLI_NOT_NOW;
-	return 0;
+	return rc < 0 ? rc : cli_each(c, true, one, list);
 }
 
 int verb_quota_show_run(struct cli *c)
 {
-	return quota_run(c, "quota");
+	return quota_run(c, show_one);
 }
 
 int verb_quota_check_run(struct cli *c)
 {
-	return quota_run(c, "quota_check");
+	return quota_run(c, check_one);
 }
 
 /* ---- screen --------------------------------------------------------- */

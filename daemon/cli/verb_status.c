@@ -68,22 +68,10 @@ static int status_one(struct cli *c, const struct config_trust *t, json_t *list)
 
 int verb_status_run(struct cli *c)
 {
-	const struct config_trust *t[CLI_TRUSTS_MAX];
 	json_t *list = json_array();
-	size_t n = 0, i, answered = 0;
 	int rc = proto_set(c->result, "trusts", list);
 
-	if (rc == 0)
-		rc = cli_select(c, true, t, &n);
-	for (i = 0; rc >= 0 && i < n; i++) {
-		rc = status_one(c, t[i], list);
-		answered += rc == 1;
-	}
-	if (rc < 0)
-		return rc;
-	if (json_array_size(c->problems))
-		c->exit = answered ? CLI_ATTENTION : CLI_NOT_NOW;
-	return 0;
+	return rc < 0 ? rc : cli_each(c, true, status_one, list);
 }
 
 /* ---- cells ---------------------------------------------------------- */

@@ -55,7 +55,8 @@ static int cache_load_locked(struct cache_file *f)
 		return rc;
 	if (!S_ISREG(row.mode))
 		return -EINVAL;
-	f->size = f->charged = row.size;
+	f->size = row.size;
+	f->charged = row.size;
 	cache_follow_locked(f, &row);
 	f->fresh = f->opened; /* protect reads no file that is open */
 	atomic_store(&f->blocks, row.cached_bytes);

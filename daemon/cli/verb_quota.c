@@ -69,16 +69,14 @@ static int cell_pair(const json_t *row, const char *name, const char *key,
 
 static int cell_percent(const json_t *row, const char *key, struct buf *out)
 {
-	const json_t *limit = json_object_get(row, "quota");
-	uint64_t used = json_u64(json_object_get(row, "used"), key);
+	uint64_t limit = json_u64(json_object_get(row, "quota"), key);
+	unsigned __int128 used = json_u64(json_object_get(row, "used"), key);
 
-	if (!json_u64(limit, key))
+	if (!limit)
 		return buf_addf(out, "–");
 	/* Rounded up: 100 % is full, and 99 % is not. */
-	return buf_addf(out, "%.0f%%",
-			(double)(((unsigned __int128)used * 100 +
-				  json_u64(limit, key) - 1) /
-				 json_u64(limit, key)));
+	return buf_addf(out, "%llu%%",
+			(unsigned long long)((used * 100 + limit - 1) / limit));
 }
 
 #define CELL_PAIR(fn, name, key)                          \

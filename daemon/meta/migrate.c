@@ -68,7 +68,8 @@ static bool copy_serves(struct db *db, const char *copy, int64_t version)
 	return db_open(copy, DB_OPEN, &old, NULL) == 0 &&
 	       version_read(old, &v) == 0 && v == version &&
 	       blocks_read(old, &a) == 0 && blocks_read(db, &b) == 0 &&
-	       a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+	       buf_str(&a) && buf_str(&b) &&
+	       strcmp((char *)a.data, (char *)b.data) == 0;
 }
 
 static int copy_set_aside(const char *copy)

@@ -268,10 +268,10 @@ int meta_totals_verify(struct meta_txn *t, struct err *err)
 		return fail(err, rc, "cannot verify totals: %m");
 	if (memcmp(&y.c, now, sizeof(y.c)) != 0)
 		return fail(err, -EUCLEAN,
-			    "totals disagree with the inodes: %lld inodes "
+			    "totals disagree with the inodes: %lld files "
 			    "instead of %lld, %lld bytes instead of %lld",
-			    (long long)(now->inodes + now->orphans),
-			    (long long)(y.c.inodes + y.c.orphans),
+			    (long long)meta_counts_files(now),
+			    (long long)meta_counts_files(&y.c),
 			    (long long)meta_counts_bytes(now),
 			    (long long)meta_counts_bytes(&y.c));
 	rc = totals_zero(t, PACKS, "totals of packs", err);

@@ -37,7 +37,8 @@ static const char *const sql[] = {
 			" (SELECT COUNT(*) FROM pack WHERE state IN (1, 2))"
 			" FROM pack_total",
 	[REFS] = "SELECT COUNT(*) FROM pack p WHERE extents <>"
-		 " (SELECT COUNT(*) FROM extent e WHERE e.pack = p.id)",
+		 " (SELECT COUNT(*) FROM extent e"
+		 " WHERE e.pack = p.id)",
 };
 
 static void counts_encode(const struct meta_counts *c, uint8_t out[COUNTS_SIZE])

@@ -10,7 +10,7 @@
 void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct vfs *v = req_vfs(req);
-	int rc = vfs_opendir(v, ino, &fi->fh);
+	int rc = vfs_opendir(v, ino, fi->flags, &fi->fh);
 
 	if (rc < 0)
 		reply_rc(req, rc);

@@ -9,12 +9,13 @@
 
 /*
  * The kernel may keep a file's pages from one open to the next, nobody
- * changes data behind it; and a write is in the cache file when it is
+ * changes data behind it (but once, when a read from them would leave no
+ * access time); and a write is in the cache file when it is
  * answered, so that close(2) has nothing to flush.
  */
-static void open_flags(struct fuse_file_info *fi)
+static void open_flags(struct fuse_file_info *fi, bool keep)
 {
-	fi->keep_cache = 1;
+	fi->keep_cache = keep;
 	fi->noflush = 1;
 }
 
@@ -41,7 +42,7 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		reply_rc(req, rc);
 		return;
 	}
-	open_flags(fi);
+	open_flags(fi, !vfs_atime_due(s->v, fi->fh));
 	/* Attributes that were kept before the first writer came (S11); no
 	 * pages, so that this waits for nobody. */
 	if ((fi->flags & O_ACCMODE) != O_RDONLY || fi->flags & O_TRUNC)
@@ -70,7 +71,7 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		reply_rc(req, rc);
 		return;
 	}
-	open_flags(fi);
+	open_flags(fi, true);
 	entry_param(&e, &p);
 	if (fuse_reply_create(req, &p, fi) == -ENOENT)
 		vfs_release(v, fi->fh);

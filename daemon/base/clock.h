@@ -37,9 +37,16 @@ static inline struct timespec clock_timespec(int64_t ns)
 	return ts;
 }
 
+/* The nearest that can be told: 1823 to 2262. Less than half of what there is
+ * before 1970, so that differences to the present fit. */
 static inline int64_t clock_ns(struct timespec ts)
 {
-	return (int64_t)ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+	int64_t ns;
+
+	if (__builtin_mul_overflow((int64_t)ts.tv_sec, NSEC_PER_SEC, &ns) ||
+	    __builtin_add_overflow(ns, (int64_t)ts.tv_nsec, &ns))
+		ns = ts.tv_sec < 0 ? INT64_MIN : INT64_MAX;
+	return ns < INT64_MIN / 2 ? INT64_MIN / 2 : ns;
 }
 
 /* Half to all of `ns`, at random: clients that failed together do not come

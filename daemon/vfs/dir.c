@@ -6,6 +6,7 @@
  */
 #include "vfs/impl.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 
 #define DOTS 2
@@ -27,20 +28,20 @@ struct lister {
 	void *arg;
 };
 
-static int load_directory(struct vfs *v, uint64_t ino)
+static int load_directory(struct vfs *v, uint64_t ino, struct meta_inode *in)
 {
-	struct meta_inode in = { 0 };
 	META_TXN(t);
 	int rc;
 
 	rc = meta_read(v->meta, &t);
 	if (rc == 0)
-		rc = node_get(&t, ino, &in);
-	return rc == 0 && !S_ISDIR(in.mode) ? -ENOTDIR : rc;
+		rc = node_get(&t, ino, in);
+	return rc == 0 && !S_ISDIR(in->mode) ? -ENOTDIR : rc;
 }
 
-int vfs_opendir(struct vfs *v, uint64_t ino, uint64_t *fh)
+int vfs_opendir(struct vfs *v, uint64_t ino, int flags, uint64_t *fh)
 {
+	struct meta_inode in = { 0 };
 	struct handle *h;
 	uint64_t id;
 	int rc;
@@ -49,11 +50,12 @@ int vfs_opendir(struct vfs *v, uint64_t ino, uint64_t *fh)
 	rc = handle_new(v, HANDLE_DIR, VFS_INO(ino), &h, &id);
 	if (rc < 0)
 		return rc;
-	rc = load_directory(v, ino);
+	rc = load_directory(v, ino, &in);
 	if (rc < 0) {
 		handle_put(v, h);
 		return rc;
 	}
+	h->atime_due = atime_due(v, &in) && !(flags & O_NOATIME);
 	*fh = id;
 	return 0;
 }
@@ -167,6 +169,7 @@ int vfs_readdir(struct vfs *v, uint64_t fh, uint64_t off, bool plus,
 
 	if (!r.h)
 		return -EBADF;
+	atime_read(v, r.h);
 	rc = list_dots(v, r.h->ino, off, &l);
 	if (rc <= 0)
 		return rc;

@@ -238,6 +238,15 @@ int privs_drop_in(struct meta_txn *t, struct meta_inode *in, unsigned what);
 /* The same in a transaction of its own, if there are any: 1 when there were. */
 int privs_drop(struct vfs *v, uint64_t ino, unsigned what);
 
+/* ---- atime.c --------------------------------------------------------- */
+
+/* Does relatime owe an access time? */
+bool atime_due(struct vfs *v, const struct meta_inode *in);
+/* Writes it; a failure is logged. */
+void atime_write(struct vfs *v, uint64_t ino);
+/* The same by the first read of a handle, when it is due. */
+void atime_read(struct vfs *v, struct handle *h);
+
 /* ---- io.c ------------------------------------------------------------ */
 
 /* A recall makes what it was asked for present, and an open file is not
@@ -248,13 +257,6 @@ int privs_drop(struct vfs *v, uint64_t ino, unsigned what);
 int vfs_fetch(struct vfs *v, struct cache_file *f, uint64_t off, uint64_t len);
 /* What vfs_set_wait() said; NULL = nothing. */
 const struct vfs_wait *vfs_wait_how(void);
-
-/*
- * Writes the access time that relatime owes. With the read and not with the
- * close, which comes late: who sets the times after reading (tar, rsync) must
- * win.
- */
-void vfs_read_atime(struct vfs *v, struct handle *h);
 
 /* Changes the size of an inode that need not be open; completes it first. */
 int vfs_resize(struct vfs *v, uint64_t ino, uint64_t size);

@@ -14,8 +14,6 @@
 #define AHEAD_SLACK (1ULL << 20) /* the kernel's requests overtake another */
 #define AHEAD_MAX   (8ULL << 20)
 
-#define ATIME_AGE (24 * 3600 * NSEC_PER_SEC)
-
 static _Thread_local const struct vfs_wait *wait_how;
 
 void vfs_set_wait(const struct vfs_wait *w)
@@ -56,13 +54,6 @@ static int load_regular(struct vfs *v, uint64_t ino, struct meta_inode *in)
 	return rc < 0 ? rc : regular(in);
 }
 
-/* As relatime: once a day, or when older than the last change. */
-static bool atime_due(const struct meta_inode *in)
-{
-	return in->atime_ns <= in->mtime_ns || in->atime_ns <= in->ctime_ns ||
-	       clock_wall_ns() - in->atime_ns >= ATIME_AGE;
-}
-
 static int open_file(struct vfs *v, struct handle *h, int flags,
 		     const struct meta_inode *in)
 {
@@ -76,7 +67,8 @@ static int open_file(struct vfs *v, struct handle *h, int flags,
 	if (rc < 0)
 		return rc;
 	h->writable = writable;
-	h->atime_due = atime_due(in) && !(flags & O_NOATIME);
+	if ((flags & O_ACCMODE) != O_WRONLY && !(flags & O_NOATIME))
+		h->atime_due = atime_due(v, in);
 	h->f = take(f);
 	if (in->nlink == 0) /* by its node id, from another descriptor */
 		vfs_gone(v, in->ino);
@@ -244,27 +236,6 @@ static int complete_range(struct vfs *v, struct handle *h, uint64_t off,
 	return vfs_fetch(v, h->f, moff, mlen);
 }
 
-void vfs_read_atime(struct vfs *v, struct handle *h)
-{
-	struct meta_inode in = { 0 };
-	META_TXN(t);
-	int rc;
-
-	if (!h->atime_due || !atomic_exchange(&h->atime_due, false))
-		return;
-	rc = meta_begin(v->meta, &t);
-	if (rc == 0)
-		rc = meta_inode_get(&t, h->ino, &in);
-	in.atime_ns = clock_wall_ns();
-	if (rc == 0)
-		rc = meta_inode_update(&t, &in);
-	if (rc == 0)
-		rc = meta_commit(&t, NULL);
-	if (rc < 0) /* not worth failing a read for */
-		log_warn("cannot write the access time of inode %llu: %s",
-			 (unsigned long long)h->ino, errno_name(rc));
-}
-
 ssize_t vfs_read(struct vfs *v, uint64_t fh, void *dst, size_t len,
 		 uint64_t off)
 {
@@ -279,7 +250,7 @@ ssize_t vfs_read(struct vfs *v, uint64_t fh, void *dst, size_t len,
 	for (i = 0; i < VFS_ROUNDS_MAX; i++) {
 		n = cache_pread(r.h->f, dst, len, off);
 		if (n >= 0)
-			vfs_read_atime(v, r.h);
+			atime_read(v, r.h);
 		if (n != -EAGAIN)
 			return n;
 		rc = complete_range(v, r.h, off, len);

@@ -126,20 +126,30 @@ int vfs_symlink(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
 	return len == PATH_MAX ? -ENAMETOOLONG : make_entry(v, &mk, out);
 }
 
-int vfs_readlink(struct vfs *v, uint64_t ino, struct buf *out)
+static int load_link(struct vfs *v, uint64_t ino, struct meta_inode *in,
+		     struct buf *out)
 {
-	struct meta_inode in = { 0 };
 	META_TXN(t);
 	int rc;
 
 	rc = meta_read(v->meta, &t);
 	if (rc == 0)
-		rc = node_get(&t, ino, &in);
+		rc = node_get(&t, ino, in);
 	if (rc < 0)
 		return rc;
-	if (!S_ISLNK(in.mode))
+	if (!S_ISLNK(in->mode))
 		return -EINVAL;
-	return meta_symlink_get(&t, in.ino, out);
+	return meta_symlink_get(&t, in->ino, out);
+}
+
+int vfs_readlink(struct vfs *v, uint64_t ino, struct buf *out)
+{
+	struct meta_inode in = { 0 };
+	int rc = load_link(v, ino, &in, out);
+
+	if (rc == 0 && atime_due(v, &in))
+		atime_write(v, in.ino);
+	return rc;
 }
 
 /* One name that is made or removed. */

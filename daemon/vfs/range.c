@@ -37,7 +37,7 @@ ssize_t vfs_copy(struct vfs *v, uint64_t fh_in, uint64_t off_in,
 		n = VFS_QUOTA(
 			v, cache_copy(in.h->f, off_in, out.h->f, off_out, len));
 		if (n >= 0)
-			vfs_read_atime(v, in.h);
+			atime_read(v, in.h);
 		if (n != -EAGAIN)
 			return n;
 		rc = vfs_fetch(v, out.h->f, 0, 0);

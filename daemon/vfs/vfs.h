@@ -122,6 +122,9 @@ int vfs_create(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
  * handle is open. */
 int vfs_tmpfile(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
 		mode_t mode, int flags, struct vfs_entry *out, uint64_t *fh);
+/* Does the next read write the access time? Pages that the kernel kept would
+ * hide it. */
+bool vfs_atime_due(struct vfs *v, uint64_t fh);
 /*
  * Reads into dst. Recalls what is missing: may wait up to read_wait, then
  * -ETIMEDOUT; damaged -EIO. Count, short only at the end of the file.
@@ -156,8 +159,9 @@ int vfs_flush(struct vfs *v, uint64_t fh);
 int vfs_fsync(struct vfs *v, uint64_t fh, bool data_only);
 int vfs_release(struct vfs *v, uint64_t fh);
 
-/* A directory and its handle; fsyncdir: its entries survive a power cut. */
-int vfs_opendir(struct vfs *v, uint64_t ino, uint64_t *fh);
+/* A directory and its handle; flags of open(2). fsyncdir: its entries survive a
+ * power cut. */
+int vfs_opendir(struct vfs *v, uint64_t ino, int flags, uint64_t *fh);
 int vfs_fsyncdir(struct vfs *v, uint64_t fh);
 int vfs_releasedir(struct vfs *v, uint64_t fh);
 

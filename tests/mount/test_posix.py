@@ -7,10 +7,14 @@ daemon does the rules of POSIX come out.
 import contextlib
 import ctypes
 import errno
+import fcntl
 import os
+import socket
+import stat
 import signal
 import struct
 import threading
+import time
 
 import pytest
 
@@ -521,3 +525,313 @@ def test_a_million_names(gateway, here):
     assert memory(gateway.worker_pid()) < before + (64 << 20)
     os.close(fd)
     listing_is_stable(here, n)
+
+
+# ---- times
+
+
+def times(path):
+    st = os.lstat(path)
+    return st.st_atime_ns, st.st_mtime_ns, st.st_ctime_ns
+
+
+def changed(path, call):
+    """Which of a, m and c `call` moves forward; the clock of a disk is coarse."""
+    before = times(path)
+    time.sleep(0.02)
+    call()
+    return "".join(k for k, old, new in zip("amc", before, times(path)) if new > old)
+
+
+def test_times_of_a_directory(here):
+    d, f = here / "d", here / "f"
+    d.mkdir()
+    f.write_bytes(b"")
+    for what, call in {
+        "create": lambda: (d / "a").write_bytes(b""),
+        "mkdir": lambda: (d / "dir").mkdir(),
+        "symlink": lambda: os.symlink("x", d / "l"),
+        "mkfifo": lambda: os.mkfifo(d / "p"),
+        "link": lambda: os.link(d / "a", d / "b"),
+        "rename inside": lambda: os.rename(d / "a", d / "c"),
+        "rename in": lambda: os.rename(f, d / "f"),
+        "rename over": lambda: os.rename(d / "f", d / "c"),
+        "rename out": lambda: os.rename(d / "c", f),
+        "unlink": lambda: os.unlink(d / "b"),
+        "rmdir": lambda: os.rmdir(d / "dir"),
+    }.items():
+        assert changed(d, call) == "mc", what
+    for what, call in {
+        "chmod": lambda: d.chmod(0o700),
+        "setxattr": lambda: os.setxattr(d, "user.a", b"1"),
+        "removexattr": lambda: os.removexattr(d, "user.a"),
+    }.items():
+        assert changed(d, call) == "c", what
+    for call in (lambda: os.mkdir(d), lambda: os.rmdir(here)):
+        with pytest.raises(OSError):
+            call()
+
+
+def test_times_of_a_file(here):
+    f = here / "f"
+    f.write_bytes(b"x")
+    for what, call in {
+        "chmod": lambda: f.chmod(0o700),
+        "chown": lambda: os.chown(f, 1, 1),
+        "link": lambda: os.link(f, here / "g"),
+        "rename": lambda: os.rename(f, here / "h") or os.rename(here / "h", f),
+        "unlink": lambda: os.unlink(here / "g"),
+        "setxattr": lambda: os.setxattr(f, "user.a", b"1"),
+        "removexattr": lambda: os.removexattr(f, "user.a"),
+    }.items():
+        assert changed(f, call) == "c", what
+    assert changed(f, lambda: f.write_bytes(b"abc")) == "mc"
+    assert changed(f, lambda: os.truncate(f, 10)) == "mc"
+    assert changed(f, lambda: os.truncate(f, 10)) in ("", "mc")
+
+
+def test_access_times(here):
+    """As relatime: the first read after a change, whoever has it cached."""
+    f, d, l = here / "f", here / "d", here / "l"
+    f.write_bytes(b"x" * 8192)  # whole pages: they are in the page cache
+    d.mkdir()
+    os.symlink("target", l)
+    for p, read in ((f, f.read_bytes), (d, lambda: os.listdir(d)), (l, lambda: os.readlink(l))):
+        assert changed(p, read) == "a", p
+        assert changed(p, read) == "", p
+    f.write_bytes(b"y" * 8192)
+    os.utime(d)
+    fd = os.open(f, os.O_RDONLY | os.O_NOATIME)
+    assert changed(f, lambda: os.read(fd, 10)) == ""
+    os.close(fd)
+    assert changed(f, f.read_bytes) == "a"
+    old = 1_000_000_000
+    os.utime(f, ns=(old + 1, old))
+    assert changed(f, f.read_bytes) == "a"  # ctime is newer
+
+
+def test_setting_times(here):
+    f = here / "f"
+    f.write_bytes(b"")
+    omit, now = 0x3FFFFFFE, 0x3FFFFFFF
+
+    def utimensat(a, m):
+        ts = (ctypes.c_long * 4)(*a, *m)
+        assert LIBC.utimensat(-100, os.fsencode(f), ts, 0) == 0
+
+    utimensat((1234, 567890123), (-5, 999999999))
+    assert times(f)[:2] == (1234_567890123, -4_000000001)
+    utimensat((0, omit), (9_000_000_000, 1))  # in 2255
+    assert times(f)[:2] == (1234_567890123, 9_000_000_000_000_000_001)
+    assert changed(f, lambda: utimensat((0, omit), (0, omit))) == ""
+    before = time.time_ns() - 10_000_000
+    utimensat((0, now), (0, omit))
+    assert times(f)[0] >= before and times(f)[1] == 9_000_000_000_000_000_001
+    link = here / "l"
+    os.symlink("f", link)
+    os.utime(link, ns=(1, 2), follow_symlinks=False)
+    assert times(link)[:2] == (1, 2)
+
+
+# ---- who may do what
+
+
+def test_sticky_directories(gateway, here):
+    here.chmod(0o1777)
+    for uid in (USER, OTHER):
+        gateway.as_client("open(p, 'w').close(); os.chmod(p, 0o666)", uid=uid, p=str(here / str(uid)))
+    mine, theirs = str(here / str(USER)), str(here / str(OTHER))
+    for code in ("os.unlink(theirs)", "os.rename(theirs, mine)", "os.rename(theirs, d + '/new')", "os.rename(mine, theirs)"):
+        assert not may(gateway, USER, code, mine=mine, theirs=theirs, d=str(here)), code
+    assert may(gateway, USER, "open(theirs, 'w').close()", theirs=theirs)
+    assert may(gateway, USER, "os.rename(mine, d + '/new'); os.unlink(d + '/new')", mine=mine, d=str(here))
+    os.chown(here, USER, USER)  # the directory's owner may
+    assert may(gateway, USER, "os.unlink(theirs)", theirs=theirs)
+
+
+def test_setgid_directories(gateway, here):
+    os.chown(here, 0, OTHER)
+    here.chmod(0o2777)
+    gateway.as_client(
+        "os.umask(0)\n"
+        "os.mkdir(d + '/dir', 0o755)\n"
+        "os.close(os.open(d + '/plain', os.O_CREAT, 0o755))\n"
+        "os.close(os.open(d + '/setgid', os.O_CREAT, 0o2755))\n"
+        "os.mkfifo(d + '/fifo', 0o600)\n"
+        "os.symlink('x', d + '/link')\n",
+        d=str(here),
+    )
+    got = {n: (os.lstat(here / n).st_gid, mode(here / n)) for n in os.listdir(here)}
+    assert got == {
+        "dir": (OTHER, 0o2755),
+        "plain": (OTHER, 0o755),
+        "setgid": (OTHER, 0o755),  # not a member: no S_ISGID for them
+        "fifo": (OTHER, 0o600),
+        "link": (OTHER, 0o777),
+    }
+    p = str(here / "plain")
+    assert may(gateway, USER, "os.chmod(p, 0o2755)", p=p)
+    assert mode(p) == 0o755
+
+
+# ---- names, links, sizes
+
+
+def test_names_and_links(here):
+    with_room = here / ("n" * 255)
+    with_room.write_bytes(b"")
+    for call in (os.mkdir, os.mkfifo, os.unlink, os.stat):
+        refused(errno.ENAMETOOLONG, call, here / ("n" * 256))
+    refused(errno.ENAMETOOLONG, os.rename, with_room, here / ("m" * 256))
+    refused(errno.ENAMETOOLONG, os.stat, str(here) + "/." * 2048)
+    target = ("d/" * 2048)[:4095]
+    os.symlink(target, here / "long")
+    assert os.readlink(here / "long") == target
+    assert os.lstat(here / "long").st_size == 4095
+    drop_caches()
+    assert os.readlink(here / "long") == target
+    refused(errno.ENAMETOOLONG, os.symlink, target + "x", here / "longer")
+    os.symlink("b", here / "a")
+    os.symlink("a", here / "b")
+    refused(errno.ELOOP, os.stat, here / "a")
+    refused(errno.ELOOP, lambda: os.open(here / "a", os.O_RDONLY | os.O_NOFOLLOW))
+    f, d = here / "f", here / "dir"
+    f.write_bytes(b"")
+    d.mkdir()
+    (d / "sub").mkdir()
+    refused(errno.ENOTEMPTY, os.rmdir, d)
+    refused(errno.EISDIR, os.unlink, d)
+    refused(errno.EISDIR, lambda: os.open(d, os.O_WRONLY))
+    refused(errno.ENOTDIR, os.rmdir, f)
+    refused(errno.ENOTDIR, os.stat, f / "x")
+    refused(errno.ENOENT, os.stat, here / "none")
+    refused(errno.EXDEV, os.rename, f, "/tmp/f")
+    refused(errno.EXDEV, os.link, f, "/tmp/f")
+    refused(errno.EINVAL, os.rename, d, d / "sub" / "x")
+    refused(errno.EPERM, os.link, d, here / "hard")
+
+
+def test_link_counts_and_rename(here):
+    d, f = here / "d", here / "f"
+    d.mkdir()
+    assert os.stat(here).st_nlink == 3
+    (d / "a").mkdir()
+    (d / "b").mkdir()
+    assert os.stat(d).st_nlink == 4
+    f.write_bytes(b"new")
+    (here / "g").write_bytes(b"old")
+    os.link(here / "g", here / "h")
+    with open(here / "g", "rb") as g:
+        os.rename(f, here / "g")  # over an open file
+        assert g.read() == b"old"
+        assert os.fstat(g.fileno()).st_nlink == 1
+    assert (here / "g").read_bytes() == b"new"
+    os.rename(here / "h", here / "h")
+    (here / "full").mkdir()
+    (here / "full" / "x").write_bytes(b"")
+    refused(errno.ENOTEMPTY, os.rename, d, here / "full")
+    refused(errno.EISDIR, os.rename, here / "g", here / "full")
+    refused(errno.ENOTDIR, os.rename, d, here / "g")
+    os.rename(here / "full", here / "moved")  # not empty, with what is in it
+    assert os.listdir(here / "moved") == ["x"]
+    os.rename(d / "a", d / "b")
+    assert os.stat(d).st_nlink == 3
+    assert LIBC.renameat2(-100, os.fsencode(d), -100, os.fsencode(here / "g"), 2) == 0
+    assert (here / "d").read_bytes() == b"new" and os.listdir(here / "g") == ["b"]
+
+
+def test_special_files(here):
+    os.mkfifo(here / "fifo", 0o640)
+    os.mknod(here / "chr", stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    os.mknod(here / "blk", stat.S_IFBLK | 0o600, os.makedev(7, 300))
+    os.mknod(here / "reg", stat.S_IFREG | 0o600)
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(here / "sock"))
+    drop_caches()
+    kinds = {n: stat.S_IFMT(os.lstat(here / n).st_mode) for n in os.listdir(here)}
+    assert kinds == {
+        "fifo": stat.S_IFIFO,
+        "chr": stat.S_IFCHR,
+        "blk": stat.S_IFBLK,
+        "reg": stat.S_IFREG,
+        "sock": stat.S_IFSOCK,
+    }
+    assert os.lstat(here / "chr").st_rdev == os.makedev(1, 3)
+    assert os.lstat(here / "blk").st_rdev == os.makedev(7, 300)
+    refused(errno.EACCES, lambda: os.open(here / "chr", os.O_RDWR))  # nodev
+    r = os.open(here / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+    w = os.open(here / "fifo", os.O_WRONLY | os.O_NONBLOCK)
+    os.write(w, b"through")
+    assert os.read(r, 100) == b"through"
+    os.close(r)
+    os.close(w)
+
+
+def test_sixteen_tib(here):
+    """As far as the filesystem below the cache goes."""
+    p = here / "f"
+    fd = os.open(p, os.O_RDWR | os.O_CREAT)
+    size = 1 << 44
+    while True:
+        try:
+            os.ftruncate(fd, size)
+            break
+        except OSError as e:
+            assert e.errno == errno.EFBIG
+            size -= 1 << 16
+    assert size >= (1 << 44) - (1 << 16)
+    os.pwrite(fd, b"the end", size - 7)
+    assert os.fstat(fd).st_size == size
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    assert os.pread(fd, 100, size - 7) == b"the end"
+    assert os.pread(fd, 4, size // 2) == b"\0" * 4
+    assert os.lseek(fd, 0, os.SEEK_DATA) >= size - (1 << 16)
+    refused(errno.EFBIG, os.ftruncate, fd, (1 << 44) + 1)
+    refused(errno.EFBIG, os.pwrite, fd, b"x", 1 << 44)
+    assert os.fstat(fd).st_size == size
+    assert os.fstat(fd).st_blocks < 1000
+    os.close(fd)
+    os.unlink(p)
+
+
+# ---- locks
+
+
+def taken(gateway, path, how):
+    """Does another process find it locked?"""
+    code = {
+        "flock": "fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "posix": "fcntl.lockf(f, fcntl.LOCK_EX | fcntl.LOCK_NB, 10, 5)",
+        "ofd": "fcntl.fcntl(f, fcntl.F_OFD_SETLK, struct.pack('hhqqi4x', fcntl.F_WRLCK, 0, 5, 10, 0))",
+    }[how]
+    return gateway.as_client(
+        f"import fcntl, struct\nf = open(p, 'r+')\ntry:\n    {code}\nexcept OSError: print('taken')", p=str(path)
+    ) == "taken\n"
+
+
+def test_locks(gateway, here):
+    p = here / "f"
+    p.write_bytes(b"x" * 100)
+    os.chown(p, USER, USER)
+    f, again = open(p, "r+b"), open(p, "r+b")
+    fcntl.flock(f, fcntl.LOCK_EX)
+    assert taken(gateway, p, "flock")
+    refused(errno.EWOULDBLOCK, lambda: fcntl.flock(again, fcntl.LOCK_EX | fcntl.LOCK_NB))
+    assert not taken(gateway, p, "posix")
+    fcntl.flock(f, fcntl.LOCK_UN)
+    assert not taken(gateway, p, "flock")
+    fcntl.lockf(f, fcntl.LOCK_EX, 10, 0)  # bytes 0 to 9, the other asks for 5 to 14
+    assert taken(gateway, p, "posix") and taken(gateway, p, "ofd")
+    fcntl.lockf(f, fcntl.LOCK_UN, 5, 5)
+    assert not taken(gateway, p, "posix")
+    fcntl.lockf(f, fcntl.LOCK_EX, 10, 0)
+    again.close()  # any close drops the process's POSIX locks
+    assert not taken(gateway, p, "posix")
+    again = open(p, "r+b")
+    lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 10, 0)
+    fcntl.fcntl(f, fcntl.F_OFD_SETLK, lock)
+    refused(errno.EAGAIN, lambda: fcntl.fcntl(again, fcntl.F_OFD_SETLK, lock))
+    again.close()
+    assert taken(gateway, p, "ofd") and taken(gateway, p, "posix")
+    f.close()
+    assert not taken(gateway, p, "ofd") and not taken(gateway, p, "flock")

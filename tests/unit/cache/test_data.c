@@ -85,7 +85,7 @@ static void test_flush_bounded(void **state)
 
 static void test_times(void **state)
 {
-	int64_t atime = 1000000007LL, mtime = -5000000000LL;
+	int64_t atime = clock_wall_ns() + NSEC_PER_SEC, mtime = -5000000000LL;
 	uint64_t ino = make_file("a", 1, 10);
 	struct cache_file *f = file_open(ino, true);
 	struct meta_inode row;

@@ -308,7 +308,7 @@ static int count(struct env *e, unsigned group)
 	uint64_t fh;
 	int n = 0;
 
-	assert_ok(vfs_opendir(e->v, group_dir[group], &fh));
+	assert_ok(vfs_opendir(e->v, group_dir[group], O_RDONLY, &fh));
 	assert_ok(vfs_readdir(e->v, fh, 0, false, 0, count_entry, &n));
 	assert_ok(vfs_releasedir(e->v, fh));
 	return n - 2;

@@ -52,6 +52,14 @@ static void test_times(void **state)
 	st = set(e, f, &want, VFS_SET_ATIME | VFS_SET_MTIME);
 	assert_memory_equal(&st.st_atim, &want.st_atim, sizeof(st.st_atim));
 	assert_memory_equal(&st.st_mtim, &want.st_mtim, sizeof(st.st_mtim));
+	want.st_mtim.tv_sec = INT64_MAX; /* as near as can be told */
+	st = set(e, f, &want, VFS_SET_MTIME);
+	assert_int_equal(clock_ns(st.st_mtim), INT64_MAX);
+	want.st_mtim.tv_sec = INT64_MIN;
+	st = set(e, f, &want, VFS_SET_MTIME);
+	assert_true(st.st_mtim.tv_sec < -4000000000);
+	want.st_mtim = (struct timespec){ -5, 999999999 };
+	st = set(e, f, &want, VFS_SET_MTIME);
 	now = clock_wall_ns();
 	st = set(e, f, &want, VFS_SET_ATIME | VFS_SET_ATIME_NOW);
 	assert_true(clock_ns(st.st_atim) >= now);

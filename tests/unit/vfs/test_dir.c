@@ -2,6 +2,7 @@
 /* Listings. */
 #include "tests/unit/vfs/env.h"
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -55,7 +56,7 @@ static void list_all(struct seen *s, void (*between)(struct seen *s))
 {
 	uint64_t fh, off;
 
-	assert_ok(vfs_opendir(s->e->v, s->dir, &fh));
+	assert_ok(vfs_opendir(s->e->v, s->dir, O_RDONLY, &fh));
 	do {
 		s->n = 0;
 		off = s->next;
@@ -98,7 +99,7 @@ static void test_small(void **state)
 	assert_int_equal(s->count[1], 1);
 	assert_int_equal(s->count[2], 1);
 	/* From the start again, through the same handle. */
-	assert_ok(vfs_opendir(e->v, d, &fh));
+	assert_ok(vfs_opendir(e->v, d, O_RDONLY, &fh));
 	s->n = 0;
 	s->next = 0;
 	s->plus = false;
@@ -127,7 +128,7 @@ static void test_dots(void **state)
 	uint64_t a = env_dir(e, ROOT, "a"), b = env_dir(e, a, "b"), fh;
 	uint64_t ino[2];
 
-	assert_ok(vfs_opendir(e->v, b, &fh));
+	assert_ok(vfs_opendir(e->v, b, O_RDONLY, &fh));
 	assert_ok(vfs_readdir(e->v, fh, 0, false, 0, see_parent, ino));
 	assert_int_equal(ino[0], b);
 	assert_int_equal(ino[1], a);
@@ -300,7 +301,7 @@ static void test_large(void **state)
 	size_t used;
 
 	make_large(e, d);
-	assert_ok(vfs_opendir(e->v, d, &fh));
+	assert_ok(vfs_opendir(e->v, d, O_RDONLY, &fh));
 	used = mallinfo2().uordblks;
 	do {
 		before = s.n;

@@ -94,7 +94,7 @@ static void test_open_errors(void **state)
 	assert_errno(vfs_open(e->v, out.ino, O_RDONLY, &fh), ELOOP);
 	assert_ok(vfs_mknod(e->v, &user, ROOT, "p", S_IFIFO | 0600, 0, &out));
 	assert_errno(vfs_open(e->v, out.ino, O_RDONLY, &fh), ENXIO);
-	assert_errno(vfs_opendir(e->v, out.ino, &fh), ENOTDIR);
+	assert_errno(vfs_opendir(e->v, out.ino, O_RDONLY, &fh), ENOTDIR);
 	assert_errno(
 		vfs_create(e->v, &user, 9999, "f", 0600, O_RDWR, &out, &fh),
 		ENOENT);
@@ -135,7 +135,7 @@ static void test_access_of_handles(void **state)
 
 	assert_errno(vfs_write(e->v, fh, "x", 1, 0), EBADF);
 	assert_int_equal(vfs_read(e->v, fh, b, 10, 0), 10);
-	assert_ok(vfs_opendir(e->v, ROOT, &dh));
+	assert_ok(vfs_opendir(e->v, ROOT, O_RDONLY, &dh));
 	assert_errno(vfs_read(e->v, dh, b, 10, 0), EBADF);
 	assert_errno(vfs_release(e->v, dh), EBADF);
 	assert_errno(vfs_releasedir(e->v, fh), EBADF);
@@ -177,7 +177,7 @@ static void test_handles_are_bounded(void **state)
 	for (i = 0; i < ENV_HANDLES; i++)
 		fh[i] = opened(e, f, O_RDONLY);
 	assert_errno(vfs_open(e->v, f, O_RDONLY, &more), ENFILE);
-	assert_errno(vfs_opendir(e->v, ROOT, &more), ENFILE);
+	assert_errno(vfs_opendir(e->v, ROOT, O_RDONLY, &more), ENFILE);
 	assert_errno(
 		vfs_create(e->v, &user, ROOT, "g", 0600, O_RDWR, &out, &more),
 		ENFILE);
@@ -194,7 +194,7 @@ static void test_left_open(void **state)
 	uint64_t fh;
 
 	opened(e, env_data(e, ROOT, "f", 10), O_RDWR);
-	assert_ok(vfs_opendir(e->v, ROOT, &fh));
+	assert_ok(vfs_opendir(e->v, ROOT, O_RDONLY, &fh));
 	/* vfs_free() in the teardown closes them. */
 }
 

@@ -324,7 +324,7 @@ static void test_removed_directory_stays_open(void **state)
 	struct vfs_entry out;
 	uint64_t sub = env_dir(e, ROOT, "sub"), fh, g;
 
-	assert_ok(vfs_opendir(e->v, sub, &fh));
+	assert_ok(vfs_opendir(e->v, sub, O_RDONLY, &fh));
 	assert_ok(vfs_rmdir(e->v, &user, ROOT, "sub"));
 	assert_errno(vfs_create(e->v, &user, sub, "x", 0600, O_RDWR, &out, &g),
 		     ENOENT);
@@ -333,7 +333,7 @@ static void test_removed_directory_stays_open(void **state)
 	assert_errno(vfs_lookup(e->v, sub, "..", &out), ESTALE);
 	assert_ok(vfs_releasedir(e->v, fh));
 	env_reaped(e);
-	assert_errno(vfs_opendir(e->v, sub, &fh), ESTALE);
+	assert_errno(vfs_opendir(e->v, sub, O_RDONLY, &fh), ESTALE);
 }
 
 int main(void)

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Access times, as relatime keeps them: written by the first read after a
+ * change, else once a day. With the read and not with the close, which comes
+ * late: who sets the times after reading (tar, rsync) must win.
+ */
+#include "vfs/impl.h"
+
+#include <stdatomic.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define ATIME_AGE (24 * 3600 * NSEC_PER_SEC)
+
+bool atime_due(struct vfs *v, const struct meta_inode *in)
+{
+	struct meta_inode now = *in;
+	bool volatile_attr;
+	blkcnt_t blocks;
+
+	/* The times of a file that is being written are its cache file's. */
+	if (in->opened_for_write &&
+	    cache_attr(v->cache, &now, &blocks, &volatile_attr) < 0)
+		return false;
+	return now.atime_ns <= now.mtime_ns || now.atime_ns <= now.ctime_ns ||
+	       clock_wall_ns() - now.atime_ns >= ATIME_AGE;
+}
+
+void atime_write(struct vfs *v, uint64_t ino)
+{
+	struct meta_inode in = { 0 };
+	META_TXN(t);
+	int rc;
+
+	rc = meta_begin(v->meta, &t);
+	if (rc == 0)
+		rc = meta_inode_get(&t, ino, &in);
+	in.atime_ns = clock_wall_ns();
+	if (rc == 0)
+		rc = meta_inode_update(&t, &in);
+	if (rc == 0)
+		rc = meta_commit(&t, NULL);
+	if (rc < 0) /* not worth failing a read for */
+		log_warn("cannot write the access time of inode %llu: %s",
+			 (unsigned long long)ino, errno_name(rc));
+}
+
+void atime_read(struct vfs *v, struct handle *h)
+{
+	if (h->atime_due && atomic_exchange(&h->atime_due, false))
+		atime_write(v, h->ino);
+}
+
+bool vfs_atime_due(struct vfs *v, uint64_t fh)
+{
+	HANDLE_REF(r, v, fh, HANDLE_FILE);
+
+	return r.h && r.h->atime_due;
+}

@@ -96,7 +96,7 @@ struct cache {
 	} on_pressure, on_dirty;
 
 	pthread_mutex_t flush_lock; /* held while a batch is synced */
-	bool lost_writes; /* syncfs has failed; flush_lock */
+	bool lost_writes;	    /* syncfs has failed; flush_lock */
 
 	pthread_mutex_t lock; /* guards the table and the queue */
 	struct cache_file *table;

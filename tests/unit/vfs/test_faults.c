@@ -6,8 +6,8 @@
  * a whole or not at all, and the database is sound. A single fault harms
  * nothing but the operations it meets.
  *
- * First argument or MERSEY_STRIDE: only every so manieth N; second: the first
- * N; third: which test.
+ * First argument: only every so manieth N; second: the first N; third: which
+ * test. The rarer kinds of faults take larger steps unless MERSEY_FULL is set.
  */
 #include "tests/unit/vfs/faults.h"
 #include "tests/unit/vfs/faulty.h"
@@ -34,6 +34,7 @@ static struct report {
 static struct env *env;
 static struct faulty plan;
 static int stride = 1, first = 1;
+static bool full;
 
 /* ---- the child -------------------------------------------------------- */
 
@@ -182,12 +183,13 @@ static void check_all(void)
 	env_close(env); /* counts everything again */
 }
 
-/* Every N until the row is through without it. */
-static void every(unsigned kinds, int error, bool persist, int least)
+/* Every N until the row is through without it; `step` of them at once. */
+static void every(unsigned kinds, int error, bool persist, int step, int least)
 {
 	int n;
 
-	for (n = first;; n += stride) {
+	step = full ? stride : step * stride;
+	for (n = first;; n += step) {
 		plan = (struct faulty){ .kinds = kinds,
 					.error = error,
 					.nth = n,
@@ -199,7 +201,7 @@ static void every(unsigned kinds, int error, bool persist, int least)
 			break;
 	}
 	print_message("%d calls, every %d. of them failed with %s%s\n", n - 1,
-		      stride, errno_name(error),
+		      step, errno_name(error),
 		      persist ? ", and all after it" : "");
 	assert_true(n > least);
 }
@@ -217,47 +219,43 @@ static void test_none(void **state)
 
 static void test_error(void **state)
 {
-	every(ANY, EIO, false, 100);
+	every(ANY, EIO, false, 1, 100);
 }
 
 static void test_error_persists(void **state)
 {
-	every(ANY, EIO, true, 100);
+	every(ANY, EIO, true, 3, 100);
 }
 
 static void test_no_space(void **state)
 {
-	every(FAULTY_WRITE, ENOSPC, false, 60);
+	every(FAULTY_WRITE, ENOSPC, false, 1, 60);
 }
 
 static void test_no_space_persists(void **state)
 {
-	every(FAULTY_WRITE, ENOSPC, true, 60);
+	every(FAULTY_WRITE, ENOSPC, true, 3, 60);
 }
 
 static void test_short_write(void **state)
 {
-	every(FAULTY_SHORT, ENOSPC, false, 30);
+	every(FAULTY_SHORT, ENOSPC, false, 1, 30);
 }
 
 static void test_descriptors(void **state)
 {
-	every(FAULTY_OPEN, EMFILE, false, 10);
+	every(FAULTY_OPEN, EMFILE, false, 1, 10);
 }
 
 static void test_descriptors_persist(void **state)
 {
-	every(FAULTY_OPEN, EMFILE, true, 10);
+	every(FAULTY_OPEN, EMFILE, true, 3, 10);
 }
 
 /* SQLite asks thousands of times. */
 static void test_memory(void **state)
 {
-	int one = stride;
-
-	stride *= 17;
-	every(FAULTY_MEMORY, ENOMEM, false, 1000);
-	stride = one;
+	every(FAULTY_MEMORY, ENOMEM, false, 17, 1000);
 }
 
 /* ---- the start of each run -------------------------------------------- */
@@ -346,15 +344,14 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_descriptors_persist),
 		cmocka_unit_test(test_memory),
 	};
-	const char *env_stride = getenv("MERSEY_STRIDE");
+	const char *env_full = getenv("MERSEY_FULL");
 
+	full = env_full && *env_full;
 	if (argc > 1)
-		env_stride = argv[1];
+		stride = MAX(atoi(argv[1]), 1);
 	if (argc > 2)
 		first = MAX(atoi(argv[2]), 1);
 	if (argc > 3)
 		cmocka_set_test_filter(argv[3]);
-	if (env_stride)
-		stride = MAX(atoi(env_stride), 1);
 	return RUN_TESTS(tests, setup, teardown);
 }

@@ -27,7 +27,7 @@ GONE = (errno.ENOTCONN, errno.ECONNABORTED, errno.EIO, errno.ENXIO, errno.ESHUTD
 
 
 class Writer(threading.Thread):
-    """Makes files, renames, removes; remembers what was acknowledged."""
+    """Makes files, renames, links, removes; remembers what was acknowledged."""
 
     def __init__(self, root, number):
         super().__init__(daemon=True)
@@ -35,6 +35,8 @@ class Writer(threading.Thread):
         self.rng = random.Random(number)
         self.present = {}  # name -> content that must be there
         self.absent = set()  # names that must not
+        self.marks = {}  # name -> value of an xattr
+        self.links = {}  # name -> another name of the same file
         self.unsure = set()  # an operation on it was cut off
         self.in_flight = 0
         self.acked = 0
@@ -68,14 +70,9 @@ class Writer(threading.Thread):
             os.fsync(f.fileno())
         self.unsure.discard(name)
         self.present[name] = data
-        what = self.rng.randrange(4)
+        what = self.rng.randrange(7)
         if what == 0:
-            new = name + ".renamed"
-            self.unsure |= {name, new}
-            os.rename(p, self.dir / new)
-            self.present[new] = self.present.pop(name)
-            self.absent.add(name)
-            self.unsure -= {name, new}
+            self.rename(name, name + ".renamed")
         elif what == 1 and len(self.present) > 5:
             old = self.rng.choice([n for n, d in self.present.items() if d is not None])
             self.unsure.add(old)
@@ -87,6 +84,40 @@ class Writer(threading.Thread):
             d = name + ".dir"
             os.mkdir(self.dir / d)
             self.present[d] = None
+        elif what == 3 and self.some_file() != name:
+            self.rename(name, self.some_file())
+        elif what == 4:
+            new = name + ".link"
+            self.unsure |= {name, new}
+            os.link(p, self.dir / new)
+            self.present[new] = data
+            self.links[name] = new
+            self.unsure -= {name, new}
+        elif what == 5:
+            self.unsure.add(name)
+            os.setxattr(p, "user.mark", name.encode())
+            self.marks[name] = name.encode()
+            self.unsure.discard(name)
+        elif what == 6:
+            fd = os.open(self.dir, os.O_RDONLY)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+
+    def some_file(self):
+        """The first that there is: the same again and again."""
+        return next(n for n, d in self.present.items() if d is not None)
+
+    def rename(self, old, new):
+        """Over what has that name."""
+        self.unsure |= {old, new}
+        os.rename(self.dir / old, self.dir / new)
+        self.present[new] = self.present.pop(old)
+        self.marks.pop(new, None)
+        self.links = {a: b for a, b in self.links.items() if new not in (a, b)}
+        self.absent.add(old)
+        self.unsure -= {old, new}
 
     def check(self):
         for name, data in self.present.items():
@@ -97,6 +128,11 @@ class Writer(threading.Thread):
                 assert p.is_dir(), f"{p}: an acknowledged directory is gone"
             else:
                 assert p.read_bytes() == data, f"{p}: acknowledged bytes differ"
+        for name in self.marks.keys() & self.present.keys() - self.unsure:
+            assert os.getxattr(self.dir / name, "user.mark") == self.marks[name]
+        for a, b in self.links.items():
+            if {a, b} <= self.present.keys() and not {a, b} & self.unsure:
+                assert os.path.samefile(self.dir / a, self.dir / b), f"{a}, {b}: no links of one file"
         listed = set(os.listdir(self.dir))
         for name in self.absent - self.unsure:
             assert name not in listed, f"{name}: removed, but it is back"

@@ -12,12 +12,12 @@ import meta
 import scale
 from subjects import PEERS
 
-SUITES = ("meta",)
+SUITES = ("meta", "scale")
 
 
 def arguments():
     p = argparse.ArgumentParser(prog="scripts/bench")
-    p.add_argument("suite", nargs="*", default=list(SUITES))
+    p.add_argument("suite", nargs="*", default=["meta"])
     p.add_argument("--work", type=pathlib.Path, required=True)
     p.add_argument("--build", type=pathlib.Path, required=True)
     p.add_argument("--peers", default="rclone,s3fs")
@@ -30,6 +30,8 @@ def arguments():
     for x in a.peers:
         if x not in PEERS:
             p.error(f"no peer '{x}'; there are: {', '.join(PEERS)}")
+    if a.full and "scale" not in a.suite:
+        a.suite.append("scale")
     for x in a.suite:
         if x not in SUITES:
             p.error(f"no suite '{x}'; there are: {', '.join(SUITES)}")
@@ -47,13 +49,17 @@ def main():
     a = arguments()
     signal.signal(signal.SIGTERM, terminated)
     server = lab.Server()
-    counts = meta.QUICK if a.quick else meta.Counts()
-    m = meta.Meta(a.work, a.build, server, a.peers, a.runs, counts)
-    rows = m.run()
-    if a.full:
-        few = {"small": 1_000, "large": 20_000, "samples": 500} if a.quick else {}
-        rows += scale.Scale(a.work, a.build, server, a.runs, **few).run()
-    versions = {"kernel": platform.release(), **m.versions()}
+    rows, versions = [], {"kernel": platform.release()}
+    if "meta" in a.suite:
+        counts = meta.QUICK if a.quick else meta.Counts()
+        m = meta.Meta(a.work, a.build, server, a.peers, a.runs, counts)
+        rows += m.run()
+        versions |= m.versions()
+    if "scale" in a.suite:
+        few = scale.QUICK if a.quick else {}
+        m = scale.Scale(a.work, a.build, server, a.runs, **few)
+        rows += m.run()
+        versions |= m.versions()
     print(lab.table(rows, ["native", "floor", *a.peers]))
     print(", ".join(f"{k} {v}" for k, v in versions.items()))
     if a.json:

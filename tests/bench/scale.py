@@ -13,6 +13,7 @@ from lab import Client, Row, Target, drop_caches, rest, say
 from subjects import Mersey
 
 SMALL, LARGE = "rem", "rbq"
+QUICK = {"small": 1_000, "large": 20_000, "samples": 500}
 
 
 class Scale:
@@ -33,6 +34,9 @@ class Scale:
         r = Row("meta", work, unit, targets, digits)
         self.rows.append(r)
         return r
+
+    def versions(self):
+        return {"mersey": self.mersey.version}
 
     def list_of(self, trust):
         return self.work / f"{trust}.list"

@@ -44,13 +44,18 @@ install_packages() {
 	} || die "apt-get install failed"
 }
 
+# configure DIR [meson options]: once.
+configure() {
+	local dir=$1
+
+	shift
+	[ -f "$dir/build.ninja" ] ||
+		meson setup "$dir" "$top" -Dwerror=true "$@" >&2 ||
+		die "meson setup failed"
+}
+
 # build DIR [meson options]: configures once, then builds.
 build() {
-	local dir=$1
-	shift
-	if [ ! -f "$dir/build.ninja" ]; then
-		meson setup "$dir" "$top" -Dwerror=true "$@" >&2 ||
-			die "meson setup failed"
-	fi
-	ninja -C "$dir" >&2 || die "the build failed"
+	configure "$@"
+	ninja -C "$1" >&2 || die "the build failed"
 }

@@ -236,12 +236,12 @@ static int rename_one(const char *from, const char *to)
 
 /* ---- the command line ------------------------------------------------ */
 
-/* The lines of a file; they stay until the end. */
+/* The lines of a file. */
 static int read_paths(struct job *j, const char *file)
 {
+	CLEANUP_FREE char *line = NULL;
 	FILE *f = fopen(file, "re");
 	size_t room = 0, cap = 0;
-	char *line = NULL;
 	ssize_t n;
 
 	if (!f)
@@ -258,7 +258,6 @@ static int read_paths(struct job *j, const char *file)
 		if (!j->paths[j->files++])
 			return -ENOMEM;
 	}
-	free(line);
 	fclose(f);
 	return j->files > 0 ? 0 : -EINVAL;
 }
@@ -304,9 +303,18 @@ static int on_files(struct job *j, const char *what, char **argv)
 	return rc < 0 ? rc : measure(j);
 }
 
+static void job_done(struct job *j)
+{
+	if (j->paths)
+		for (unsigned long i = 0; i < j->files; i++)
+			free(j->paths[i]);
+	free(j->paths);
+	free(j->data);
+}
+
 int main(int argc, char **argv)
 {
-	struct job j = { 0 };
+	CLEANUP(job_done) struct job j = { 0 };
 	int rc = -EINVAL;
 
 	if (argc == 3 && strcmp(argv[1], "lookup") == 0)

@@ -164,6 +164,13 @@ const struct price_table *config_prices_find(const struct config *c,
 char *config_state_dir(const struct config *c, const struct config_trust *t);
 /* <runtime_dir>/<trust>.sock; newly allocated. */
 char *config_socket(const struct config *c, const struct config_trust *t);
+/* <runtime_dir>/<trust>.lock; newly allocated. Locked by the process that
+ * serves the trust: its pid and its mount point, a line each. */
+char *config_lock_file(const struct config *c, const struct config_trust *t);
+#define CONFIG_LOCK_FILE_MAX 8192
+/* Where the trust is mounted: as that process says, `mount` of the config
+ * while it has not said so. Newly allocated, NULL without memory. */
+char *config_mountpoint(const struct config *c, const struct config_trust *t);
 
 /* The config in force, defaults filled in, as YAML that loads again; one
  * trust (-ENOENT) with the stores it uses, or (NULL) all. Appends. */

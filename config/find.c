@@ -37,3 +37,24 @@ char *config_socket(const struct config *c, const struct config_trust *t)
 {
 	return io_path("%s/%s.sock", c->runtime_dir, t->name);
 }
+
+char *config_lock_file(const struct config *c, const struct config_trust *t)
+{
+	return io_path("%s/%s.lock", c->runtime_dir, t->name);
+}
+
+char *config_mountpoint(const struct config *c, const struct config_trust *t)
+{
+	CLEANUP_FREE char *path = config_lock_file(c, t);
+	CLEANUP_BUF struct buf b = { 0 };
+	const char *at;
+
+	if (!path)
+		return NULL;
+	/* One that cannot be read says as little as one that is not there. */
+	if (io_read_file(path, CONFIG_LOCK_FILE_MAX, &b) < 0 || !buf_str(&b))
+		return strdup(t->mount);
+	at = strchr((char *)b.data, '\n'); /* behind the pid */
+	return at && at[1] == '/' ? strndup(at + 1, strcspn(at + 1, "\n"))
+				  : strdup(t->mount);
+}

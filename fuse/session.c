@@ -142,8 +142,9 @@ static int mount_options(const struct fuse_server_opts *o, struct buf *b,
 	if (strpbrk(o->fsname, ",\\"))
 		return fail(err, -EINVAL, "'%s' cannot name a filesystem",
 			    o->fsname);
-	return buf_addf(b, "fsname=%s,subtype=mersey,default_permissions%s",
-			o->fsname, o->allow_other ? ",allow_other" : "");
+	return buf_addf(b, "fsname=%s,subtype=mersey,default_permissions%s%s",
+			o->fsname, o->options ? "," : "",
+			o->options ? o->options : "");
 }
 
 static int session_new(struct fuse_server *s, const struct fuse_server_opts *o,
@@ -173,8 +174,8 @@ static int cannot_mount(const struct fuse_server_opts *o, struct err *err)
 {
 	fail(err, -EIO, "cannot mount a filesystem on '%s'", o->mountpoint);
 	return fail_hint(err, -EIO,
-			 "look at the log above; is it an empty directory "
-			 "that you own, and is fusermount3 installed?");
+			 "the log says more: is it an empty directory that "
+			 "you own, and is fusermount3 installed?");
 }
 
 /* The device, mounted by us or by who calls. */

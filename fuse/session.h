@@ -21,7 +21,8 @@ struct fuse_server_opts {
 			     call on, also when it fails. */
 	const char *mountpoint; /* absolute */
 	const char *fsname;	/* shown in /proc/mounts: "mersey:rem" */
-	bool allow_other;
+	const char *options;	/* "ro,allow_other", or NULL; ignored with a
+				 * fuse_fd, which has its own */
 	/*
 	 * As move_opts has it. Threads that wait for the store leave some of
 	 * the others free; what finds none waits in a queue, and fails with

@@ -6,11 +6,18 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "super/mountinfo.h"
 #include "config/config.h"
+#include "main/modes.h"
+
+#define HELPER_NAME    "mount." MOUNT_FSTYPE
+#define HELPER_OPTIONS "fnsvo:t:"
 
 enum {
 	OPT_FOREGROUND = 256,
+	OPT_BACKGROUND,
 	OPT_WORKER,
 	OPT_SINGLE,
 	OPT_SETUP,
@@ -26,6 +33,8 @@ enum {
 
 static const struct option options[] = {
 	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
+	{ "background", no_argument, NULL, OPT_BACKGROUND },
+	{ "options", required_argument, NULL, 'o' },
 	{ "single", required_argument, NULL, OPT_SINGLE },
 	{ "setup", required_argument, NULL, OPT_SETUP },
 	{ "config", required_argument, NULL, OPT_CONFIG },
@@ -46,7 +55,8 @@ static const struct option options[] = {
 
 static const char help[] =
 	"usage: merseyd [--foreground] [--config FILE] [--log FILE]\n"
-	"       merseyd --single TRUST MOUNTPOINT [--config FILE]\n"
+	"       merseyd --single TRUST MOUNTPOINT [--background] [-o OPTIONS]\n"
+	"               [--config FILE] [--log FILE]\n"
 	"       merseyd --setup TRUST [--config FILE] [--json]\n"
 	"\n"
 	"Serves all trusts of the config, each from a process of its own.\n"
@@ -54,6 +64,9 @@ static const char help[] =
 	"  --foreground     stay; without it, go to the background when ready\n"
 	"  --single TRUST MOUNTPOINT\n"
 	"                   serve one trust from this process\n"
+	"  --background     with --single: return when the mount is served\n"
+	"  -o, --options LIST\n"
+	"                   with --single: as in fstab, mount.fuse.mersey(8)\n"
 	"  --setup TRUST    make a trust's namespace, keys and marker; check its\n"
 	"                   bucket (done by `mersey trust add`)\n"
 	"  --config FILE    default $MERSEY_CONFIG, else " CONFIG_DEFAULT_PATH
@@ -108,6 +121,16 @@ static int set_fd(int *fd, const char *s)
 	return rc;
 }
 
+static int take_mount_options(struct args *a, const char *list, bool sloppy)
+{
+	struct err err = ERR_INIT;
+	int rc = mountopt_add(&a->mount, list, sloppy, &err);
+
+	if (rc < 0)
+		complain(&err);
+	return rc;
+}
+
 static int take_option(struct args *a, int opt)
 {
 	switch (opt) {
@@ -131,6 +154,11 @@ static int take_option(struct args *a, int opt)
 		return 0;
 	case OPT_JSON: /* the only form there is */
 		return 0;
+	case OPT_BACKGROUND:
+		a->background = true;
+		return 0;
+	case 'o':
+		return take_mount_options(a, optarg, false);
 	case 'v':
 		a->verbose = true;
 		return 0;
@@ -156,26 +184,134 @@ static const char *default_config(void)
 	return env && *env ? env : CONFIG_DEFAULT_PATH;
 }
 
-int args_parse(int argc, char **argv, struct args *out)
+/* Only one mode takes these. */
+static int check_single(const struct args *a, int o_given)
 {
-	int opt, rc;
+	if (a->mode == MODE_SINGLE && !a->mountpoint)
+		return usage("--single TRUST wants a mount point");
+	if (a->mode != MODE_SINGLE && (a->background || o_given))
+		return usage("--background and -o are for --single");
+	return 0;
+}
 
-	*out = (struct args){ .fuse_fd = -1, .control_fd = -1 };
-	while ((opt = getopt_long(argc, argv, "hv", options, NULL)) != -1) {
+static int parse_daemon(int argc, char **argv, struct args *out)
+{
+	int opt, rc, o_given = 0;
+
+	while ((opt = getopt_long(argc, argv, "hvo:", options, NULL)) != -1) {
 		rc = take_option(out, opt);
 		if (rc < 0)
 			return rc;
+		o_given += opt == 'o';
 	}
 	if (out->mode == MODE_SINGLE && optind < argc)
 		out->mountpoint = argv[optind++];
-	if (out->mode == MODE_SINGLE && !out->mountpoint)
-		return usage("--single TRUST wants a mount point");
+	rc = check_single(out, o_given);
+	if (rc < 0)
+		return rc;
 	if (optind < argc)
 		return usage("too many arguments");
 	if (out->mode == MODE_WORKER &&
 	    (out->fuse_fd < 0 || out->control_fd < 0))
 		return usage("--worker is for the supervisor only");
+	return 0;
+}
+
+/* ---- mount(8) -------------------------------------------------------- */
+
+static int usage_helper(void)
+{
+	fputs("usage: " HELPER_NAME " TRUST MOUNTPOINT [-fnsv] [-o OPTIONS] "
+	      "[-t " MOUNT_FSTYPE "]\n"
+	      "  try: man 8 " HELPER_NAME "\n",
+	      stderr);
+	return -EINVAL;
+}
+
+/* -s makes what stands before it sloppy, too. */
+static bool is_sloppy(int argc, char **argv)
+{
+	bool sloppy = false;
+	int opt;
+
+	opterr = 0;
+	while ((opt = getopt(argc, argv, HELPER_OPTIONS)) != -1)
+		sloppy |= opt == 's';
+	opterr = 1;
+	optind = 0; /* glibc: from the start */
+	return sloppy;
+}
+
+static int take_helper_option(struct args *a, int opt, bool sloppy)
+{
+	switch (opt) {
+	case 'o':
+		return take_mount_options(a, optarg, sloppy);
+	case 't':
+		return strcmp(optarg, MOUNT_FSTYPE) == 0 ? 0 : usage_helper();
+	case 'f':
+		a->fake = true;
+		return 0;
+	case 'v':
+	case 'n': /* no table of our own is written */
+	case 's':
+		return 0;
+	default:
+		return usage_helper();
+	}
+}
+
+/* TRUST may stand as the mount table shows it, "mersey:rem". */
+static int parse_helper(int argc, char **argv, struct args *out)
+{
+	size_t n = strlen(MOUNT_SOURCE);
+	bool sloppy = is_sloppy(argc, argv);
+	int opt, rc;
+
+	out->helper = true;
+	out->background = true;
+	out->mode = MODE_SINGLE;
+	while ((opt = getopt(argc, argv, HELPER_OPTIONS)) != -1) {
+		rc = take_helper_option(out, opt, sloppy);
+		if (rc < 0)
+			return rc;
+	}
+	if (argc - optind != 2)
+		return usage_helper();
+	out->trust = argv[optind];
+	if (strncmp(out->trust, MOUNT_SOURCE, n) == 0)
+		out->trust += n;
+	out->mountpoint = argv[optind + 1];
+	return 0;
+}
+
+static bool is_helper(const char *argv0)
+{
+	const char *slash = strrchr(argv0, '/');
+
+	return strcmp(slash ? slash + 1 : argv0, HELPER_NAME) == 0;
+}
+
+int args_parse(int argc, char **argv, struct args *out)
+{
+	int rc;
+
+	*out = (struct args){ .fuse_fd = -1, .control_fd = -1 };
+	mountopt_init(&out->mount);
+	rc = argc > 0 && is_helper(argv[0]) ? parse_helper(argc, argv, out)
+					    : parse_daemon(argc, argv, out);
+	if (rc < 0)
+		return rc;
+	if (!out->config)
+		out->config = out->mount.config;
+	if (!out->log_file)
+		out->log_file = out->mount.log_file;
 	if (!out->config)
 		out->config = default_config();
 	return 0;
+}
+
+void args_done(struct args *a)
+{
+	mountopt_done(&a->mount);
 }

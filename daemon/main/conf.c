@@ -140,8 +140,11 @@ int conf_trust_init(struct conf_trust *out, const struct config *c,
 		.c = c,
 		.t = config_trust_find(c, name),
 	};
-	if (!out->t)
-		return fail(err, -ENOENT, "the config has no trust '%s'", name);
+	if (!out->t) {
+		fail(err, -ENOENT, "there is no trust '%s' in '%s'", name,
+		     c->path);
+		return fail_hint(err, -ENOENT, "mersey trust list");
+	}
 	out->tier = &out->t->tiers[0];
 	out->state_dir = config_state_dir(c, out->t);
 	out->socket = config_socket(c, out->t);

@@ -34,6 +34,7 @@ struct conf_trust {
 	gid_t root_gid;
 	char *state_dir, *socket;
 	char *key_file;
+	bool no_atime; /* of this mount: reads change no access time */
 };
 
 /* Resolves; *out is released with conf_trust_done(), also on failure. */

@@ -3,16 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/guard.h"
 #include "base/log.h"
 #include "main/modes.h"
-
-int report(const struct err *err)
-{
-	log_err("%s", err->msg);
-	if (err->hint[0])
-		log_err("  try: %s", err->hint);
-	return EXIT_FAILURE;
-}
 
 static int run(const struct args *a)
 {
@@ -36,18 +29,28 @@ static int run(const struct args *a)
 	return EXIT_USAGE;
 }
 
+/* Processes change their directory, and workers are given the name. */
+static int run_with_config(struct args *a)
+{
+	CLEANUP_FREE char *config = realpath(a->config, NULL);
+
+	if (config)
+		a->config = config;
+	return run(a);
+}
+
+/* What mount(8) understands: it failed to mount, whatever the reason. */
+static int helper_status(const struct args *a, int status)
+{
+	return a->helper && status != EXIT_SUCCESS ? EXIT_MOUNT_FAILED : status;
+}
+
 int main(int argc, char **argv)
 {
-	CLEANUP_FREE char *config = NULL;
-	struct args a;
+	CLEANUP(args_done) struct args a;
 
 	if (args_parse(argc, argv, &a) < 0)
-		return EXIT_USAGE;
-	log_setup(a.trust ? a.trust : "merseyd",
-		  a.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
-	/* Processes change their directory, and workers are given the name. */
-	config = realpath(a.config, NULL);
-	if (config)
-		a.config = config;
-	return run(&a);
+		return a.helper ? EXIT_MOUNT_USAGE : EXIT_USAGE;
+	log_setup(a.trust ? a.trust : "merseyd", log_level(&a));
+	return helper_status(&a, run_with_config(&a));
 }

@@ -18,5 +18,7 @@ int mode_setup(const struct args *a);
 
 /* Logs the end of an error's journey; EXIT_FAILURE. */
 int report(const struct err *err);
+/* The same for a person who waits for it: on stderr, without the time. */
+int complain(const struct err *err);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "super/mountinfo.h"
 #include "main/ending.h"
 #include "main/kept.h"
 
@@ -212,7 +213,8 @@ static int open_data(struct service *s, struct err *err)
 
 static int open_front(struct service *s, struct err *err)
 {
-	struct vfs_opts vo = { .handles_max = handles_max(s->ct->t) };
+	struct vfs_opts vo = { .handles_max = handles_max(s->ct->t),
+			       .no_atime = s->ct->no_atime };
 	int rc =
 		cost_ledger_start(s->meta, stack_counts, &s->stack, &s->ledger);
 
@@ -336,13 +338,13 @@ static int serve(struct service *s, struct fuse_server *fuse,
 
 int service_run(struct service *s, const struct service_run *r, struct err *err)
 {
-	CLEANUP_FREE char *fsname = io_path("mersey:%s", s->ct->t->name);
+	CLEANUP_FREE char *fsname = io_path(MOUNT_SOURCE "%s", s->ct->t->name);
 	struct fuse_server_opts fo = {
 		.threads = receive_threads(s->ct->t),
 		.fuse_fd = r->fuse_fd,
 		.mountpoint = r->mountpoint,
 		.fsname = fsname,
-		.allow_other = r->fuse_fd >= 0,
+		.options = r->options,
 		.read_wait_ns = s->ct->t->read_wait_ns,
 	};
 	struct fuse_server *fuse = NULL;

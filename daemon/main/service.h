@@ -47,7 +47,8 @@ void service_close(struct service *s);
 struct service_run {
 	const char *mountpoint;
 	int fuse_fd; /* taken; -1: mount it ourselves, as a plain user */
-	int ctl_fd;  /* taken */
+	const char *options; /* of that mount, or NULL */
+	int ctl_fd;	     /* taken */
 	unsigned restarts;
 	int unmount_fd; /* see ending_attach() */
 	/* Called once when the mount is served. 0 or -errno. */

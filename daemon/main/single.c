@@ -1,39 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One trust from one process: a test harness, a laptop, `mersey mount`. As
- * root it mounts for everybody and then becomes the trust's user, as a worker
- * does; as a plain user it mounts for that user through fusermount3.
+ * One trust from one process: a test harness, a laptop, `mersey mount`, and
+ * mount.fuse.mersey for mount(8) and fstab. As root it mounts for everybody
+ * and then becomes the trust's user, as a worker does; as a plain user it
+ * mounts for that user through fusermount3.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "base/io.h"
 #include "base/log.h"
+#include "main/background.h"
 #include "main/ending.h"
 #include "main/modes.h"
 #include "main/service.h"
+#include "main/turn.h"
 #include "main/unmounter.h"
+#include "super/pidfile.h"
 
 struct single {
 	const struct args *a;
 	const char *mountpoint; /* absolute */
 	struct super_secret secret[SUPER_SECRETS_MAX];
 	size_t n_secrets;
-	int ctl_fd, fuse_fd;
+	int turn_fd, ctl_fd, fuse_fd;
+	int ready_fd;	    /* leads to who waits; -1 = nobody does */
+	struct buf options; /* of a plain user's mount */
 	struct unmounter unmounter;
 };
 
 static int single_ready(void *arg, struct err *err)
 {
-	const struct single *s = arg;
+	struct single *s = arg;
 	int rc = super_notify("READY=1\nSTATUS=serving");
 
 	(void)err; /* systemd's not knowing stops nobody */
 	if (rc < 0)
 		log_warn("cannot tell systemd: %s", strerror(-rc));
 	log_info("ready: serving '%s'", s->mountpoint);
+	if (s->ready_fd >= 0)
+		background_ready(take_fd(s->ready_fd));
 	return 0;
 }
 
@@ -42,12 +51,18 @@ static int become_user(struct single *s, const struct conf_trust *ct,
 		       struct err *err)
 {
 	struct super_sandbox sandbox = service_sandbox(ct, 0);
-	int rc = super_mount(ct->t->name, s->mountpoint, err);
+	struct super_mount_opts o = {
+		.flags = s->a->mount.flags,
+		.data = s->a->mount.context.len
+				? (const char *)s->a->mount.context.data
+				: NULL,
+	};
+	int rc = super_mount(ct->t->name, s->mountpoint, &o, err);
 
 	if (rc < 0)
 		return rc;
 	s->fuse_fd = rc;
-	rc = unmounter_start(&s->unmounter, s->mountpoint, err);
+	rc = unmounter_start(&s->unmounter, ct->t->name, s->mountpoint, err);
 	if (rc < 0) {
 		super_unmount(s->mountpoint, true);
 		return rc;
@@ -59,10 +74,12 @@ static int prepare(struct single *s, const struct conf_trust *ct,
 		   struct err *err)
 {
 	bool root = geteuid() == 0;
-	int rc = conf_read_secrets(ct, s->secret, &s->n_secrets, err);
+	int rc = conf_check_state_dir(ct, root ? ct->uid : geteuid(), err);
 
 	if (rc == 0)
-		rc = conf_check_state_dir(ct, root ? ct->uid : geteuid(), err);
+		rc = conf_read_secrets(ct, s->secret, &s->n_secrets, err);
+	if (rc == 0)
+		rc = s->turn_fd = turn_take(ct, s->mountpoint, false, err);
 	if (rc < 0)
 		return rc;
 	s->ctl_fd = ctl_listen(ct->socket, err);
@@ -71,6 +88,9 @@ static int prepare(struct single *s, const struct conf_trust *ct,
 	umask(077);
 	if (root)
 		return become_user(s, ct, err);
+	rc = mountopt_text(&s->a->mount, &s->options);
+	if (rc < 0)
+		return fail(err, rc, "%m");
 	return super_drop_privileges(
 		&(struct super_sandbox){ .descriptors =
 						 ct->t->limit_descriptors },
@@ -83,6 +103,7 @@ static int serve(struct single *s, const struct conf_trust *ct, struct err *err)
 	struct service_run r = {
 		.mountpoint = s->mountpoint,
 		.fuse_fd = s->fuse_fd,
+		.options = s->options.len ? (char *)s->options.data : NULL,
 		.ctl_fd = s->ctl_fd,
 		.unmount_fd = s->unmounter.pid > 0 ? s->unmounter.fd : -1,
 		.ready = single_ready,
@@ -114,33 +135,88 @@ static char *absolute(const char *path)
 	return cwd ? io_path("%s/%s", cwd, path) : NULL;
 }
 
+/* From here on in the background, when that was asked for. */
+static int leave(struct single *s, const struct conf_trust *ct, struct err *err)
+{
+	const struct args *a = s->a;
+	CLEANUP_FREE char *log_file =
+		a->log_file
+			? strdup(a->log_file)
+			: io_path("%s/%s.log", ct->c->runtime_dir, ct->t->name);
+	int failed = a->helper ? EXIT_MOUNT_FAILED : EXIT_FAILURE;
+	int rc;
+
+	if (!log_file)
+		return fail(err, -ENOMEM, "%m");
+	if (!a->background)
+		return 0;
+	rc = io_mkdir_p(ct->c->runtime_dir, 0755);
+	if (rc < 0)
+		return fail(err, rc, "cannot make '%s': %m",
+			    ct->c->runtime_dir);
+	rc = background_start(log_file, failed, &s->ready_fd, err);
+	if (rc == 0)
+		log_setup(ct->t->name, log_level(a));
+	return rc;
+}
+
 static int single(struct single *s, const struct config *c, struct err *err)
 {
 	CLEANUP(conf_trust_done) struct conf_trust ct = { 0 };
-	int rc = conf_trust_init(&ct, c, s->a->trust, err);
+	int rc;
 
+	rc = conf_trust_init(&ct, c, s->a->trust, err);
+	if (rc < 0 || s->a->fake)
+		return rc;
+	ct.no_atime = s->a->mount.flags & (MS_NOATIME | MS_RDONLY);
+	rc = leave(s, &ct, err);
+	ending_init();
+	service_limit_memory();
 	if (rc == 0)
 		rc = prepare(s, &ct, err);
 	return rc < 0 ? rc : serve(s, &ct, err);
+}
+
+/* Whoever waits is told; in the foreground the log is all there is. */
+static int failed(struct single *s, const struct err *err)
+{
+	bool waits = s->ready_fd >= 0;
+
+	if (waits)
+		background_failed(take_fd(s->ready_fd), err);
+	else if (s->a->background) /* it has not left yet */
+		return complain(err);
+	return report(err);
 }
 
 int mode_single(const struct args *a)
 {
 	CLEANUP(config_free_guard) struct config *c = NULL;
 	CLEANUP_FREE char *mountpoint = absolute(a->mountpoint);
-	struct single s = { .a = a, .ctl_fd = -1, .fuse_fd = -1 };
+	struct single s = { .a = a,
+			    .turn_fd = -1,
+			    .ctl_fd = -1,
+			    .fuse_fd = -1,
+			    .ready_fd = -1 };
 	struct err err = ERR_INIT;
 	int rc;
 
-	ending_init();
-	service_limit_memory();
-	if (conf_load(a->config, &c) < 0)
-		return EXIT_USAGE;
 	s.mountpoint = mountpoint;
-	rc = mountpoint ? single(&s, c, &err)
-			: fail(&err, -ENOENT, "cannot tell where '%s' is: %m",
-			       a->mountpoint);
+	if (!mountpoint)
+		rc = fail(&err, -ENOENT, "cannot tell where '%s' is: %m",
+			  a->mountpoint);
+	else if (a->mount.remount) /* the kernel's matter only */
+		rc = super_remount(
+			mountpoint,
+			&(struct super_mount_opts){ .flags = a->mount.flags },
+			&err);
+	else if (conf_load(a->config, &c) < 0)
+		return EXIT_USAGE;
+	else
+		rc = single(&s, c, &err);
 	super_secrets_done(s.secret, s.n_secrets);
 	unmounter_finish(&s.unmounter);
-	return rc < 0 ? report(&err) : ending_status();
+	pidfile_release(s.turn_fd); /* after all of it: the next may start */
+	buf_done(&s.options);
+	return rc < 0 ? failed(&s, &err) : ending_status();
 }

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* From the config to the supervisor, and to the background. */
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "main/background.h"
 #include "main/modes.h"
 #include "super/super.h"
 
@@ -93,71 +92,6 @@ static int plan_init(struct plan *p, const struct config *c,
 
 /* ---- the background -------------------------------------------------- */
 
-/*
- * In the parent: waits for what the daemon says, '1' for ready or the message
- * of its failure, and ends with that.
- */
-static void __attribute__((noreturn)) parent(int fd)
-{
-	char text[1600] = "";
-	ssize_t n = io_read(fd, text, 1);
-
-	if (n == 1 && text[0] == '1')
-		exit(0);
-	if (n == 1)
-		n = io_read(fd, text + 1, sizeof(text) - 2);
-	fprintf(stderr, "merseyd: %s\n",
-		n > 0 ? text : "it ended before it was ready; see its log");
-	exit(1);
-}
-
-static int redirect(const char *log_file)
-{
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int log =
-		open(log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-
-	if (null < 0 || log < 0 || dup2(null, STDIN_FILENO) < 0 ||
-	    dup2(null, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0)
-		return -errno;
-	close(null);
-	close(log);
-	return 0;
-}
-
-/*
- * Goes to the background: only the grandchild, which no terminal can reach,
- * returns; *ready_fd leads to the waiting parent.
- */
-static int daemonise(const char *log_file, int *ready_fd, struct err *err)
-{
-	int p[2], rc;
-	pid_t pid;
-
-	if (pipe2(p, O_CLOEXEC) < 0)
-		return fail(err, -errno, "cannot make a pipe: %m");
-	pid = fork();
-	if (pid < 0)
-		return fail(err, -errno, "cannot fork: %m");
-	if (pid > 0) {
-		close(p[1]);
-		parent(p[0]);
-	}
-	close(p[0]);
-	setsid();
-	pid = fork();
-	if (pid != 0)
-		_exit(pid < 0);
-	*ready_fd = p[1];
-	rc = redirect(log_file);
-	if (rc < 0)
-		return fail(err, rc, "cannot write to log '%s': %m", log_file);
-	if (chdir("/") < 0)
-		return fail(err, -errno, "cannot go to /: %m");
-	log_setup("merseyd", LOG_LEVEL_INFO);
-	return 0;
-}
-
 static int background(const struct args *a, struct plan *p, struct err *err)
 {
 	CLEANUP_FREE char *log_file =
@@ -170,16 +104,15 @@ static int background(const struct args *a, struct plan *p, struct err *err)
 	rc = io_mkdir_p(p->o.runtime_dir, 0755);
 	if (rc < 0)
 		return fail(err, rc, "cannot make '%s': %m", p->o.runtime_dir);
-	signal(SIGPIPE, SIG_IGN); /* the parent leaves when we are ready */
-	rc = daemonise(log_file, &ready_fd, err);
+	rc = background_start(log_file, EXIT_FAILURE, &ready_fd, err);
 	if (rc == 0) {
+		log_setup("merseyd", log_level(a));
 		/* super_run() closes its own when it has said "ready". */
 		p->o.ready_fd = fcntl(ready_fd, F_DUPFD_CLOEXEC, 3);
 		rc = super_run(&p->o, err);
 	}
 	if (rc < 0 && ready_fd >= 0)
-		/* Nobody reads it when the parent has left: that is fine. */
-		(void)!write(ready_fd, err->msg, strlen(err->msg));
+		background_failed(ready_fd, err);
 	return rc;
 }
 

@@ -9,9 +9,23 @@
 #include "base/guard.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "super/mountinfo.h"
 #include "super/super.h"
 
-static void __attribute__((noreturn)) run(int fd, const char *mountpoint)
+/* Another trust may be mounted there by now: that one stays. */
+static int unmount(const char *trust, const char *mountpoint, bool force)
+{
+	CLEANUP_FREE char *source = io_path(MOUNT_SOURCE "%s", trust);
+	struct mount_entry e;
+	int rc = source ? mountinfo_lookup(mountpoint, &e, NULL) : -ENOMEM;
+
+	if (rc <= 0 || strcmp(e.source, source) != 0)
+		return rc < 0 ? rc : 0;
+	return super_unmount(mountpoint, force);
+}
+
+static void __attribute__((noreturn))
+run(int fd, const char *trust, const char *mountpoint)
 {
 	char c;
 	int rc = 0;
@@ -22,19 +36,19 @@ static void __attribute__((noreturn)) run(int fd, const char *mountpoint)
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	if (io_read(fd, &c, 1) == 1) {
-		rc = super_unmount(mountpoint, false);
+		rc = unmount(trust, mountpoint, false);
 		while (io_read(fd, &c, 1) == 1)
 			;
 	}
 	if (rc == 0)
-		rc = super_unmount(mountpoint, true);
+		rc = unmount(trust, mountpoint, true);
 	if (rc < 0)
 		log_err("cannot unmount '%s': %s", mountpoint, strerror(-rc));
 	_exit(rc < 0);
 }
 
-int unmounter_start(struct unmounter *u, const char *mountpoint,
-		    struct err *err)
+int unmounter_start(struct unmounter *u, const char *trust,
+		    const char *mountpoint, struct err *err)
 {
 	int p[2];
 	pid_t pid;
@@ -47,7 +61,7 @@ int unmounter_start(struct unmounter *u, const char *mountpoint,
 		 * FUSE connection, above all. */
 		dup2(p[0], 3);
 		close_range(4, ~0U, 0);
-		run(3, mountpoint);
+		run(3, trust, mountpoint);
 	}
 	close(p[0]);
 	if (pid < 0) {

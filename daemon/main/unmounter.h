@@ -18,8 +18,8 @@ struct unmounter {
 };
 
 /* Before threads start. */
-int unmounter_start(struct unmounter *u, const char *mountpoint,
-		    struct err *err);
+int unmounter_start(struct unmounter *u, const char *trust,
+		    const char *mountpoint, struct err *err);
 /* Waits until the mount is gone. Fine when none was started. */
 void unmounter_finish(struct unmounter *u);
 

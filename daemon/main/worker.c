@@ -10,6 +10,7 @@
 #include "main/ending.h"
 #include "main/modes.h"
 #include "main/service.h"
+#include "main/turn.h"
 
 struct worker_start {
 	const struct args *a;
@@ -34,6 +35,8 @@ static int prepare(struct worker_start *w, const struct conf_trust *ct,
 
 	if (rc == 0)
 		rc = conf_check_state_dir(ct, ct->uid, err);
+	if (rc == 0) /* held until this process ends */
+		rc = turn_take(ct, ct->t->mount, true, err);
 	if (rc < 0)
 		return rc;
 	w->ctl_fd = ctl_listen(ct->socket, err);

@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 
 #include "base/io.h"
-#include "super/mount.h"
 #include "super/mountinfo.h"
+#include "super/mount.h"
 
 /* A pile of mounts that many supervisors left; more is somebody's game. */
 #define STALE_MAX 16
@@ -127,28 +127,32 @@ static int prepare_dir(const char *path, struct err *err)
 	return 0;
 }
 
-static int mount_fuse(const char *source, const char *path, struct err *err)
+static int mount_fuse(const char *source, const char *path,
+		      const struct super_mount_opts *o, struct err *err)
 {
 	CLEANUP_CLOSE int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-	char data[128];
+	CLEANUP_FREE char *data = NULL;
 
 	if (fd < 0) {
 		int rc = fail(err, -errno, "cannot open /dev/fuse: %m");
 
 		return fail_hint(err, rc, "modprobe fuse");
 	}
-	snprintf(data, sizeof(data),
-		 "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other,"
-		 "default_permissions",
-		 fd);
-	if (mount(source, path, MOUNT_FSTYPE, MS_NOSUID | MS_NODEV, data) < 0)
+	data = io_path("fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other,"
+		       "default_permissions%s%s",
+		       fd, o->data ? "," : "", o->data ? o->data : "");
+	if (!data)
+		return fail(err, -ENOMEM, "%m");
+	if (mount(source, path, MOUNT_FSTYPE, o->flags, data) < 0)
 		return fail(err, -errno, "cannot mount on '%s': %m", path);
 	return take_fd(fd);
 }
 
-int super_mount(const char *trust, const char *mountpoint, struct err *err)
+int super_mount(const char *trust, const char *mountpoint,
+		const struct super_mount_opts *o, struct err *err)
 {
-	CLEANUP_FREE char *source = io_path("mersey:%s", trust);
+	static const struct super_mount_opts usual = SUPER_MOUNT_USUAL;
+	CLEANUP_FREE char *source = io_path(MOUNT_SOURCE "%s", trust);
 	int rc;
 
 	if (!source)
@@ -158,7 +162,24 @@ int super_mount(const char *trust, const char *mountpoint, struct err *err)
 		rc = clear_stale(source, mountpoint, err);
 	if (rc == 0)
 		rc = prepare_dir(mountpoint, err);
-	return rc < 0 ? rc : mount_fuse(source, mountpoint, err);
+	return rc < 0 ? rc
+		      : mount_fuse(source, mountpoint, o ? o : &usual, err);
+}
+
+int super_remount(const char *mountpoint, const struct super_mount_opts *o,
+		  struct err *err)
+{
+	struct mount_entry e;
+	int rc = mountinfo_lookup(mountpoint, &e, err);
+
+	if (rc < 0)
+		return rc;
+	if (rc == 0 || strcmp(e.fstype, MOUNT_FSTYPE) != 0)
+		return fail(err, -EINVAL, "no trust is mounted on '%s'",
+			    mountpoint);
+	if (mount(NULL, mountpoint, NULL, MS_REMOUNT | o->flags, NULL) < 0)
+		return fail(err, -errno, "cannot remount '%s': %m", mountpoint);
+	return 0;
 }
 
 int mount_connection(const char *mountpoint)

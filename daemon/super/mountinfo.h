@@ -12,6 +12,7 @@
 #include "base/err.h"
 
 #define MOUNT_FSTYPE "fuse.mersey"
+#define MOUNT_SOURCE "mersey:" /* before the name of a trust */
 
 struct mount_entry {
 	unsigned minor; /* of the device: names a FUSE connection in fusectl */

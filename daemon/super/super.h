@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/mount.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
@@ -114,14 +115,28 @@ struct super_sandbox {
  */
 int super_drop_privileges(const struct super_sandbox *s, struct err *err);
 
+struct super_mount_opts {
+	unsigned long flags; /* MS_* of mount(2) */
+	const char *data;    /* more for the kernel ("context=..."), or NULL */
+};
+#define SUPER_MOUNT_USUAL                      \
+	{                                      \
+		.flags = MS_NOSUID | MS_NODEV, \
+	}
+
 /*
  * Opens /dev/fuse and mounts it at `mountpoint`, as type fuse.mersey, source
  * mersey:<trust>; the fd or -errno. Needs root. The directory is made when
  * missing, must be empty, and gets root:root 0700: nobody writes below a
  * trust that is not mounted. What a killed supervisor left mounted there is
  * taken away first; anything else there is an error (-EBUSY).
+ * `o` NULL = SUPER_MOUNT_USUAL.
  */
-int super_mount(const char *trust, const char *mountpoint, struct err *err);
+int super_mount(const char *trust, const char *mountpoint,
+		const struct super_mount_opts *o, struct err *err);
+/* Gives the mount there other flags. -EINVAL when it is none of ours. */
+int super_remount(const char *mountpoint, const struct super_mount_opts *o,
+		  struct err *err);
 /*
  * With `force` MNT_FORCE (ends every waiting request); then MNT_DETACH: the
  * path is free, open files are served on. Leaves mounts of other kinds

@@ -96,7 +96,8 @@ static int worker_launch(struct worker *w, struct err *err)
 	w->control_fd = pair[0];
 	rc = super_send_secrets(pair[0], w->trust, err);
 	if (rc == 0) {
-		rc = super_mount(w->trust->name, w->trust->mountpoint, err);
+		rc = super_mount(w->trust->name, w->trust->mountpoint, NULL,
+				 err);
 		w->fuse_fd = rc;
 	}
 	if (rc >= 0)

@@ -61,6 +61,7 @@ struct vfs {
 	struct handles handles;
 	/* Directories that are known to have no default ACL. */
 	_Atomic uint64_t plain_dirs[256];
+	bool no_atime;
 	pthread_mutex_t hook_lock;
 	void (*hook)(void *arg, uint64_t ino);
 	void *hook_arg;

@@ -15,6 +15,7 @@ int vfs_new(const struct vfs_opts *o, struct meta *m, struct cache *c,
 	v->meta = m;
 	v->cache = c;
 	v->move = mv;
+	v->no_atime = o->no_atime;
 	pthread_mutex_init(&v->hook_lock, NULL);
 	rc = handles_init(&v->handles, o->handles_max);
 	if (rc < 0) {

@@ -45,6 +45,7 @@ struct vfs_entry {
 
 struct vfs_opts {
 	unsigned handles_max; /* open files and directories at once */
+	bool no_atime;	      /* reads change no access time */
 };
 
 /* All borrowed, must outlive the vfs. */

@@ -62,7 +62,8 @@ struct mnt *mnt_new(void)
 	struct fuse_server_opts o = { .threads = MNT_THREADS,
 				      .fuse_fd = -1,
 				      .fsname = fsname,
-				      .allow_other = geteuid() == 0,
+				      .options = geteuid() == 0 ? "allow_other"
+								: NULL,
 				      .read_wait_ns = MNT_READ_WAIT };
 	struct mnt *m = calloc(1, sizeof(*m));
 	struct err err = ERR_INIT;

@@ -382,11 +382,11 @@ static void test_mount_refused(void **state)
 		skip();
 	assert_int_equal(mkdir(full, 0755), 0);
 	assert_int_equal(io_write_file(file, 0600, "x", 1, false), 0);
-	assert_int_equal(super_mount("rem", full, &err), -ENOTEMPTY);
+	assert_int_equal(super_mount("rem", full, NULL, &err), -ENOTEMPTY);
 
 	assert_int_equal(mkdir(other, 0755), 0);
 	assert_int_equal(mount("t", other, "tmpfs", 0, NULL), 0);
-	assert_int_equal(super_mount("rem", other, &err), -EBUSY);
+	assert_int_equal(super_mount("rem", other, NULL, &err), -EBUSY);
 	assert_int_equal(super_unmount(other, true), 0);
 	assert_true(is_mounted(other));
 	umount(other);

@@ -30,6 +30,10 @@ const struct cli_option cli_options[OPT_COUNT] = {
 	[OPT_KEYS] = { "keys", "DIR",
 		       "a copy of the objects below keys/ in the bucket" },
 	[OPT_FORCE] = { "force", NULL, "replace files that exist" },
+	[OPT_FOREGROUND] = { "foreground", NULL,
+			     "stay, with messages on stderr" },
+	[OPT_OPTIONS] = { "options", "LIST",
+			  "or -o: as in fstab; may be repeated" },
 };
 
 const struct cli_verb cli_verbs[] = {
@@ -86,6 +90,13 @@ const struct cli_verb cli_verbs[] = {
 	  "Goes on beside clients, at a fifth of what it could do. Exit status 3 "
 	  "when a counter\ndiffers.",
 	  0, 0, -1, verb_quota_check_run, verb_quota_check_show, false },
+	{ "mount", "TRUST MNT [-o LIST] [--foreground]",
+	  "Serve one trust without the supervisor (execs merseyd --single)",
+	  "Returns when files can be used; umount MNT ends it. The options are "
+	  "those of\nmount.fuse.mersey(8): ro, noexec, noatime, log=FILE and "
+	  "others. The trust must\nhave been set up: mersey trust add.",
+	  OPT_BIT(OPT_FOREGROUND) | OPT_BIT(OPT_OPTIONS), 2, 2, verb_mount_run,
+	  verb_mount_show, false },
 	{ "cost report",
 	  "[--month M | --from D --to D] [--by tier] [--format table|csv|json]",
 	  "What each trust's data cost, and what it will cost by the end of the "
@@ -130,6 +141,11 @@ static int opt_set(struct cli *c, enum cli_opt o, const char *value)
 		c->json = true;
 	if (o == OPT_QUIET)
 		c->quiet = true;
+	if (o == OPT_OPTIONS && c->n_options == CLI_OPTIONS_MAX)
+		return cli_usage(c, "more than %d times --options",
+				 CLI_OPTIONS_MAX);
+	if (o == OPT_OPTIONS)
+		c->options[c->n_options++] = value;
 	if (o != OPT_TRUST)
 		return 0;
 	if (c->trusts == CLI_TRUSTS_MAX)
@@ -162,12 +178,20 @@ static int opt_take(struct cli *c, int argc, char **argv, int *i)
 	return opt_set(c, o, value);
 }
 
-static int opt_short(struct cli *c, const char *s)
+/* Takes argv[*i], and the next one when it is the value. */
+static int opt_short(struct cli *c, int argc, char **argv, int *i)
 {
+	const char *s = argv[*i];
+
 	if (strcmp(s, "-h") == 0)
 		return opt_set(c, OPT_HELP, NULL);
 	if (strcmp(s, "-q") == 0)
 		return opt_set(c, OPT_QUIET, NULL);
+	if (strcmp(s, "-o") == 0 && *i + 1 < argc)
+		return opt_set(c, OPT_OPTIONS, argv[++*i]);
+	if (strcmp(s, "-o") == 0)
+		return cli_usage(c, "-o needs a value: %s",
+				 cli_options[OPT_OPTIONS].arg);
 	return cli_usage(c, "there is no option '%s'", s);
 }
 
@@ -250,7 +274,7 @@ int cli_parse(struct cli *c, int argc, char **argv)
 		else if (argv[i][1] == '-')
 			rc = opt_take(c, argc, argv, &i);
 		else
-			rc = opt_short(c, argv[i]);
+			rc = opt_short(c, argc, argv, &i);
 	}
 	if (rc < 0 || !c->args || strcmp(c->arg[0], "help") == 0)
 		return rc;

@@ -51,6 +51,8 @@ enum cli_opt {
 	OPT_KEY,
 	OPT_KEYS,
 	OPT_FORCE,
+	OPT_FOREGROUND,
+	OPT_OPTIONS,
 	OPT_COUNT,
 };
 
@@ -60,7 +62,8 @@ enum cli_opt {
 	(OPT_BIT(OPT_CONFIG) | OPT_BIT(OPT_TRUST) | OPT_BIT(OPT_JSON) |   \
 	 OPT_BIT(OPT_QUIET) | OPT_BIT(OPT_PROGRESS) | OPT_BIT(OPT_HELP) | \
 	 OPT_BIT(OPT_VERSION))
-#define CLI_TRUSTS_MAX 64
+#define CLI_TRUSTS_MAX	64
+#define CLI_OPTIONS_MAX 16
 
 struct cli;
 
@@ -85,6 +88,8 @@ struct cli {
 	const char *opt[OPT_COUNT];
 	const char *trust[CLI_TRUSTS_MAX];
 	size_t trusts;
+	const char *options[CLI_OPTIONS_MAX]; /* of a mount */
+	size_t n_options;
 	char **arg; /* behind the verb; borrowed from argv */
 	int args;
 	bool json, quiet;
@@ -223,8 +228,8 @@ const struct config_trust *cli_path_trust(const struct config *cfg,
 					  const char *abs, const char **rel);
 /* Sorts all arguments of the call into requests to their trusts. */
 int cli_group_paths(struct cli *c, struct cli_groups *out);
-/* Puts the mount in front of o's path. */
-int cli_path_out(json_t *o, const struct config_trust *t);
+/* Puts the mount in front of o's path: where the trust is served now. */
+int cli_path_out(const struct cli *c, json_t *o, const struct config_trust *t);
 
 /* ---- the worker's end of the line (client.c) ------------------------ */
 
@@ -296,6 +301,8 @@ int verb_trust_list_run(struct cli *c);
 void verb_trust_list_show(struct cli *c);
 int verb_cost_report_run(struct cli *c);
 void verb_cost_report_show(struct cli *c);
+int verb_mount_run(struct cli *c);
+void verb_mount_show(struct cli *c);
 int verb_wait_run(struct cli *c);
 void verb_wait_show(struct cli *c);
 int verb_evict_run(struct cli *c);

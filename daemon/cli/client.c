@@ -170,7 +170,7 @@ int cli_take_problems(struct cli *c, const struct config_trust *t,
 
 	json_array_foreach(list, i, p) {
 		if (rc == 0 && json_object_get(p, "path"))
-			rc = cli_path_out(p, t);
+			rc = cli_path_out(c, p, t);
 		if (rc == 0 && json_array_append(c->problems, p) < 0)
 			rc = -ENOMEM;
 	}

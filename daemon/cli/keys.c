@@ -115,6 +115,8 @@ const struct cli_key cli_keys[] = {
 	{ "doctor", "checks[].message", S, "" },
 	{ "doctor", "checks[].hint", S, "what to do" },
 
+	{ "mount", "trust", S, "short name" },
+	{ "mount", "path", S, "where its files are" },
 	{ "wait", "files", N, "that were waited for" },
 	{ "wait", "bytes", N, "" },
 	{ "wait", "seconds", N, "" },

@@ -149,6 +149,28 @@ const struct config_trust *cli_path_trust(const struct config *cfg,
 	return found;
 }
 
+/*
+ * As cli_path_trust(), with the mounts that are served now: `mersey mount`
+ * may have put a trust elsewhere than the config says.
+ */
+static const struct config_trust *
+path_trust_now(const struct config *cfg, const char *abs, const char **rel)
+{
+	size_t i;
+
+	for (i = 0; i < cfg->n_trusts; i++) {
+		CLEANUP_FREE char *mount =
+			config_mountpoint(cfg, &cfg->trusts[i]);
+		const char *r = mount ? path_below(mount, abs) : NULL;
+
+		if (!r)
+			continue;
+		*rel = r;
+		return &cfg->trusts[i];
+	}
+	return NULL;
+}
+
 /* ---- paths through symlinks ----------------------------------------- */
 
 /* realpath of the parent, and the last component as it is. */
@@ -171,11 +193,16 @@ path_trust_real(const struct config *cfg, const char *abs, struct buf *rel)
 	size_t i;
 
 	for (i = 0; path && i < cfg->n_trusts; i++) {
-		CLEANUP_FREE char *mount = path_real(cfg->trusts[i].mount);
+		const struct config_trust *t = &cfg->trusts[i];
+		CLEANUP_FREE char *at = config_mountpoint(cfg, t);
+		CLEANUP_FREE char *mount = path_real(t->mount);
+		CLEANUP_FREE char *now = at ? path_real(at) : NULL;
 		const char *r = mount ? path_below(mount, path) : NULL;
 
+		if (!r && now)
+			r = path_below(now, path);
 		if (r && buf_add(rel, r, strlen(r)) == 0)
-			return &cfg->trusts[i];
+			return t;
 	}
 	return NULL;
 }
@@ -247,6 +274,8 @@ static int group_path(struct cli *c, const char *cwd, const char *arg,
 	if (rc < 0)
 		return rc;
 	t = cli_path_trust(c->cfg, (char *)abs.data, &rel);
+	if (!t)
+		t = path_trust_now(c->cfg, (char *)abs.data, &rel);
 	if (!t) {
 		t = path_trust_real(c->cfg, (char *)abs.data, &real);
 		rel = t ? buf_str(&real) : NULL;
@@ -277,13 +306,14 @@ int cli_group_paths(struct cli *c, struct cli_groups *out)
 	return rc;
 }
 
-int cli_path_out(json_t *o, const struct config_trust *t)
+int cli_path_out(const struct cli *c, json_t *o, const struct config_trust *t)
 {
+	CLEANUP_FREE char *mount = config_mountpoint(c->cfg, t);
 	CLEANUP_BUF struct buf rel = { 0 }, abs = { 0 };
-	int rc = proto_get_path(o, &rel);
+	int rc = mount ? proto_get_path(o, &rel) : -ENOMEM;
 
 	if (rc == 0)
-		rc = buf_addf(&abs, "%s%s", t->mount, rel.len ? "/" : "");
+		rc = buf_addf(&abs, "%s%s", mount, rel.len ? "/" : "");
 	if (rc == 0)
 		rc = buf_add(&abs, rel.data, rel.len);
 	if (rc == 0)

@@ -26,7 +26,7 @@ static int merge_skipped(struct cli *c, const struct config_trust *t,
 
 	json_array_foreach(json_object_get(from, "skipped"), i, s) {
 		if (rc == 0)
-			rc = cli_path_out(s, t);
+			rc = cli_path_out(c, s, t);
 		if (rc == 0 && json_array_append(all, s) < 0)
 			rc = -ENOMEM;
 	}

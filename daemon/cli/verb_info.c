@@ -19,7 +19,7 @@ static int info_group(struct cli *c, const struct cli_group *g, json_t *files)
 		rc = cli_take_problems(c, g->trust, r);
 	json_array_foreach(json_object_get(r, "files"), i, f) {
 		if (rc == 0)
-			rc = cli_path_out(f, g->trust);
+			rc = cli_path_out(c, f, g->trust);
 		if (rc == 0 && json_array_append(files, f) < 0)
 			rc = -ENOMEM;
 	}

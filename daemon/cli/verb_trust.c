@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "cli/exec.h"
+#include "cli/merseyd.h"
 #include "cli/recovery.h"
 #include "pack/pack.h"
 
@@ -162,14 +163,6 @@ static int add_dirs(struct add *a)
 
 /* ---- the key -------------------------------------------------------- */
 
-static char *path_dir(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	size_t n = slash && slash > path ? (size_t)(slash - path) : 1;
-
-	return strndup(slash ? path : ".", n);
-}
-
 /* Never over an existing file: a lost key is lost data. */
 static int key_make(struct add *a)
 {
@@ -230,74 +223,10 @@ static int add_key(struct add *a)
 
 /* ---- namespace and bucket ------------------------------------------- */
 
-/* Beside this program, as installed, or where the environment says. */
-static char *merseyd_path(void)
-{
-	static const char *const at[] = { "", "/../sbin" };
-	const char *env = secure_getenv("MERSEYD");
-	char self[4096];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	size_t i;
-
-	if (env && *env)
-		return strdup(env);
-	self[n > 0 ? n : 0] = '\0';
-	for (i = 0; n > 0 && i < ARRAY_SIZE(at); i++) {
-		CLEANUP_FREE char *dir = path_dir(self);
-		char *p;
-
-		if (!dir)
-			return NULL;
-		p = io_path("%s%s/merseyd", dir, at[i]);
-		if (!p || access(p, X_OK) == 0)
-			return p;
-		free(p);
-	}
-	return strdup("/usr/sbin/merseyd");
-}
-
-/* The sentence behind "error: ", or the line as it is. */
-static const char *said_text(const char *line)
-{
-	const char *e = strstr(line, " error: ");
-
-	if (e)
-		return e + 8;
-	return strncmp(line, "merseyd: ", 9) == 0 ? line + 9 : line;
-}
-
-/* The last complaint on its stderr, and what to try. */
-static int setup_failed(struct add *a, int status, char *said)
-{
-	struct err *err = &a->c->err;
-	const char *message = "", *hint = "";
-	char *line, *save = NULL;
-
-	for (line = strtok_r(said, "\n", &save); line;
-	     line = strtok_r(NULL, "\n", &save)) {
-		const char *text = said_text(line), *try;
-
-		try = strstr(text, "  try: ");
-		if (try)
-			hint = try + 7;
-		else
-			message = text;
-	}
-	if (status == 2)
-		a->c->exit = CLI_USAGE;
-	if (*message)
-		fail(err, -EIO, "%s", message);
-	else
-		fail(err, -EIO, "merseyd --setup ended with status %d", status);
-	snprintf(a->c->code, sizeof(a->c->code), "setup_failed");
-	return fail_hint(err, -EIO, "%s", hint);
-}
-
 static int add_setup(struct add *a)
 {
 	struct err *err = &a->c->err;
-	CLEANUP_FREE char *path = merseyd_path();
-	CLEANUP_BUF struct buf out = { 0 }, said = { 0 };
+	CLEANUP_BUF struct buf out = { 0 };
 	char *argv[] = { (char *)"merseyd",
 			 (char *)"--setup",
 			 a->t->name,
@@ -309,16 +238,9 @@ static int add_setup(struct add *a)
 
 	if (a->dry_run)
 		return 0;
-	if (!path)
-		return -ENOMEM;
-	rc = exec_run(path, argv, &out, &said);
-	if (rc < 0) {
-		fail(err, rc, "cannot run '%s': %m", path);
-		return fail_hint(err, rc, "set MERSEYD to where merseyd is");
-	}
-	if (rc > 0)
-		return setup_failed(
-			a, rc, (char *)(buf_str(&said) ? said.data : NULL));
+	rc = merseyd_run(a->c, argv, "setup_failed", &out);
+	if (rc < 0)
+		return rc;
 	rc = proto_parse((char *)out.data, out.len, &a->setup, err);
 	return rc < 0 ? fail_prefix(err, -EPROTO, "merseyd --setup") : 0;
 }

@@ -19,6 +19,8 @@ bool atime_due(struct vfs *v, const struct meta_inode *in)
 	bool volatile_attr;
 	blkcnt_t blocks;
 
+	if (v->no_atime)
+		return false;
 	/* The times of a file that is being written are its cache file's. */
 	if (in->opened_for_write &&
 	    cache_attr(v->cache, &now, &blocks, &volatile_attr) < 0)

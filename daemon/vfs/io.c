@@ -67,8 +67,7 @@ static int open_file(struct vfs *v, struct handle *h, int flags,
 	if (rc < 0)
 		return rc;
 	h->writable = writable;
-	if ((flags & O_ACCMODE) != O_WRONLY && !(flags & O_NOATIME) &&
-	    !v->no_atime)
+	if ((flags & O_ACCMODE) != O_WRONLY && !(flags & O_NOATIME))
 		h->atime_due = atime_due(v, in);
 	h->f = take(f);
 	if (in->nlink == 0) /* by its node id, from another descriptor */

@@ -44,6 +44,20 @@ static void test_anywhere(void **state)
 	}
 }
 
+static void test_mount_options(void **state)
+{
+	assert_int_equal(parse("mount rem -o ro,noexec /mnt --options=log=/l"),
+			 0);
+	assert_string_equal(c.verb->name, "mount");
+	assert_int_equal(c.args, 2);
+	assert_int_equal(c.n_options, 2);
+	assert_string_equal(c.options[0], "ro,noexec");
+	assert_string_equal(c.options[1], "log=/l");
+	assert_int_equal(parse("mount rem /mnt -o"), -EINVAL);
+	assert_int_equal(parse("mount rem"), -EINVAL);
+	assert_int_equal(parse("status -o ro"), -EINVAL);
+}
+
 static void test_two_words(void **state)
 {
 	assert_int_equal(parse("cost --month 2026-11 report"), 0);
@@ -144,6 +158,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_anywhere),
+		cmocka_unit_test(test_mount_options),
 		cmocka_unit_test(test_two_words),
 		cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_help),

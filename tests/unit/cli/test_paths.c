@@ -25,12 +25,16 @@ static void test_absolute(void **state)
 	check_abs("\xff/\xfe", "/srv/mersey/rem/\xff/\xfe");
 }
 
+static char run_dir[] = "/tmp/mersey-test-paths-XXXXXX";
+
 static struct config_trust trusts[] = {
 	{ .name = (char *)"rem", .mount = (char *)"/srv/mersey/rem" },
 	{ .name = (char *)"rbq", .mount = (char *)"/srv/mersey/rbq/" },
 	{ .name = (char *)"in", .mount = (char *)"/srv/mersey/rem/in" },
 };
-static const struct config cfg = { .trusts = trusts, .n_trusts = 3 };
+static const struct config cfg = { .trusts = trusts,
+				   .n_trusts = 3,
+				   .runtime_dir = run_dir };
 
 static void check_trust(const char *abs, const char *name, const char *want)
 {
@@ -94,15 +98,58 @@ static void test_path_out(void **state)
 	CLEANUP_JSON json_t *o = proto_path("a/b", 3);
 	CLEANUP_JSON json_t *raw = proto_path("a\xff", 2);
 	CLEANUP_JSON json_t *root = proto_path("", 0);
+	struct cli call = { .cfg = (struct config *)&cfg };
 	CLEANUP_BUF struct buf b = { 0 };
 
-	assert_int_equal(cli_path_out(o, &trusts[0]), 0);
+	assert_int_equal(cli_path_out(&call, o, &trusts[0]), 0);
 	assert_string_equal(json_text(o, "path"), "/srv/mersey/rem/a/b");
-	assert_int_equal(cli_path_out(root, &trusts[0]), 0);
+	assert_int_equal(cli_path_out(&call, root, &trusts[0]), 0);
 	assert_string_equal(json_text(root, "path"), "/srv/mersey/rem");
-	assert_int_equal(cli_path_out(raw, &trusts[0]), 0);
+	assert_int_equal(cli_path_out(&call, raw, &trusts[0]), 0);
 	assert_int_equal(proto_get_path(raw, &b), 0);
 	assert_string_equal(buf_str(&b), "/srv/mersey/rem/a\xff");
+}
+
+/* A trust that is served elsewhere than the config says. */
+static void test_served_elsewhere(void **state)
+{
+	static const char said[] = "4711\n/mnt/a b\n";
+	static char *arg[] = { (char *)"/mnt/a b/c/d", (char *)"/mnt/a b",
+			       (char *)"/srv/mersey/rem/e" };
+	CLEANUP(cli_groups_done) struct cli_groups g = { 0 };
+	CLEANUP_FREE char *lock = io_path("%s/rem.lock", run_dir);
+	CLEANUP_JSON json_t *o = proto_path("c/d", 3);
+	struct cli call = { .cfg = (struct config *)&cfg,
+			    .arg = arg,
+			    .args = 3 };
+
+	assert_int_equal(io_write_file(lock, 0600, said, strlen(said), true),
+			 0);
+	assert_int_equal(cli_group_paths(&call, &g), 0);
+	assert_int_equal(g.n, 1);
+	assert_string_equal(g.g[0].trust->name, "rem");
+	assert_string_equal(json_text(json_array_get(g.g[0].paths, 0), "path"),
+			    "c/d");
+	assert_string_equal(json_text(json_array_get(g.g[0].paths, 1), "path"),
+			    "");
+	assert_string_equal(json_text(json_array_get(g.g[0].paths, 2), "path"),
+			    "e");
+	assert_int_equal(cli_path_out(&call, o, &trusts[0]), 0);
+	assert_string_equal(json_text(o, "path"), "/mnt/a b/c/d");
+	/* an emptied file, as a process leaves it that has ended */
+	assert_int_equal(truncate(lock, 0), 0);
+	call.args = 1;
+	assert_int_equal(cli_group_paths(&call, &g), -EXDEV);
+}
+
+static int setup(void **state)
+{
+	return mkdtemp(run_dir) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	return test_rm(run_dir);
 }
 
 int main(void)
@@ -112,7 +159,8 @@ int main(void)
 		cmocka_unit_test(test_trust),
 		cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_path_out),
+		cmocka_unit_test(test_served_elsewhere),
 	};
 
-	return RUN_TESTS(tests, NULL, NULL);
+	return RUN_TESTS(tests, setup, teardown);
 }

@@ -41,6 +41,14 @@ static int files_result(struct files *f, json_t *r)
 	return rc < 0 ? rc : ctl_skipped_set(&f->skipped, r);
 }
 
+/* What it keeps of the file is out of date: clients see the new state at
+ * once, not when the kernel's hour is over. */
+static void tell_kernel(const struct files *f, uint64_t ino)
+{
+	if (f->c->w->vfs && !f->dry_run)
+		vfs_invalidate(f->c->w->vfs, ino);
+}
+
 /* ---- evict ---------------------------------------------------------- */
 
 /* Dirty ones too: they are named among the skipped. */
@@ -95,8 +103,7 @@ static int evict_count(struct files *f, const struct cache_victim *v)
 		return 0;
 	f->files++;
 	f->bytes += v->freed;
-	if (f->c->w->vfs && !f->dry_run)
-		vfs_invalidate(f->c->w->vfs, v->ino);
+	tell_kernel(f, v->ino);
 	return 0;
 }
 
@@ -196,6 +203,7 @@ static int recall_one(struct files *f, const struct ctl_item *i)
 
 	if (rc < 0)
 		return recall_skip(f, i->ino, rc);
+	tell_kernel(f, i->ino);
 	f->files++;
 	f->bytes += i->bytes;
 	return 0;

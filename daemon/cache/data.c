@@ -224,13 +224,14 @@ int cache_utimens(struct cache_file *f, const int64_t *atime_ns,
 {
 	struct timespec ts[2] = { { .tv_nsec = UTIME_OMIT },
 				  { .tv_nsec = UTIME_OMIT } };
+	int rc;
 
-	if (atime_ns)
-		ts[0] = clock_timespec(*atime_ns);
-	if (mtime_ns)
-		ts[1] = clock_timespec(*mtime_ns);
 	LOCK_SCOPE(&f->lock);
 	if (!f->opened || f->wfd < 0)
 		return utimens_row(f, atime_ns, mtime_ns);
+	rc = atime_ns ? utimens_row(f, atime_ns, NULL) : 0;
+	if (rc < 0 || !mtime_ns)
+		return rc;
+	ts[1] = clock_timespec(*mtime_ns);
 	return futimens(f->wfd, ts) < 0 ? -errno : 0;
 }

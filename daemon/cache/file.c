@@ -362,9 +362,8 @@ int cache_release(struct cache_file *f, bool writable)
 
 void cache_row_from_stat(struct meta_inode *row, const struct stat *st)
 {
+	/* Not the access time: that one moves with reads of our own. */
 	row->size = (uint64_t)st->st_size;
-	/* Reads through the mount are told to the row. */
-	row->atime_ns = MAX(row->atime_ns, clock_ns(st->st_atim));
 	row->mtime_ns = clock_ns(st->st_mtim);
 	row->ctime_ns = MAX(row->ctime_ns, clock_ns(st->st_ctim));
 }

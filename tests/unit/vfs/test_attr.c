@@ -71,6 +71,31 @@ static void test_times(void **state)
 	assert_int_equal(clock_ns(st.st_ctim), 99 * NSEC_PER_SEC + 1);
 }
 
+/* What is done with the cache file is no access of a client's. */
+static void test_access_time(void **state)
+{
+	struct env *e = *state;
+	struct vfs_entry made, out;
+	uint64_t fh;
+
+	assert_ok(vfs_create(e->v, &user, ROOT, "f", 0644, O_RDWR, &made, &fh));
+	assert_int_equal(vfs_write(e->v, fh, "abc", 3, 0), 3);
+	assert_int_equal(test_sh("find '%s/cache' -type f -exec "
+				 "touch -a -d 2001-01-01 {} +",
+				 e->dir),
+			 0);
+	assert_ok(vfs_getattr(e->v, made.ino, &out));
+	assert_true(out.volatile_attr);
+	assert_memory_equal(&out.attr.st_atim, &made.attr.st_atim,
+			    sizeof(out.attr.st_atim));
+	assert_ok(vfs_release(e->v, fh));
+	env_protect(e);
+	assert_ok(vfs_getattr(e->v, made.ino, &out));
+	assert_false(out.volatile_attr);
+	assert_memory_equal(&out.attr.st_atim, &made.attr.st_atim,
+			    sizeof(out.attr.st_atim));
+}
+
 /* utimens while the file is written: what is closed later does not undo it,
  * what is written later does. */
 static void test_times_of_an_open_file(void **state)
@@ -296,6 +321,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ENV_TEST(test_mode_and_owner),
 		ENV_TEST(test_times),
+		ENV_TEST(test_access_time),
 		ENV_TEST(test_times_of_an_open_file),
 		ENV_TEST(test_chmod_of_an_open_file),
 		ENV_TEST(test_truncate),

@@ -28,7 +28,7 @@ static bool range_present_locked(struct cache_file *f, uint64_t off, size_t len)
 }
 
 ssize_t cache_read_begin(struct cache_file *f, uint64_t off, size_t len,
-			 int *fd)
+			 struct cache_read *r)
 {
 	int rc;
 
@@ -46,35 +46,37 @@ ssize_t cache_read_begin(struct cache_file *f, uint64_t off, size_t len,
 	rc = cache_rfd_locked(f);
 	if (rc < 0)
 		return rc;
-	*fd = f->rfd;
+	r->fd = f->rfd;
+	r->changes = f->changing ? UINT64_MAX : f->changes;
 	f->pins++;
 	return (ssize_t)len;
 }
 
-void cache_read_end(struct cache_file *f, uint64_t off, size_t want,
-		    ssize_t *got)
+void cache_read_end(struct cache_file *f, const struct cache_read *r,
+		    uint64_t off, size_t want, ssize_t *got)
 {
 	LOCK_SCOPE(&f->lock);
 	f->pins--;
 	pthread_cond_broadcast(&f->cond);
 	if (*got < 0 || (size_t)*got == want)
 		return;
-	/* Short: fine when somebody truncated the file just now, else the
-	 * disk lost bytes, which is never passed on as an end of file. */
-	if (f->size > off + (uint64_t)*got)
+	/* Short: fine when somebody changes the file just now, for it may
+	 * have been truncated and not yet grown again; else the disk lost
+	 * bytes, which is never passed on as an end of file. */
+	if (f->changes == r->changes && f->size > off + (uint64_t)*got)
 		*got = -EIO;
 }
 
 ssize_t cache_pread(struct cache_file *f, void *dst, size_t len, uint64_t off)
 {
+	struct cache_read r;
 	ssize_t want, got;
-	int fd;
 
-	want = cache_read_begin(f, off, len, &fd);
+	want = cache_read_begin(f, off, len, &r);
 	if (want <= 0)
 		return want;
-	got = io_pread(fd, dst, (size_t)want, (off_t)off);
-	cache_read_end(f, off, (size_t)want, &got);
+	got = io_pread(r.fd, dst, (size_t)want, (off_t)off);
+	cache_read_end(f, &r, off, (size_t)want, &got);
 	return got;
 }
 

@@ -218,6 +218,15 @@ static int cache_lost_locked(struct cache_file *f, const char *what, int why)
 	return rc;
 }
 
+/* Was it dropped already, and its row waits for the reaper? */
+static bool cache_reaped(struct cache_file *f)
+{
+	struct meta_inode row;
+	int rc = meta_inode_find(f->c->m, f->ino, &row);
+
+	return rc == -ENOENT || (rc == 0 && row.nlink == 0);
+}
+
 int cache_examine_locked(struct cache_file *f)
 {
 	CLEANUP_CLOSE int fd = -1;
@@ -232,6 +241,10 @@ int cache_examine_locked(struct cache_file *f)
 		return 0;
 	}
 	fd = local_open(f->c, f->ino, O_RDONLY);
+	if (fd == -ENOENT && cache_reaped(f)) {
+		f->dropped = true;
+		return -ENOENT;
+	}
 	if (fd == -ENOENT)
 		return cache_lost_locked(f, "its cache file is missing", fd);
 	if (fd == -EUCLEAN)

@@ -183,12 +183,18 @@ void cache_row_from_stat(struct meta_inode *row, const struct stat *st);
 
 /* ---- data.c --------------------------------------------------------- */
 
+/* A read under way. */
+struct cache_read {
+	int fd;
+	uint64_t changes; /* cache_file.changes before it; or a change ran */
+};
+
 /* Pins the descriptor to read from. How many bytes there are, or -errno;
  * with a count a cache_read_end() has to follow. */
 ssize_t cache_read_begin(struct cache_file *f, uint64_t off, size_t len,
-			 int *fd);
-void cache_read_end(struct cache_file *f, uint64_t off, size_t want,
-		    ssize_t *got);
+			 struct cache_read *r);
+void cache_read_end(struct cache_file *f, const struct cache_read *r,
+		    uint64_t off, size_t want, ssize_t *got);
 /* Before bytes change, through *fd. `zero`: no byte of the file is left;
  * `end`: the change may make the file as long as that. 0: a
  * cache_change_end() has to follow. */

@@ -112,16 +112,16 @@ static ssize_t range_copy_to(int from, uint64_t from_off, struct cache_file *to,
 ssize_t cache_copy(struct cache_file *from, uint64_t from_off,
 		   struct cache_file *to, uint64_t to_off, uint64_t len)
 {
+	struct cache_read r;
 	ssize_t want, got;
-	int fd;
 
 	len = MIN(len, RANGE_COPY_MAX);
-	want = cache_read_begin(from, from_off, (size_t)len, &fd);
+	want = cache_read_begin(from, from_off, (size_t)len, &r);
 	if (want == -EAGAIN)
 		return -EXDEV;
 	if (want <= 0)
 		return want;
-	got = range_copy_to(fd, from_off, to, to_off, (size_t)want);
-	cache_read_end(from, from_off, (size_t)want, &got);
+	got = range_copy_to(r.fd, from_off, to, to_off, (size_t)want);
+	cache_read_end(from, &r, from_off, (size_t)want, &got);
 	return got;
 }

@@ -272,6 +272,61 @@ static void test_get_errors(void **state)
 	assert_int_equal(cache_get(c, META_ROOT_INO, &f), -EINVAL);
 }
 
+#define RACE_SIZE  (1 << 20)
+#define RACE_TIMES 5000
+
+static void *shrink_and_grow(void *arg)
+{
+	for (int i = 0; i < RACE_TIMES; i++)
+		if (cache_truncate(arg, i % 2 ? RACE_SIZE : 10) < 0)
+			return arg;
+	return NULL;
+}
+
+/* A file that is cut while it is read has not lost bytes: no -EIO. */
+static void test_read_beside_truncate(void **state)
+{
+	struct cache_file *f = file_open(make_file("a", 1, RACE_SIZE), true);
+	uint8_t *buf = malloc(RACE_SIZE);
+	pthread_t other;
+	void *failed;
+	ssize_t n = 0;
+	int i;
+
+	assert_non_null(buf);
+	assert_int_equal(pthread_create(&other, NULL, shrink_and_grow, f), 0);
+	for (i = 0; i < RACE_TIMES && n >= 0; i++)
+		n = cache_pread(f, buf, i % RACE_SIZE + 1, RACE_SIZE / 2);
+	assert_int_equal(pthread_join(other, &failed), 0);
+	free(buf);
+	assert_null(failed);
+	assert_true(n >= 0);
+	file_close(f, true);
+}
+
+/* Between the drop of a file without a name and the end of its row nobody
+ * who comes by takes its cache file for lost. */
+static void test_dropped_is_not_lost(void **state)
+{
+	uint64_t dirty = make_file("a", 1, 5000),
+		 clean = make_file("b", 2, 5000);
+	struct meta_inode row;
+	uint64_t freed;
+
+	assert_int_equal(protect(clean), 0);
+	assert_int_equal(cache_flush(c), 0);
+	unlink_file(dirty, "a");
+	unlink_file(clean, "b");
+	assert_int_equal(cache_drop(c, dirty), 0);
+	assert_int_equal(cache_drop(c, clean), 0);
+	assert_int_equal(cache_evict(c, dirty, &freed), -ENOENT);
+	assert_int_equal(cache_evict(c, clean, &freed), -ENOENT);
+	row_get(dirty, &row);
+	assert_false(row.damaged);
+	row_get(clean, &row);
+	assert_int_equal(row.state, META_LOCAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -287,6 +342,8 @@ int main(void)
 		STATE_TEST(test_free_min),
 		STATE_TEST(test_events),
 		STATE_TEST(test_get_errors),
+		STATE_TEST(test_read_beside_truncate),
+		STATE_TEST(test_dropped_is_not_lost),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

@@ -150,13 +150,13 @@ static int cache_wfd_locked(struct cache_file *f)
 }
 
 /*
- * From now on size and times are the local file's: gives it those of the
- * row. Bytes behind the row's size are of writes that a power cut undid.
+ * From now on size and time are the local file's: gives it those of the row.
+ * Bytes behind the row's size are of writes that a power cut undid.
  */
 static int cache_attr_to_file(struct cache_file *f,
 			      const struct meta_inode *row)
 {
-	struct timespec ts[2] = { clock_timespec(row->atime_ns),
+	struct timespec ts[2] = { { .tv_nsec = UTIME_OMIT },
 				  clock_timespec(row->mtime_ns) };
 	struct stat st;
 
@@ -206,16 +206,22 @@ static int cache_empty_locked(struct cache_file *f)
 	return rc;
 }
 
-/* The first change of a file that was made open: its row says all already. */
+/*
+ * The first change of a file that was made open: its row says all already,
+ * but for the times, which the change sets.
+ */
 static int cache_first_bytes(struct cache_file *f)
 {
-	struct meta_inode row;
-	int rc = meta_inode_find(f->c->m, f->ino, &row);
+	struct stat st;
+	int rc = cache_wfd_locked(f);
 
-	if (rc == 0)
-		rc = cache_wfd_locked(f);
-	if (rc == 0)
-		rc = cache_attr_to_file(f, &row);
+	if (rc < 0)
+		return rc;
+	if (fstat(f->wfd, &st) < 0)
+		rc = -errno;
+	else if ((uint64_t)st.st_size != f->size &&
+		 ftruncate(f->wfd, (off_t)f->size) < 0)
+		rc = -errno; /* of an earlier process */
 	if (rc < 0)
 		cache_close_fd(&f->wfd);
 	return rc;

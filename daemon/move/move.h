@@ -51,7 +51,7 @@ int move_recall(struct move *mv, struct cache_file *f, uint64_t off,
 void move_protect_now(struct move *mv, uint64_t ino);
 /* An inode lost its last name or last handle: reap looks within a moment. */
 void move_reap_soon(struct move *mv);
-/* Somebody waits for the room that removed files still take. */
+/* The same at once: somebody waits for what it gives back. */
 void move_reap_now(struct move *mv);
 /*
  * Asks, inside a transaction, whether an inode without a name is open; then

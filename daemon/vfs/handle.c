@@ -254,30 +254,6 @@ void handles_done(struct vfs *v)
 	pthread_mutex_destroy(&hs->lock);
 }
 
-/* Is it the last of its inode in the chain? So each inode is counted once. */
-static bool last_of_inode(const struct handles *hs, const struct handle *h)
-{
-	uint32_t i;
-
-	for (i = h->next; i != NONE; i = hs->tab[i].next)
-		if (hs->tab[i].ino == h->ino)
-			return false;
-	return true;
-}
-
-uint64_t handles_unlinked(struct vfs *v)
-{
-	struct handles *hs = &v->handles;
-	uint64_t n = 0;
-	uint32_t i;
-
-	LOCK_SCOPE(&hs->lock);
-	for (i = 0; i < hs->used; i++)
-		n += hs->tab[i].kind != HANDLE_FREE && hs->tab[i].unlinked &&
-		     last_of_inode(hs, &hs->tab[i]);
-	return n;
-}
-
 void vfs_gone(struct vfs *v, uint64_t ino)
 {
 	struct handles *hs = &v->handles;

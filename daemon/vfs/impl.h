@@ -115,9 +115,6 @@ static inline void handle_ref_guard(struct handle_ref *r)
  */
 void vfs_gone(struct vfs *v, uint64_t ino);
 
-/* How many inodes without a name are open. */
-uint64_t handles_unlinked(struct vfs *v);
-
 /* ---- quota.c --------------------------------------------------------- */
 
 /* What one call has waited for so far; the rest starts as zero. */

@@ -12,17 +12,25 @@
 #define QUOTA_NAME_NS  NSEC_PER_SEC
 #define QUOTA_PAUSE_NS 1000000
 
+#define QUOTA_PAGE 64
+
 /* Is there an inode that reap can drop: without a name, and not open? */
 static bool reapable(struct vfs *v)
 {
-	struct meta_usage u;
+	uint64_t ino[QUOTA_PAGE], after = 0;
 	META_TXN(t);
+	int n, i;
 
 	if (meta_read(v->meta, &t) < 0)
 		return false;
-	meta_usage(&t, &u);
-	meta_abort(&t);
-	return u.unlinked > handles_unlinked(v);
+	do {
+		n = meta_orphans(&t, after, ino, QUOTA_PAGE);
+		for (i = 0; i < n; i++)
+			if (!handles_open(v, ino[i]))
+				return true;
+		after = n > 0 ? ino[n - 1] : 0;
+	} while (n == QUOTA_PAGE);
+	return false;
 }
 
 static bool cancelled(const struct vfs_wait *w)

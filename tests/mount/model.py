@@ -21,6 +21,7 @@ class Node:
         self.names = []  # (parent, name), one for each link
         self.xattrs = {}
         self.times = None
+        self.read_at = None  # when its bytes were last read
         self.ino = None
         self.opens = 0
         if kind == "d":
@@ -76,8 +77,9 @@ class Tree:
             parts.append(name)
         return b"/".join(reversed(parts)) or b"."
 
-    def walk(self, path, follow):
-        """(parent, name, node or None); symlinks at the end only if asked."""
+    def walk(self, path, follow, check=True):
+        """(parent, name, node or None); symlinks at the end only if asked,
+        and the length of the last name."""
         parts, at, links = path.split(b"/"), self.root, 0
         while True:
             name = parts.pop(0)
@@ -87,7 +89,7 @@ class Tree:
                 if not parts:
                     return at.names[0][0], at.names[0][1], at
                 continue
-            if len(name) > 255:
+            if len(name) > 255 and (check or parts):
                 fail(errno.ENAMETOOLONG)
             node = at.entries.get(name)
             if node and node.kind == "l" and (parts or follow):
@@ -196,10 +198,14 @@ class Tree:
         return False
 
     def rename(self, old, new, flags):
-        p, a, node = self.walk(old, False)
-        q, b, there = self.walk(new, False)
+        p, a, node = self.walk(old, False, False)
+        q, b, there = self.walk(new, False, False)
+        if len(a) > 255:
+            fail(errno.ENAMETOOLONG)
         if node is None:
             fail(errno.ENOENT)
+        if len(b) > 255:
+            fail(errno.ENAMETOOLONG)
         if flags == NOREPLACE and there:
             fail(errno.EEXIST)
         if flags == EXCHANGE and not there:

@@ -15,9 +15,9 @@ class Counts:
     """How many files; peers do less of the same, rates are compared."""
 
     files: int = 100_000  # stat, ls, find, rename
-    create: int = 20_000
-    peer_create: int = 2_000
-    peer_files: int = 5_000  # put into the bucket: ls, find
+    create: int = 10_000
+    peer_create: int = 1_000
+    peer_files: int = 3_000  # put into the bucket: ls, find
 
 
 QUICK = Counts(files=2_000, create=400, peer_create=40, peer_files=100)

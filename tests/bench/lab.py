@@ -124,11 +124,11 @@ class Client:
             raise RuntimeError(f"{args}: {r.stderr.decode(errors='replace').strip()}")
         return json.loads(r.stdout)
 
-    def program(self, *args, seconds=1200):
+    def program(self, *args, seconds=1200, env=None):
         """Seconds that a program takes; its output is dropped."""
         began = time.monotonic()
         subprocess.run(
-            list(map(str, args)), stdout=subprocess.DEVNULL, check=True, timeout=seconds
+            list(map(str, args)), stdout=subprocess.DEVNULL, check=True, timeout=seconds, env=env
         )
         return time.monotonic() - began
 

@@ -52,6 +52,8 @@ def test_many_files(s3, quick):
     assert got["lookup p50, 2,300 files"] > 0
     assert got["start until the first reply, 2,300 files"] > 0
     assert got["worker's peak memory"] > 0
+    assert got["lookups during a full scan"] > 0
+    assert got["a full scan of 2,300 files"] > 0
 
 
 def row(*targets, **got):

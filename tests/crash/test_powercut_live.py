@@ -29,7 +29,7 @@ from powercut import Single, disk  # noqa: E402
 
 CLIENTS = 3  # more would sync for each other all the time
 # What is left out -> how many clones. The words are parts of paths.
-CLONES = {None: 200 if FULL else 10, "-wal": 3, "/cache": 3}
+CLONES = {None: int(os.environ.get("MERSEY_CUTS", 200 if FULL else 10)), "-wal": 3, "/cache": 3}
 GAP = (0.1, 1.5) if FULL else (0.3, 4.0)  # seconds between two
 NAMES = {None: "all syncs", "-wal": "no sync of the log", "/cache": "no sync of cache files"}
 
@@ -131,6 +131,9 @@ def check(d, work, s, clients, name, marks):
         for i, model in enumerate(clients.models(marks)):
             wrong += [f"clone {name}, client {i}, {what}" for what in violations(model, fresh.mnt / f"w{i}")]
         wait_for("cache files were looked at", lambda: scanned(fresh), 60)
+        rc, out, err = fresh.g.screen("quota", "check", "rem")
+        if rc != 0:
+            wrong.append(f"clone {name}: the counters are wrong: {out}{err}")
         fresh.stop()
         assert fresh.proc.returncode == 0, fresh.g.log()
         return wrong + strays(fresh.g.work / "state/rem")

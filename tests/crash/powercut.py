@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Simulated power cuts.
 
-An XFS image with reflinks holds the image of an ext4 filesystem, which is
+An XFS image with reflinks holds the image of another filesystem, which is
 loop-mounted as the state directory, and the store's directory. Stopping the
 gateway and cloning both at one instant gives what the disk and the bucket
 would hold had the power gone then: what only sat in the page cache is not in
@@ -15,6 +15,14 @@ import subprocess
 import time
 
 from conftest import PLAIN, SERVICE, Gateway, is_mounted, wait_for
+
+
+# How each kind is made, and mount options: without ext4's own guesses at what
+# programs forgot to sync; XFS clones have one UUID.
+MKFS = {
+    "ext4": (("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0"), ("noauto_da_alloc",)),
+    "xfs": (("mkfs.xfs", "-q"), ("nouuid",)),
+}
 
 
 def run(*args):
@@ -101,8 +109,9 @@ class Single:
 class Disk:
     """The host filesystem with the live image and its clones."""
 
-    def __init__(self, host, inner):
+    def __init__(self, host, inner, options):
         self.host, self.state, self.bucket = host, inner / "s", host / "bucket"
+        self.options = options
 
     def clone(self, name):
         """What the disk and the bucket would hold after a power cut now."""
@@ -119,7 +128,7 @@ class Disk:
         (d / "fresh").mkdir(parents=True)
         d.chmod(0o755)
         shutil.copytree(secrets, d / "fresh" / "secrets")
-        with mounted(self.image(name), d / "chk") as state:
+        with mounted(self.image(name), d / "chk", *self.options) as state:
             s = Single(d / "fresh", state / "s", self.host / f"bucket.{name}")
             try:
                 yield s
@@ -129,14 +138,14 @@ class Disk:
 
 
 @contextlib.contextmanager
-def disk(work, *options, size="20G"):
-    """A Disk below `work`; `options` for the mount of its state."""
+def disk(work, kind="ext4", size="20G"):
+    """A Disk below `work`; `kind` is the filesystem of the state."""
     image, host = work / "host.xfs", work / "host"
     run("truncate", "-s", size, image)
     run("mkfs.xfs", "-q", "-m", "reflink=1", image)
     with mounted(image, host):
         img = host / "img"
         run("truncate", "-s", "1G", img)
-        run("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", img)
-        with mounted(img, work / "in", *options) as inner:
-            yield Disk(host, inner)
+        run(*MKFS[kind][0], img)
+        with mounted(img, work / "in", *MKFS[kind][1]) as inner:
+            yield Disk(host, inner, MKFS[kind][1])

@@ -21,6 +21,8 @@ import sys
 import threading
 import time
 
+import pytest
+
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "mount"))
 from conftest import FULL, PLAIN, CliError, wait_for, workdir  # noqa: E402
 
@@ -139,10 +141,9 @@ def check(d, work, s, clients, name, marks):
         return wrong + strays(fresh.g.work / "state/rem")
 
 
-def cut(work, left_out, seed):
+def cut(work, kind, left_out, seed):
     """(clones, those with something newly promised, what is wrong)."""
-    # Without ext4's own guesses at what programs forgot to sync.
-    with disk(work, "noauto_da_alloc") as d:
+    with disk(work, kind) as d:
         (work / "live").mkdir()
         (work / "live").chmod(0o755)
         s = Single(work / "live", d.state, d.bucket)
@@ -167,17 +168,18 @@ def cut(work, left_out, seed):
         return len(taken), sum(new > 0 for _, _, new in taken), wrong
 
 
-def test_power_cut_under_load(capsys):
+@pytest.mark.parametrize("kind", ("ext4", "xfs") if FULL else ("ext4",))
+def test_power_cut_under_load(kind, capsys):
     seed = int(os.environ.get("MERSEY_SEED", time.time_ns() % 100000))
     with workdir() as work, concurrent.futures.ThreadPoolExecutor(len(CLONES)) as pool:
         jobs = {}
         for i, left_out in enumerate(CLONES):
             (work / f"{i}").mkdir()
             (work / f"{i}").chmod(0o755)
-            jobs[left_out] = pool.submit(cut, work / f"{i}", left_out, seed + i)
+            jobs[left_out] = pool.submit(cut, work / f"{i}", kind, left_out, seed + i)
         results = {k: j.result() for k, j in jobs.items()}
         with capsys.disabled():
-            print(f"\n   seed {seed} (MERSEY_SEED)", end="")
+            print(f"\n   {kind}, seed {seed} (MERSEY_SEED)", end="")
             for left_out, (n, new, wrong) in results.items():
                 print(f"\n   {NAMES[left_out]}: {n} cuts, {new} with new promises, {len(wrong)} broken", end="")
             print()

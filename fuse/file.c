@@ -7,6 +7,8 @@
 
 #include "base/guard.h"
 
+#define CREATE_SECONDS 1.0 /* attributes of a new file are kept */
+
 /*
  * The kernel may keep a file's pages from one open to the next, nobody
  * changes data behind it (but once, when a read from them would leave no
@@ -73,6 +75,12 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	}
 	open_flags(fi, true);
 	entry_param(&e, &p);
+	/*
+	 * The kernel looks at the mode once more before open(2) returns, and
+	 * would ask for what it has just been told. Each write through it
+	 * takes the attributes back; only a store into a mapping does not.
+	 */
+	p.attr_timeout = MAX(p.attr_timeout, CREATE_SECONDS);
 	if (fuse_reply_create(req, &p, fi) == -ENOENT)
 		vfs_release(v, fi->fh);
 }

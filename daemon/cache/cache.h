@@ -160,8 +160,7 @@ ssize_t cache_pwrite(struct cache_file *f, const void *src, size_t len,
  * one: none of its old bytes is left. */
 int cache_truncate(struct cache_file *f, uint64_t size);
 /* Sets times on a file with opened_for_write (else in its row); NULL = leave
- * that one. Of the two access times the later counts (a read is told to the
- * row), so an earlier one is the caller's to write to the row, too. */
+ * that one. The access time is always the row's. */
 int cache_utimens(struct cache_file *f, const int64_t *atime_ns,
 		  const int64_t *mtime_ns);
 /*

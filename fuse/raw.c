@@ -23,32 +23,43 @@ static void *raw_args(const struct slot *sl, size_t size)
 
 #define RAW_ARGS(sl, type) ((struct type *)raw_args(sl, sizeof(struct type)))
 
-static bool write_flag(const struct slot *sl)
+static bool write_request(const struct slot *sl)
 {
 	const struct fuse_write_in *in = RAW_ARGS(sl, fuse_write_in);
 
 	return in && in->write_flags & FUSE_WRITE_KILL_SUIDGID;
 }
 
-static bool setattr_flag(const struct slot *sl)
+static bool setattr_request(const struct slot *sl)
 {
 	const struct fuse_setattr_in *in = RAW_ARGS(sl, fuse_setattr_in);
 
 	return in && in->valid & FATTR_KILL_SUIDGID;
 }
 
-static bool open_flag(const struct slot *sl)
+/* Of OPEN and CREATE, for O_TRUNC. A kernel that does not say it does not
+ * clear the bits itself either: only root keeps them. */
+static bool open_flag(const struct slot *sl, uint32_t open_flags)
+{
+	const struct fuse_in_header *h = sl->buf.mem;
+
+	if (!(sl->s->offered & FUSE_HANDLE_KILLPRIV_V2))
+		return h->uid != 0;
+	return open_flags & FUSE_OPEN_KILL_SUIDGID;
+}
+
+static bool open_request(const struct slot *sl)
 {
 	const struct fuse_open_in *in = RAW_ARGS(sl, fuse_open_in);
 
-	return in && in->open_flags & FUSE_OPEN_KILL_SUIDGID;
+	return in && open_flag(sl, in->open_flags);
 }
 
-static bool create_flag(const struct slot *sl)
+static bool create_request(const struct slot *sl)
 {
 	const struct fuse_create_in *in = RAW_ARGS(sl, fuse_create_in);
 
-	return in && in->open_flags & FUSE_OPEN_KILL_SUIDGID;
+	return in && open_flag(sl, in->open_flags);
 }
 
 /*
@@ -112,16 +123,16 @@ void raw_request(struct slot *sl)
 		raw_init(sl);
 		break;
 	case FUSE_WRITE:
-		sl->no_setid = write_flag(sl);
+		sl->no_setid = write_request(sl);
 		break;
 	case FUSE_SETATTR:
-		sl->no_setid = setattr_flag(sl);
+		sl->no_setid = setattr_request(sl);
 		break;
 	case FUSE_OPEN:
-		sl->no_setid = open_flag(sl);
+		sl->no_setid = open_request(sl);
 		break;
 	case FUSE_CREATE:
-		sl->no_setid = create_flag(sl);
+		sl->no_setid = create_request(sl);
 		break;
 	case FUSE_TMPFILE:
 		raw_tmpfile(sl);

@@ -130,7 +130,8 @@ static void set_perm(const struct entry *e, unsigned perm)
 	put_le16(e->at + 2, (uint16_t)(perm & PERMS));
 }
 
-void acl_chmod(void *acl, size_t len, mode_t mode)
+/* The entries that a mode shows become it, or what both allow. */
+static void follow(void *acl, size_t len, mode_t mode, bool both)
 {
 	bool masked = has_mask(acl, len);
 	struct entry e;
@@ -140,21 +141,17 @@ void acl_chmod(void *acl, size_t len, mode_t mode)
 		int shift = mode_shift(&e, masked);
 
 		if (shift >= 0)
-			set_perm(&e, mode >> shift);
+			set_perm(&e, mode >> shift & (both ? e.perm : PERMS));
 	}
+}
+
+void acl_chmod(void *acl, size_t len, mode_t mode)
+{
+	follow(acl, len, mode, false);
 }
 
 mode_t acl_inherit(void *acl, size_t len, mode_t mode)
 {
-	bool masked = has_mask(acl, len);
-	struct entry e;
-
-	FOR_EACH_ENTRY(acl, len, e)
-	{
-		int shift = mode_shift(&e, masked);
-
-		if (shift >= 0)
-			set_perm(&e, e.perm & (mode >> shift));
-	}
+	follow(acl, len, mode, true);
 	return acl_mode(acl, len, mode);
 }

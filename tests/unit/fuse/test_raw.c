@@ -93,6 +93,15 @@ static void test_flags(void **state)
 	c->open_flags = FUSE_OPEN_KILL_SUIDGID;
 	take_request(FUSE_CREATE, sizeof(*c) + 2);
 	assert_true(slot.no_setid);
+	/* A kernel that leaves O_TRUNC to us, and says nothing. */
+	greet(0);
+	take_request(FUSE_OPEN, sizeof(*o));
+	assert_false(slot.no_setid);
+	request.head.uid = 5;
+	take_request(FUSE_OPEN, sizeof(*o));
+	assert_true(slot.no_setid);
+	take_request(FUSE_WRITE, sizeof(*w)); /* those it does itself */
+	assert_false(slot.no_setid);
 }
 
 static void test_setxattr(void **state)

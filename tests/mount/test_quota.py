@@ -117,6 +117,21 @@ def test_unlinked_and_open(gateway, mnt):
     wait_for("its room is free", room)
 
 
+def test_never_named(gateway, mnt):
+    """A file of O_TMPFILE counts while it is open, and when it got a name."""
+    fd = os.open(mnt, os.O_TMPFILE | os.O_RDWR)
+    os.write(fd, bytes(BYTES))
+    assert used(gateway) == {"bytes": BYTES, "files": 1}
+    assert refused(lambda: append(mnt / "g", 1))
+    os.link(f"/proc/self/fd/{fd}", mnt / "f", src_dir_fd=fd, follow_symlinks=True)
+    os.close(fd)
+    assert used(gateway) == {"bytes": BYTES, "files": 2}
+    os.unlink(mnt / "f")
+    for i in range(FILES - 1):
+        (mnt / f"{i}").touch()
+    assert refused(lambda: os.open(mnt, os.O_TMPFILE | os.O_RDWR))
+
+
 def test_df(gateway, mnt):
     append(mnt / "f", 1_000_000)
     st = os.statvfs(mnt)

@@ -106,14 +106,15 @@ static int doctor_user(struct cli *c, const struct config_trust *t)
 static int doctor_mount(struct cli *c, const struct config_trust *t,
 			const char *mountinfo)
 {
-	CLEANUP_FREE char *want = io_path(" %s ", t->mount);
+	CLEANUP_FREE char *mount = config_mountpoint(c->cfg, t);
+	CLEANUP_FREE char *want = mount ? io_path(" %s ", mount) : NULL;
 	const char *at = want ? strstr(mountinfo, want) : NULL;
 
 	if (!want)
 		return -ENOMEM;
 	return finding(c, "mount", t->name, at ? PROTO_OK : PROTO_WARN,
 		       "systemctl start mersey",
-		       at ? "%s is mounted" : "%s is not mounted", t->mount);
+		       at ? "%s is mounted" : "%s is not mounted", mount);
 }
 
 /* ---- each worker ---------------------------------------------------- */

@@ -125,6 +125,19 @@ def test_mount_8(m, installed):
     m.umount()
 
 
+def test_fstab(m, installed):
+    """A line of fstab; unmounted by the name that the mount table shows."""
+    fstab = m.g.work / "fstab"
+    fstab.write_text(f"rem {m.mnt} fuse.mersey config={m.g.config},_netdev,noauto,user 0 0\n")
+    m.run("mount", "-T", fstab, m.mnt)
+    (m.mnt / "by-fstab").touch()
+    m.run("umount", "mersey:rem")
+    o = f"config={m.g.config}"
+    m.run("mount", "-t", "fuse.mersey", "-o", o, "mersey:rem", m.mnt)
+    assert (m.mnt / "by-fstab").exists()
+    m.umount()
+
+
 def test_mounts_again_at_once(m, installed):
     """The one before may still be closing its database."""
     for i in range(4):

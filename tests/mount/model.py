@@ -22,6 +22,7 @@ class Node:
         self.xattrs = {}
         self.times = None
         self.read_at = None  # when its bytes were last read
+        self.linkable = False  # from O_TMPFILE, had no name yet
         self.ino = None
         self.opens = 0
         if kind == "d":
@@ -189,6 +190,22 @@ class Tree:
             fail(errno.EPERM)
         self.add(parent, name, node)
         self.touch(node, "c")
+
+    def tmpfile(self, parent, mode):
+        node = Node("f", mode, 0, parent.gid if parent.mode & stat.S_ISGID else 0)
+        node.linkable = True
+        return node
+
+    def link_handle(self, node, new):
+        """linkat(2) of /proc/self/fd/N."""
+        parent, name, there = self.walk(new, False)
+        if there:
+            fail(errno.EEXIST)
+        if not node.names and not node.linkable:
+            fail(errno.ENOENT)
+        self.add(parent, name, node)
+        self.touch(node, "c")
+        node.linkable = False
 
     def below(self, node, above):
         while node is not None:

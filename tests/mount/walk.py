@@ -374,6 +374,28 @@ class Walk:
             lambda: os.link(self.real(old), self.real(new), follow_symlinks=False),
         )
 
+    def op_tmpfile(self):
+        if len(self.handles) >= HANDLES_MAX or self.full():
+            return False
+        d, mode = self.a_dir(), self.a_mode()
+        path = self.tree.path(d)
+        self.history.append(f"{self.steps}: tmpfile({path!r}, {mode:#o})")
+        node = self.tree.tmpfile(d, mode)
+        fd = os.open(self.real(path), os.O_TMPFILE | os.O_RDWR, mode)
+        self.handles.append(Handle(node, fd, os.O_RDWR))
+        self.learn(node)
+        return self.check_attributes(node, os.fstat(fd))
+
+    def op_link_handle(self):
+        h, new = self.a_handle(), self.a_path(0.1)
+        if h is None or not h.node.linkable and self.rng.random() < 0.8:
+            return False
+        return self.do(
+            f"link({self.handles.index(h)}, {new!r})",
+            lambda: self.tree.link_handle(h.node, new),
+            lambda: checked(libc.linkat(-100, b"/proc/self/fd/%d" % h.fd, -100, self.real(new), 0x400)),
+        )
+
     def op_rename(self):
         old, new = self.a_path(0.95), self.a_path(0.5)
         flags = self.rng.choice((0, 0, 0, NOREPLACE, EXCHANGE))
@@ -634,7 +656,7 @@ WEIGHTS = {
     "op_readdir": 8, "op_stat": 25, "op_chmod": 12, "op_chown": 10, "op_utimens": 12,
     "op_setxattr": 14, "op_getxattr": 8, "op_removexattr": 6, "op_statfs": 2, "op_write": 80,
     "op_read": 40, "op_read_file": 20, "op_truncate": 12, "op_ftruncate": 14, "op_fallocate": 20,
-    "op_copy": 16, "op_mmap": 12, "op_seek": 10, "op_fsync": 12, "op_fsyncdir": 3,
+    "op_copy": 16, "op_tmpfile": 6, "op_link_handle": 12, "op_mmap": 12, "op_seek": 10, "op_fsync": 12, "op_fsyncdir": 3,
 }  # fmt: skip
 
 

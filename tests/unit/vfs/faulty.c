@@ -1,45 +1,67 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/vfs/faulty.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static _Thread_local struct faulty armed; /* kinds 0 = not */
-static _Thread_local int calls;
-static _Thread_local bool half, db_failed;
-static _Thread_local char first[PATH_MAX + 64];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all below */
+static struct faulty armed;
+static pthread_t owner;
+static int calls;
+static bool db_failed;
+static char first[PATH_MAX + 64];
+
+static atomic_uint kinds; /* as armed; 0 = not */
+static _Thread_local bool half;
 
 void faulty_arm(const struct faulty *f)
 {
+	pthread_mutex_lock(&lock);
 	armed = *f;
+	owner = pthread_self();
 	calls = 0;
 	half = false;
+	pthread_mutex_unlock(&lock);
+	atomic_store(&kinds, f->kinds);
 }
 
 bool faulty_disarm(char *what, unsigned size)
 {
-	armed.kinds = 0;
+	atomic_store(&kinds, 0);
+	pthread_mutex_lock(&lock);
 	snprintf(what, size, "%.*s", (int)size - 1, first);
+	pthread_mutex_unlock(&lock);
 	return faulty_struck();
 }
 
 bool faulty_struck(void)
 {
-	return calls >= armed.nth;
+	bool struck;
+
+	pthread_mutex_lock(&lock);
+	struck = calls >= armed.nth;
+	pthread_mutex_unlock(&lock);
+	return struck;
 }
 
 bool faulty_db(void)
 {
-	return db_failed;
+	bool failed;
+
+	pthread_mutex_lock(&lock);
+	failed = db_failed;
+	pthread_mutex_unlock(&lock);
+	return failed;
 }
 
 static void fd_path(int fd, char path[PATH_MAX])
@@ -52,12 +74,12 @@ static void fd_path(int fd, char path[PATH_MAX])
 	path[n < 0 ? 0 : n] = '\0';
 }
 
-/* Does this call fail? Then errno is set. */
-static bool strikes(unsigned kind, const char *name, int fd, const char *path)
+static bool strikes_locked(unsigned kind, const char *name, int fd,
+			   const char *path)
 {
 	char at[PATH_MAX] = "";
 
-	if (!(armed.kinds & kind))
+	if (!armed.jobs && !pthread_equal(owner, pthread_self()))
 		return false;
 	calls++;
 	if (calls < armed.nth || (calls > armed.nth && !armed.persist))
@@ -68,8 +90,22 @@ static bool strikes(unsigned kind, const char *name, int fd, const char *path)
 		snprintf(first, sizeof(first), "%s %s%s", name, at, path);
 	if (kind == FAULTY_SYNC && strstr(at, ".db"))
 		db_failed = true;
-	errno = armed.error;
 	return true;
+}
+
+/* Does this call fail? Then errno is set. */
+static bool strikes(unsigned kind, const char *name, int fd, const char *path)
+{
+	bool fails;
+
+	if (!(atomic_load(&kinds) & kind))
+		return false;
+	pthread_mutex_lock(&lock);
+	fails = strikes_locked(kind, name, fd, path);
+	pthread_mutex_unlock(&lock);
+	if (fails)
+		errno = armed.error;
+	return fails;
 }
 
 /* ---- by the names of the 64-bit interface ---------------------------- */

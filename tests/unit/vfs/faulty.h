@@ -23,9 +23,10 @@ struct faulty {
 	int error;    /* errno of the call that fails */
 	int nth;      /* of those kinds, from 1 on */
 	bool persist; /* and all after it */
+	bool jobs;    /* calls of all threads, not only of who arms */
 };
 
-/* From now on, in this thread. */
+/* From now on. */
 void faulty_arm(const struct faulty *f);
 /* Not any more. True when the nth call came; then `what` tells of it. */
 bool faulty_disarm(char *what, unsigned size);

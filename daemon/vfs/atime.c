@@ -29,20 +29,20 @@ bool atime_due(struct vfs *v, const struct meta_inode *in)
 	       clock_wall_ns() - now.atime_ns >= ATIME_AGE;
 }
 
+static int atime_in(struct meta_txn *t, void *arg)
+{
+	const uint64_t *ino = arg;
+	struct meta_inode in = { 0 };
+	int rc = meta_inode_get(t, *ino, &in);
+
+	in.atime_ns = clock_wall_ns();
+	return rc < 0 ? rc : meta_inode_update(t, &in);
+}
+
 void atime_write(struct vfs *v, uint64_t ino)
 {
-	struct meta_inode in = { 0 };
-	META_TXN(t);
-	int rc;
+	int rc = meta_run(v->meta, atime_in, &ino, NULL);
 
-	rc = meta_begin(v->meta, &t);
-	if (rc == 0)
-		rc = meta_inode_get(&t, ino, &in);
-	in.atime_ns = clock_wall_ns();
-	if (rc == 0)
-		rc = meta_inode_update(&t, &in);
-	if (rc == 0)
-		rc = meta_commit(&t, NULL);
 	if (rc < 0) /* not worth failing a read for */
 		log_warn("cannot write the access time of inode %llu: %s",
 			 (unsigned long long)ino, errno_name(rc));

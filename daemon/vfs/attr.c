@@ -67,34 +67,44 @@ static unsigned lost_privs(const struct change *c)
 	return PRIV_CAPS | (c->set & VFS_SET_NO_SETID ? PRIV_SETID : 0);
 }
 
+struct setting {
+	uint64_t node;
+	const struct change *c;
+	bool times_done; /* of a file that is open for writing */
+};
+
+static int set_in(struct meta_txn *t, void *arg)
+{
+	const struct setting *a = arg;
+	const struct change *c = a->c;
+	struct meta_inode in = { 0 };
+	int rc = node_get(t, a->node, &in);
+
+	if (rc < 0)
+		return rc;
+	if ((c->set & SET_TIMES) && in.opened_for_write && !a->times_done)
+		return 1;
+	change_row(c, &in);
+	rc = privs_drop_in(t, &in, lost_privs(c));
+	if (rc == 0 && c->set & VFS_SET_MODE)
+		rc = acl_chmod_in(t, &in);
+	if (rc < 0)
+		return rc;
+	return node_touch(t, &in,
+			  c->set & VFS_SET_CTIME ? clock_ns(c->attr->st_ctim)
+						 : c->now);
+}
+
 /*
  * Changes the row. 1: nothing was done, because the file is open for writing
  * and its times are the cache file's (S11).
  */
-static int set_row(struct vfs *v, uint64_t ino, const struct change *c,
+static int set_row(struct vfs *v, uint64_t node, const struct change *c,
 		   bool times_done)
 {
-	struct meta_inode in = { 0 };
-	META_TXN(t);
-	int rc;
+	struct setting a = { .node = node, .c = c, .times_done = times_done };
 
-	rc = meta_begin(v->meta, &t);
-	if (rc == 0)
-		rc = node_get(&t, ino, &in);
-	if (rc < 0)
-		return rc;
-	if ((c->set & SET_TIMES) && in.opened_for_write && !times_done)
-		return 1;
-	change_row(c, &in);
-	rc = privs_drop_in(&t, &in, lost_privs(c));
-	if (rc == 0 && c->set & VFS_SET_MODE)
-		rc = acl_chmod_in(&t, &in);
-	if (rc == 0)
-		rc = node_touch(&t, &in,
-				c->set & VFS_SET_CTIME
-					? clock_ns(c->attr->st_ctim)
-					: c->now);
-	return rc < 0 ? rc : meta_commit(&t, NULL);
+	return meta_run(v->meta, set_in, &a, NULL);
 }
 
 /*

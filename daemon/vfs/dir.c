@@ -30,12 +30,8 @@ struct lister {
 
 static int load_directory(struct vfs *v, uint64_t ino, struct meta_inode *in)
 {
-	META_TXN(t);
-	int rc;
+	int rc = node_find(v, ino, in);
 
-	rc = meta_read(v->meta, &t);
-	if (rc == 0)
-		rc = node_get(&t, ino, in);
 	return rc == 0 && !S_ISDIR(in->mode) ? -ENOTDIR : rc;
 }
 

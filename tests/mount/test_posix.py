@@ -8,7 +8,9 @@ import contextlib
 import ctypes
 import errno
 import fcntl
+import importlib.util
 import os
+import pathlib
 import socket
 import stat
 import signal
@@ -239,9 +241,21 @@ def test_xattr_namespaces(gateway, here):
     refused(errno.EPERM, os.setxattr, here / "fifo", "user.x", b"")
 
 
+def members(g, pack):
+    """What a pack says of its files, by the reader that shares no code."""
+    path = pathlib.Path(__file__).parents[1] / "unit/pack/read_pack.py"
+    spec = importlib.util.spec_from_file_location("read_pack", path)
+    reader = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(reader)
+    key = (g.work / "secrets/rem.key").read_text()
+    keys = [v for k, v in g.objects().items() if "keys/" in k]
+    assert len(keys) == 1
+    return list(reader.read_pack(key, keys[0], pack))
+
+
 def test_samba_attributes_survive_a_recall(gateway, here):
     p = here / "f"
-    p.write_bytes(b"x" * 100000)
+    p.write_bytes(b"x" * 500)
     want = {
         "user.DOSATTRIB": b"\0\0\5\0\5\0\0\0" + bytes(range(48)),
         "security.NTACL": bytes(range(256)) * 4,
@@ -251,12 +265,16 @@ def test_samba_attributes_survive_a_recall(gateway, here):
     for k, v in want.items():
         os.setxattr(p, k, v)
     os.setxattr(here, DEFAULT, shared(OTHER))
+    before = gateway.packs()
     gateway.protect(here)
+    stored = [m for k, v in gateway.packs().items() if k not in before for m in members(gateway, v)]
+    stored = [m["xattrs"] for m in stored if m["inode"] == p.stat().st_ino]
+    assert stored == [{k: v.hex() for k, v in want.items()}]
     assert not gateway.evict(here)["skipped"]
     assert gateway.info(p)["state"] == "remote"
     drop_caches()
     assert {k: os.getxattr(p, k) for k in os.listxattr(p)} == want
-    assert p.read_bytes() == b"x" * 100000
+    assert p.read_bytes() == b"x" * 500
     assert {k: os.getxattr(p, k) for k in os.listxattr(p)} == want
     assert os.getxattr(here, DEFAULT) == shared(OTHER)
 

@@ -121,6 +121,7 @@ void vfs_gone(struct vfs *v, uint64_t ino);
 struct vfs_quota {
 	bool name; /* it makes one: waits whatever vfs_set_wait() says, but a
 		      short time only */
+	bool last; /* nothing was left to reap before the call */
 	int64_t end_ns;
 };
 

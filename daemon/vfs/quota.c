@@ -43,8 +43,15 @@ bool vfs_quota_wait(struct vfs *v, struct vfs_quota *q, ssize_t *rc)
 	const struct vfs_wait *w = vfs_wait_how();
 	int64_t now;
 
-	if (*rc != -EDQUOT || !reapable(v))
+	if (*rc != -EDQUOT)
 		return false;
+	if (!reapable(v)) {
+		/* Perhaps it was a moment ago, and gave its room back after
+		 * the call: one that comes now sees all there is. */
+		q->last = !q->last;
+		return q->last;
+	}
+	q->last = false;
 	if (w && w->never && !q->name) {
 		*rc = -EINPROGRESS;
 		return false;

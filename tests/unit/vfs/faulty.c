@@ -22,6 +22,7 @@ static bool db_failed;
 static char first[PATH_MAX + 64];
 
 static atomic_uint kinds; /* as armed; 0 = not */
+static atomic_int error;
 static _Thread_local bool half;
 
 void faulty_arm(const struct faulty *f)
@@ -32,6 +33,7 @@ void faulty_arm(const struct faulty *f)
 	calls = 0;
 	half = false;
 	pthread_mutex_unlock(&lock);
+	atomic_store(&error, f->error);
 	atomic_store(&kinds, f->kinds);
 }
 
@@ -104,7 +106,7 @@ static bool strikes(unsigned kind, const char *name, int fd, const char *path)
 	fails = strikes_locked(kind, name, fd, path);
 	pthread_mutex_unlock(&lock);
 	if (fails)
-		errno = armed.error;
+		errno = atomic_load(&error);
 	return fails;
 }
 
@@ -135,7 +137,7 @@ ssize_t faulty_pwrite(int fd, const void *p, size_t n, off_t off)
 {
 	if (half || strikes(FAULTY_WRITE, "pwrite", fd, "")) {
 		half = false;
-		errno = armed.error;
+		errno = atomic_load(&error);
 		return -1;
 	}
 	if (n > 1 && strikes(FAULTY_SHORT, "pwrite", fd, " (half)")) {
@@ -179,7 +181,7 @@ static int open_at(int dir, const char *path, int flags, mode_t mode)
 	unsigned kind = flags & O_CREAT ? FAULTY_WRITE : FAULTY_OPEN;
 
 	/* One that a number of descriptors may stop, in either case. */
-	if (armed.error == EMFILE)
+	if (atomic_load(&error) == EMFILE)
 		kind = FAULTY_OPEN;
 	return strikes(kind, "open", -1, path)
 		       ? -1

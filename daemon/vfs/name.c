@@ -194,7 +194,8 @@ int vfs_link(struct vfs *v, uint64_t ino, uint64_t newparent,
 	     const char *newname, struct vfs_entry *out)
 {
 	struct handle *h = handle_get_tmpfile(v, VFS_INO(ino));
-	CLEANUP(handle_ref_guard) struct handle_ref held = { v, h };
+	CLEANUP(handle_ref_guard)
+	struct handle_ref held __attribute__((unused)) = { v, h };
 	struct meta_inode in = { 0 };
 	struct naming a = {
 		.parent = newparent,

@@ -132,7 +132,6 @@ static void work(void)
 
 static void child(void)
 {
-	alarm(60);
 	if (open_state() < 0 || start_move() < 0)
 		_exit(3);
 	faulty_arm(&planned);
@@ -168,23 +167,6 @@ static void start(void)
 				       : new_file(name);
 	}
 	close_state();
-}
-
-static void run_child(void)
-{
-	int status;
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		child();
-		_exit(9);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	need(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
-	     "the child did not get to its end", 0);
 }
 
 /* The part that was changed, or was going to be. */
@@ -271,26 +253,20 @@ static void check_all(void)
 	assert_int_equal(move_teardown(NULL), 0);
 }
 
+static bool once(void)
+{
+	start();
+	need(faulty_child(child), "the child did not get to its end", 0);
+	check_all();
+	return report->struck;
+}
+
 static void every(unsigned kinds, int error, bool persist, int step)
 {
-	int n;
-
-	for (n = 1;; n += step * stride) {
-		planned = (struct faulty){ .kinds = kinds,
-					   .error = error,
-					   .nth = n,
-					   .persist = persist,
-					   .jobs = true };
-		start();
-		run_child();
-		check_all();
-		if (!report->struck)
-			break;
-	}
-	print_message("%d calls, every %d. of them failed with %s%s\n", n - 1,
-		      step * stride, errno_name(error),
-		      persist ? ", and all after it" : "");
-	assert_true(n > 50);
+	planned = (struct faulty){
+		.kinds = kinds, .error = error, .persist = persist, .jobs = true
+	};
+	assert_true(faulty_every(&planned, 1, step * stride, once) > 50);
 }
 
 #define ANY \

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all below */
@@ -260,6 +262,35 @@ int faulty_futimens(int fd, const struct timespec ts[2])
 	return strikes(FAULTY_OTHER, "futimens", fd, "")
 		       ? -1
 		       : (int)syscall(SYS_utimensat, fd, NULL, ts, 0);
+}
+
+/* ---- runs ------------------------------------------------------------ */
+
+int faulty_every(struct faulty *f, int from, int step, bool (*once)(void))
+{
+	f->nth = from;
+	while (once())
+		f->nth += step;
+	printf("%d calls, every %d. of them failed with %s%s\n", f->nth - 1,
+	       step, strerrorname_np(f->error),
+	       f->persist ? ", and all after it" : "");
+	return f->nth;
+}
+
+bool faulty_child(void (*fn)(void))
+{
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		alarm(60); /* a hang is no answer */
+		fn();
+		_exit(9);
+	}
+	return pid > 0 && waitpid(pid, &status, 0) == pid &&
+	       WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 }
 
 /* ---- memory of SQLite ------------------------------------------------ */

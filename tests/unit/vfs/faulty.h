@@ -37,4 +37,12 @@ bool faulty_db(void);
 /* Before the first database is opened. */
 void faulty_memory(void);
 
+/*
+ * Runs `once` with f->nth = from, from + step, ... until it returns false: no
+ * such call came. That number.
+ */
+int faulty_every(struct faulty *f, int from, int step, bool (*once)(void));
+/* Runs fn in a child; true when that killed itself with SIGKILL. */
+bool faulty_child(void (*fn)(void));
+
 #endif

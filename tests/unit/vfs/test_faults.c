@@ -15,7 +15,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <sys/xattr.h>
 
 #define OPS_MAX 128
@@ -64,7 +63,6 @@ static void child(void)
 {
 	unsigned i;
 
-	alarm(60); /* a hang is no answer */
 	env_open(env, NSEC_PER_SEC);
 	faulty_arm(&plan);
 	for (i = 0; i < ops_n; i++) {
@@ -99,23 +97,12 @@ static void need(bool ok, const char *what, const char *more)
 
 static void run_child(void)
 {
-	int status = 0;
 	unsigned i;
-	pid_t pid;
 
 	*report = (struct report){ .struck_at = -1 };
 	for (i = 0; i < ops_n; i++)
 		report->rc[i] = PENDING;
-	fflush(NULL);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		child();
-		_exit(9);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	need(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
-	     "the child did not get to its end", "");
+	need(faulty_child(child), "the child did not get to its end", "");
 }
 
 static void name_op(unsigned i, char *out, size_t size)
@@ -183,27 +170,22 @@ static void check_all(void)
 	env_close(env); /* counts everything again */
 }
 
+static bool once(void)
+{
+	restore();
+	run_child();
+	check_all();
+	return report->struck;
+}
+
 /* Every N until the row is through without it; `step` of them at once. */
 static void every(unsigned kinds, int error, bool persist, int step, int least)
 {
-	int n;
-
+	plan = (struct faulty){ .kinds = kinds,
+				.error = error,
+				.persist = persist };
 	step = full ? stride : step * stride;
-	for (n = first;; n += step) {
-		plan = (struct faulty){ .kinds = kinds,
-					.error = error,
-					.nth = n,
-					.persist = persist };
-		restore();
-		run_child();
-		check_all();
-		if (!report->struck)
-			break;
-	}
-	print_message("%d calls, every %d. of them failed with %s%s\n", n - 1,
-		      step, errno_name(error),
-		      persist ? ", and all after it" : "");
-	assert_true(n > least);
+	assert_true(faulty_every(&plan, first, step, once) > least);
 }
 
 #define ANY \
@@ -212,9 +194,7 @@ static void every(unsigned kinds, int error, bool persist, int step, int least)
 static void test_none(void **state)
 {
 	plan = (struct faulty){ .kinds = ANY, .nth = 1 << 30 };
-	restore();
-	run_child();
-	check_all();
+	assert_false(once());
 }
 
 static void test_error(void **state)

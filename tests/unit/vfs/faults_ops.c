@@ -303,7 +303,7 @@ static int run_punch(struct env *e, const struct op *op)
 /* From another file into the open one. */
 static int run_copy(struct env *e, const struct op *op)
 {
-	uint64_t ino, from, n = (uint64_t)op->n * BLOCK;
+	uint64_t ino, from = 0, n = (uint64_t)op->n * BLOCK;
 	ssize_t rc;
 
 	if (!handle)

@@ -126,16 +126,20 @@ def test_mount_8(m, installed):
 
 
 def test_fstab(m, installed):
-    """A line of fstab; unmounted by the name that the mount table shows."""
+    """A line of fstab; unmounted by the name that the mount table shows. In a
+    mount namespace of its own: others on this machine may mount a "rem", too."""
     fstab = m.g.work / "fstab"
     fstab.write_text(f"rem {m.mnt} fuse.mersey config={m.g.config},_netdev,noauto,user 0 0\n")
-    m.run("mount", "-T", fstab, m.mnt)
-    (m.mnt / "by-fstab").touch()
-    m.run("umount", "mersey:rem")
-    o = f"config={m.g.config}"
-    m.run("mount", "-t", "fuse.mersey", "-o", o, "mersey:rem", m.mnt)
-    assert (m.mnt / "by-fstab").exists()
-    m.umount()
+    todo = f"""
+        mount -T {fstab} {m.mnt}
+        touch {m.mnt}/by-fstab
+        umount mersey:rem
+        test ! -e {m.mnt}/by-fstab
+        mount -t fuse.mersey -o config={m.g.config} mersey:rem {m.mnt}
+        test -e {m.mnt}/by-fstab
+        umount {m.mnt}
+    """
+    m.run("unshare", "-m", "sh", "-ec", todo)
 
 
 def test_mounts_again_at_once(m, installed):

@@ -72,14 +72,15 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 
 	/*
 	 * Not AUTO_INVAL_DATA, not writeback: nobody changes data behind it.
+	 * Not ASYNC_DIO: when an asynchronous O_DIRECT write is done, the
+	 * kernel leaves pages that were read meanwhile, with old bytes.
 	 * More in raw.c.
 	 */
 	conn->want = conn->capable &
-		     (FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO |
-		      FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_PARALLEL_DIROPS |
-		      FUSE_CAP_READDIRPLUS | FUSE_CAP_CACHE_SYMLINKS |
-		      FUSE_CAP_POSIX_ACL | FUSE_CAP_DONT_MASK |
-		      FUSE_CAP_EXPORT_SUPPORT);
+		     (FUSE_CAP_ASYNC_READ | FUSE_CAP_ATOMIC_O_TRUNC |
+		      FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS |
+		      FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_POSIX_ACL |
+		      FUSE_CAP_DONT_MASK | FUSE_CAP_EXPORT_SUPPORT);
 	conn->max_write = MAX_IO;
 	conn->max_background = 64;
 	conn->congestion_threshold = 48;

@@ -11,12 +11,15 @@
  * "." and "..": a node of which only the id is known, by a file handle that
  * was kept (NFS, open_by_handle_at(2)), and the directory above it.
  */
-static int lookup_dots(struct meta_txn *t, uint64_t node, bool up,
-		       struct meta_inode *in)
+static int lookup_dots(struct vfs *v, struct meta_txn *t, uint64_t node,
+		       bool up, struct meta_inode *in)
 {
 	uint64_t parent;
 	int rc = node_get(t, node, in);
 
+	/* Only who has it open still knows one without a name. */
+	if (rc == 0 && in->nlink == 0 && !handles_open(v, in->ino))
+		return -ESTALE;
 	if (rc < 0 || !up)
 		return rc;
 	if (!S_ISDIR(in->mode))
@@ -56,7 +59,7 @@ int vfs_lookup(struct vfs *v, uint64_t parent, const char *name,
 	if (rc == 0)
 		rc = meta_read(v->meta, &t);
 	if (rc == 0)
-		rc = dots ? lookup_dots(&t, parent, up, &in)
+		rc = dots ? lookup_dots(v, &t, parent, up, &in)
 			  : lookup_name(&t, parent, name, len, &in);
 	meta_abort(&t);
 	return rc < 0 ? rc : entry_fill(v, &in, out);

@@ -112,8 +112,10 @@ int64_t vfs_seek(struct vfs *v, uint64_t fh, uint64_t off, int whence)
 
 	if (!r.h)
 		return -EBADF;
-	if ((!hole && whence != SEEK_DATA) || off > INT64_MAX)
+	if (!hole && whence != SEEK_DATA)
 		return -EINVAL;
+	if (off > INT64_MAX) /* it was negative */
+		return -ENXIO;
 	for (i = 0; i < VFS_ROUNDS_MAX; i++) {
 		at = cache_seek(r.h->f, off, hole);
 		if (at == -EAGAIN)

@@ -112,6 +112,8 @@ class Scale:
             for q in ("p50", "p99")
         }
         rate = self.row(f"lookups, {large}", "files/s", digits=0)
+        for t in self.files:  # after the start: pages come from the disk
+            self.lookups(t)
         for run in range(self.runs):
             order = [SMALL, LARGE] if run % 2 else [LARGE, SMALL]
             for t in order:

@@ -65,9 +65,10 @@ struct work {
 struct fuse_server {
 	struct vfs *v;
 	struct fuse_session *se;
-	bool mounted;	  /* by us */
-	bool serving;	  /* INIT was answered */
-	uint32_t offered; /* flags of INIT as the kernel sent them */
+	bool mounted;	       /* by us */
+	const char *root_name; /* see fuse_server_opts */
+	bool serving;	       /* INIT was answered */
+	uint32_t offered;      /* flags of INIT as the kernel sent them */
 	int64_t read_wait_ns;
 	int stop_event; /* set when `stopping` is; never read */
 	_Atomic bool stopping;
@@ -98,6 +99,8 @@ extern const struct fuse_custom_io transport_io;
 
 /* Before libfuse: takes from the request in sl->buf what libfuse hides. */
 void raw_request(struct slot *sl);
+/* The node that the kernel knows an inode by. */
+uint64_t raw_node(const struct fuse_server *s, uint64_t ino);
 /* A reply to INIT: asks for what libfuse has no name for. */
 void raw_init_reply(struct slot *sl, struct iovec *iov, int count);
 

@@ -30,7 +30,7 @@ struct vfs_cred req_cred(fuse_req_t req)
 void entry_param(const struct vfs_entry *e, struct fuse_entry_param *out)
 {
 	*out = (struct fuse_entry_param){
-		.ino = e->ino,
+		.ino = raw_node(slot_mine->s, e->ino),
 		.generation = e->generation,
 		.attr = e->attr,
 		.attr_timeout = e->volatile_attr ? 0 : KEEP_SECONDS,

@@ -102,6 +102,53 @@ static void raw_tmpfile(struct slot *sl)
 	h->opcode = FUSE_CREATE;
 }
 
+/*
+ * The trust's root has two nodes when it has a name: the mount's own, which
+ * is asked for that name only, and the one it leads to. Inode numbers do not
+ * come this far.
+ */
+#define ROOT_NODE ((1ULL << META_INO_BITS) - 1)
+
+uint64_t raw_node(const struct fuse_server *s, uint64_t ino)
+{
+	return s->root_name && ino == META_ROOT_INO ? ROOT_NODE : ino;
+}
+
+/* LOOKUP of the name becomes one of ".", which libfuse hands on. */
+static void root_lookup(struct slot *sl)
+{
+	struct fuse_in_header *h = sl->buf.mem;
+	size_t len = strlen(sl->s->root_name) + 1;
+	char *name = raw_args(sl, len);
+
+	if (!name || memcmp(name, sl->s->root_name, len) != 0)
+		return;
+	memcpy(name, ".", 2);
+	sl->buf.size -= len - 2;
+	h->len -= (uint32_t)(len - 2);
+}
+
+static void root_node(uint64_t *node)
+{
+	if (*node == ROOT_NODE)
+		*node = FUSE_ROOT_ID;
+}
+
+static void raw_root(struct slot *sl)
+{
+	struct fuse_in_header *h = sl->buf.mem;
+	struct fuse_rename_in *in;
+
+	if (h->nodeid == FUSE_ROOT_ID && h->opcode == FUSE_LOOKUP)
+		root_lookup(sl);
+	root_node(&h->nodeid);
+	if (h->opcode != FUSE_RENAME && h->opcode != FUSE_RENAME2)
+		return;
+	in = RAW_ARGS(sl, fuse_rename_in); /* RENAME2's begins alike */
+	if (in)
+		root_node(&in->newdir);
+}
+
 static void raw_init(struct slot *sl)
 {
 	const struct {
@@ -118,6 +165,8 @@ void raw_request(struct slot *sl)
 	sl->no_setid = false;
 	sl->no_setgid = false;
 	sl->tmpfile = false;
+	if (sl->s->root_name)
+		raw_root(sl);
 	switch (h->opcode) {
 	case FUSE_INIT:
 		raw_init(sl);

@@ -271,7 +271,8 @@ static int slots_run(struct fuse_server *s)
 static void forget_node(void *arg, uint64_t ino)
 {
 	struct fuse_server *s = arg;
-	int rc = fuse_lowlevel_notify_inval_inode(s->se, ino, 0, 0);
+	int rc =
+		fuse_lowlevel_notify_inval_inode(s->se, raw_node(s, ino), 0, 0);
 
 	if (rc < 0 && rc != -ENOENT && rc != -ENODEV)
 		log_warn("the kernel does not forget inode %llu: %s",
@@ -289,6 +290,7 @@ static struct fuse_server *server_new(const struct fuse_server_opts *o,
 	s->v = v;
 	s->nslots = MAX(o->threads, 2U); /* one may wait for the store */
 	s->read_wait_ns = o->read_wait_ns;
+	s->root_name = o->root_name;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -24,6 +24,15 @@ struct fuse_server_opts {
 	const char *options;	/* "ro,allow_other", or NULL; ignored with a
 				 * fuse_fd, which has its own */
 	/*
+	 * Not NULL: under this name, which no file can hide, the root of the
+	 * mount leads to itself, as another node. Who has mounted puts that
+	 * one on the mount point (super_attach()), because Linux keeps no
+	 * ACL of a mount's own root: it was made before the kernel knew that
+	 * this filesystem has any, and each walk of a path by others than the
+	 * root's owner would ask for it again.
+	 */
+	const char *root_name;
+	/*
 	 * As move_opts has it. Threads that wait for the store leave some of
 	 * the others free; what finds none waits in a queue, and fails with
 	 * ETIMEDOUT when that takes longer than this with the store away.

@@ -346,6 +346,7 @@ int service_run(struct service *s, const struct service_run *r, struct err *err)
 		.fsname = fsname,
 		.options = r->options,
 		.read_wait_ns = s->ct->t->read_wait_ns,
+		.root_name = r->fuse_fd >= 0 ? SERVICE_ROOT_NAME : NULL,
 	};
 	struct fuse_server *fuse = NULL;
 	int rc = fsname ? describe(s, r, err) : fail(err, -ENOMEM, "%m");

@@ -35,10 +35,12 @@ struct single {
 static int single_ready(void *arg, struct err *err)
 {
 	struct single *s = arg;
-	int rc = super_notify("READY=1\nSTATUS=serving");
+	int rc = unmounter_attach(&s->unmounter, err);
 
-	(void)err; /* systemd's not knowing stops nobody */
 	if (rc < 0)
+		return rc;
+	rc = super_notify("READY=1\nSTATUS=serving");
+	if (rc < 0) /* its not knowing stops nobody */
 		log_warn("cannot tell systemd: %s", strerror(-rc));
 	log_info("ready: serving '%s'", s->mountpoint);
 	if (s->ready_fd >= 0)

@@ -7,17 +7,23 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "super/mountinfo.h"
 #include "super/mount.h"
 
 /* A pile of mounts that many supervisors left; more is somebody's game. */
 #define STALE_MAX 16
+
+#define ATTACH_WAIT_NS	(10 * NSEC_PER_SEC)
+#define ATTACH_PAUSE_NS 1000000
 
 static int unmount_one(const char *mountpoint, bool force)
 {
@@ -164,6 +170,61 @@ int super_mount(const char *trust, const char *mountpoint,
 		rc = prepare_dir(mountpoint, err);
 	return rc < 0 ? rc
 		      : mount_fuse(source, mountpoint, o ? o : &usual, err);
+}
+
+static int attach(const char *mountpoint, const char *from)
+{
+	int fd = open_tree(AT_FDCWD, from,
+			   OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+				   AT_SYMLINK_NOFOLLOW);
+
+	if (fd < 0)
+		return -errno;
+	if (umount2(mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
+		return -errno;
+	return move_mount(fd, "", AT_FDCWD, mountpoint,
+			  MOVE_MOUNT_F_EMPTY_PATH) < 0
+		       ? -errno
+		       : 0;
+}
+
+/* How the process ended: 0 or -errno. One that hangs in the filesystem ends
+ * with its connection. */
+static int attach_wait(pid_t pid)
+{
+	int64_t end = clock_boot_ns() + ATTACH_WAIT_NS;
+	int status;
+	pid_t got;
+
+	while ((got = waitpid(pid, &status, WNOHANG)) == 0) {
+		if (clock_boot_ns() > end) {
+			kill(pid, SIGKILL);
+			return -ETIMEDOUT;
+		}
+		clock_sleep_ns(ATTACH_PAUSE_NS);
+	}
+	if (got < 0)
+		return -errno;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+}
+
+int super_attach(const char *mountpoint, const char *name, struct err *err)
+{
+	CLEANUP_FREE char *from = io_path("%s/%s", mountpoint, name);
+	pid_t pid;
+	int rc;
+
+	if (!from)
+		return fail(err, -ENOMEM, "%m");
+	pid = fork();
+	if (pid < 0)
+		return fail(err, -errno, "cannot start a process: %m");
+	if (pid == 0)
+		_exit(-attach(mountpoint, from));
+	rc = attach_wait(pid);
+	return rc < 0 ? fail(err, rc, "cannot attach the mount '%s': %m",
+			     mountpoint)
+		      : 0;
 }
 
 int super_remount(const char *mountpoint, const struct super_mount_opts *o,

@@ -45,6 +45,9 @@ struct super_opts {
 	long stop_wait_ns; /* SIGTERM: 10 s until MNT_FORCE */
 	/* What is exec'ed for a worker; NULL = this program. */
 	const char *worker_path;
+	/* Handed to super_attach() when a worker serves; NULL = it need not be
+	 * called. */
+	const char *root_name;
 	/* > 0: gets one byte when the trusts were started, then is closed:
 	 * for the parent that waits to go to the background. */
 	int ready_fd;
@@ -134,6 +137,12 @@ struct super_mount_opts {
  */
 int super_mount(const char *trust, const char *mountpoint,
 		const struct super_mount_opts *o, struct err *err);
+/*
+ * Puts what `name` leads to in the mount at `mountpoint` in its place: the
+ * same filesystem, by another root. Asks the filesystem, in a process of its
+ * own, and waits for it up to 10 s.
+ */
+int super_attach(const char *mountpoint, const char *name, struct err *err);
 /* Gives the mount there other flags. -EINVAL when it is none of ours. */
 int super_remount(const char *mountpoint, const struct super_mount_opts *o,
 		  struct err *err);

@@ -180,6 +180,20 @@ static void worker_rogue(struct worker *w)
 	kill(w->pid, SIGKILL);
 }
 
+/* It serves: its mount gets its place. The rest of a failure comes with
+ * SIGCHLD. */
+static bool worker_attach(struct worker *w)
+{
+	struct err err = ERR_INIT;
+
+	if (!w->o->root_name ||
+	    super_attach(w->trust->mountpoint, w->o->root_name, &err) == 0)
+		return true;
+	log_failure(w, &err);
+	kill(w->pid, SIGKILL);
+	return false;
+}
+
 void worker_message(struct worker *w)
 {
 	unsigned char p[2];
@@ -197,6 +211,8 @@ void worker_message(struct worker *w)
 		worker_rogue(w);
 		return;
 	}
+	if (!worker_attach(w))
+		return;
 	worker_set(w, WORKER_SERVING);
 	w->tried = true;
 	log_info("%s: serving '%s'", w->trust->name, w->trust->mountpoint);

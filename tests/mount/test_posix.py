@@ -225,6 +225,42 @@ def test_default_acls_are_inherited(gateway, here):
 # ---- other attributes
 
 
+def test_walks_of_others_ask_for_nothing(gateway, here):
+    """Names, attributes and ACLs are kept, those of the trust's root as well:
+    a worker that is not asked reads no request."""
+    p = here / "f"
+    p.write_bytes(b"x")
+    p.chmod(0o644)
+    walk = "for i in range(n): os.stat(p)"
+    gateway.as_client(walk, uid=OTHER, p=str(p), n=10)
+
+    def reads():
+        with open(f"/proc/{gateway.worker_pid()}/io") as f:
+            return int(dict(line.split(": ") for line in f)["syscr"])
+
+    def asked():
+        before = reads()
+        gateway.as_client(walk, uid=OTHER, p=str(p), n=5000)
+        return reads() - before
+
+    wait_for("5,000 walks without 5,000 requests", lambda: asked() < 2500)
+
+
+def test_the_root_of_a_mount(gateway, here):
+    """It is reached by a name that hides no file of the same name."""
+    root = gateway.mount()
+    assert os.stat(here / ".." / "..").st_ino == os.stat(root).st_ino == 1
+    hidden = root / ".mersey-root"
+    with pytest.raises(FileNotFoundError):
+        hidden.stat()
+    hidden.write_bytes(b"a file like others")
+    os.rename(hidden, here / "moved")
+    os.rename(here / "moved", hidden)
+    assert ".mersey-root" in os.listdir(root)
+    assert hidden.read_bytes() == b"a file like others"
+    hidden.unlink()
+
+
 def test_xattr_namespaces(gateway, here):
     p = here / "f"
     p.write_bytes(b"")

@@ -54,6 +54,50 @@ static uint32_t asked(uint32_t flags)
 	return out.flags;
 }
 
+static struct fuse_in_header *ask(uint32_t opcode, uint64_t node,
+				  const void *in, size_t size)
+{
+	memset(&request, 0, sizeof(request));
+	memcpy(args(), in, size);
+	request.head.nodeid = node;
+	take_request(opcode, size);
+	return &request.head;
+}
+
+/* The root's two nodes, and the name between them. */
+static void test_root(void **state)
+{
+	struct fuse_rename_in rename = { 0 };
+	uint64_t other;
+
+	assert_int_equal(raw_node(&server, 1), 1);
+	ask(FUSE_LOOKUP, 1, "top", 4);
+	assert_string_equal(args(), "top");
+	server.root_name = "top";
+	other = raw_node(&server, 1);
+	assert_true(other != 1);
+	assert_int_equal(raw_node(&server, 2), 2);
+	assert_int_equal(ask(FUSE_LOOKUP, 1, "top", 4)->len,
+			 sizeof(request.head) + 2);
+	assert_string_equal(args(), ".");
+	assert_int_equal(slot.buf.size, request.head.len);
+	ask(FUSE_LOOKUP, 1, "topmost", 8);
+	assert_string_equal(args(), "topmost");
+	ask(FUSE_LOOKUP, 1, "to", 2); /* no NUL: libfuse's to refuse */
+	assert_memory_equal(args(), "to", 2);
+	assert_int_equal(ask(FUSE_LOOKUP, other, "top", 4)->nodeid, 1);
+	assert_string_equal(args(), "top");
+	rename.newdir = other;
+	assert_int_equal(ask(FUSE_RENAME, 5, &rename, sizeof(rename))->nodeid,
+			 5);
+	assert_int_equal(((struct fuse_rename_in *)args())->newdir, 1);
+	rename.newdir = 6;
+	ask(FUSE_RENAME2, other, &rename, sizeof(rename));
+	assert_int_equal(((struct fuse_rename_in *)args())->newdir, 6);
+	ask(FUSE_RENAME, other, &rename, 4); /* cut short */
+	server.root_name = NULL;
+}
+
 static void test_init(void **state)
 {
 	assert_int_equal(asked(0), 0);
@@ -154,9 +198,8 @@ static void test_tmpfile(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_init),
-		cmocka_unit_test(test_flags),
-		cmocka_unit_test(test_setxattr),
+		cmocka_unit_test(test_root),	cmocka_unit_test(test_init),
+		cmocka_unit_test(test_flags),	cmocka_unit_test(test_setxattr),
 		cmocka_unit_test(test_tmpfile),
 	};
 

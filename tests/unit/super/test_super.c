@@ -393,6 +393,31 @@ static void test_mount_refused(void **state)
 	assert_int_equal(super_unmount(other, true), 0);
 }
 
+/* What is not there is not attached, and the mount stays as it is. */
+static void test_attach(void **state)
+{
+	CLEANUP_FREE char *dir = io_path("%s/attach", base);
+	CLEANUP_FREE char *sub = io_path("%s/sub", dir);
+	CLEANUP_FREE char *below = io_path("%s/below", sub);
+	struct err err = ERR_INIT;
+
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(mkdir(dir, 0755), 0);
+	assert_int_equal(mount("t", dir, "tmpfs", 0, NULL), 0);
+	assert_int_equal(super_attach(dir, "sub", &err), -ENOENT);
+	assert_true(is_mounted(dir));
+	assert_int_equal(mkdir(sub, 0755), 0);
+	assert_int_equal(mkdir(below, 0755), 0);
+	assert_int_equal(super_attach(dir, "sub", &err), 0);
+	assert_true(is_mounted(dir));
+	free(below);
+	below = io_path("%s/below", dir);
+	assert_int_equal(access(below, F_OK), 0);
+	assert_int_equal(umount(dir), 0);
+	assert_false(is_mounted(dir)); /* one mount, not two */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -405,6 +430,7 @@ int main(void)
 		cmocka_unit_test(test_second_supervisor),
 		cmocka_unit_test(test_stale_mount),
 		cmocka_unit_test(test_mount_refused),
+		cmocka_unit_test(test_attach),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

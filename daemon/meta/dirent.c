@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { GET, INSERT, REMOVE, LIST, LIST_PLUS, ANY, PARENT };
+enum { GET, INSERT, REMOVE, LIST, LIST_PLUS, LAST, ANY, PARENT };
 static const char *const sql[] = {
 	[GET] = "SELECT ino FROM dirent WHERE parent = ?1 AND name = ?2",
 	[INSERT] = "INSERT INTO dirent (parent, name, id, ino, born)"
@@ -17,6 +17,8 @@ static const char *const sql[] = {
 		      " FROM dirent d LEFT JOIN inode i ON i.ino = d.ino"
 		      " WHERE d.parent = ?1 AND d.id > ?2 ORDER BY d.id"
 		      " LIMIT ?3",
+	[LAST] = "SELECT id FROM dirent WHERE parent = ?1"
+		 " ORDER BY id DESC LIMIT 1",
 	[ANY] = "SELECT 1 FROM dirent WHERE parent = ?1 LIMIT 1",
 	[PARENT] = "SELECT parent FROM dirent WHERE ino = ?1"
 		   " ORDER BY parent LIMIT 1",
@@ -127,6 +129,21 @@ int meta_dirent_list_plus(struct meta_txn *t, uint64_t parent, uint64_t after,
 {
 	return dirent_list(t, m_stmt(t, META_G_DIRENT, LIST_PLUS, sql), parent,
 			   after, out, in, max);
+}
+
+int meta_dirent_last(struct meta_txn *t, uint64_t parent, uint64_t *id)
+{
+	struct db_stmt *st = m_stmt(t, META_G_DIRENT, LAST, sql);
+	int rc;
+
+	m_bind_u64(st, 1, parent);
+	rc = m_row(t, st);
+	*id = 0;
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc;
+	*id = (uint64_t)db_int(st, 0);
+	db_reset(st);
+	return 0;
 }
 
 int meta_dirent_any(struct meta_txn *t, uint64_t parent)

@@ -344,6 +344,8 @@ int meta_dirent_list(struct meta_txn *t, uint64_t parent, uint64_t after,
 int meta_dirent_list_plus(struct meta_txn *t, uint64_t parent, uint64_t after,
 			  struct meta_dirent *out, struct meta_inode *in,
 			  size_t max);
+/* The id of the newest entry, 0 in an empty directory. */
+int meta_dirent_last(struct meta_txn *t, uint64_t parent, uint64_t *id);
 /* 1 when the directory has an entry, 0 when not, -errno. */
 int meta_dirent_any(struct meta_txn *t, uint64_t parent);
 /* One of the directories an inode lies in; root for the root. */

@@ -23,7 +23,8 @@ struct page {
 
 struct lister {
 	bool plus;
-	size_t left; /* about how many entries there is room for */
+	uint64_t last; /* dirent id where it ends */
+	size_t left;   /* about how many entries there is room for */
 	bool (*emit)(void *arg, const struct vfs_dirent *d);
 	void *arg;
 };
@@ -80,6 +81,26 @@ static int parent_of(struct vfs *v, uint64_t ino, uint64_t *parent)
 		*parent = ino;
 		rc = 0;
 	}
+	return rc;
+}
+
+/*
+ * Names that are made after a listing began get ids behind this one, and are
+ * not its business: else one that renames what it reads never ends.
+ */
+static int listing_end(struct vfs *v, struct handle *h, uint64_t off)
+{
+	uint64_t last;
+	META_TXN(t);
+	int rc;
+
+	if (off > 0 && h->last > 0)
+		return 0;
+	rc = meta_read(v->meta, &t);
+	if (rc == 0)
+		rc = meta_dirent_last(&t, h->ino, &last);
+	if (rc == 0)
+		h->last = MAX(last, (uint64_t)1);
 	return rc;
 }
 
@@ -140,7 +161,7 @@ static int emit_page(struct vfs *v, struct page *p, struct lister *l)
 				return rc;
 			d.e = &e;
 		}
-		if (!l->emit(l->arg, &d))
+		if (p->d[i].id > l->last || !l->emit(l->arg, &d))
 			return 0;
 		if (l->left > 0)
 			l->left--;
@@ -166,6 +187,10 @@ int vfs_readdir(struct vfs *v, uint64_t fh, uint64_t off, bool plus,
 	if (!r.h)
 		return -EBADF;
 	atime_read(v, r.h);
+	rc = listing_end(v, r.h, off);
+	if (rc < 0)
+		return rc;
+	l.last = r.h->last;
 	rc = list_dots(v, r.h->ino, off, &l);
 	if (rc <= 0)
 		return rc;

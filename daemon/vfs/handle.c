@@ -97,6 +97,7 @@ int handle_new(struct vfs *v, enum handle_kind kind, uint64_t ino,
 	h->writable = false;
 	h->atime_due = false;
 	h->plain = 0;
+	h->last = 0;
 	h->ra.next = 0;
 	h->ra.window = 0;
 	bucket_add(hs, h, ino);

@@ -37,6 +37,8 @@ struct handle {
 	bool writable;
 	_Atomic bool atime_due; /* by relatime, with the first read */
 	_Atomic unsigned plain; /* PRIV_...: the inode has none of it */
+	_Atomic uint64_t last;	/* of a directory: dirent id where this listing
+				   ends, 0 = not begun */
 	struct readahead ra;
 };
 

@@ -246,6 +246,39 @@ static void test_remove_while_listing(void **state)
 	assert_ok(vfs_rmdir(e->v, &user, ROOT, "d"));
 }
 
+/* Names that a listing made itself do not come back in it. */
+static void rename_seen(struct seen *s)
+{
+	char name[16], to[16];
+	int i;
+
+	for (i = 0; i < MANY; i++) {
+		if (s->count[i] != 1)
+			continue;
+		snprintf(name, sizeof(name), "k%d", i);
+		snprintf(to, sizeof(to), "r%d", i);
+		assert_ok(vfs_rename(s->e->v, &user, s->dir, name, s->dir, to,
+				     0));
+		s->count[i] = 2;
+	}
+}
+
+static void test_rename_while_listing(void **state)
+{
+	struct env *e = *state;
+	uint64_t d = env_dir(e, ROOT, "d");
+	struct seen *s = seen_new(e, d, 1700, true);
+
+	make_many(e, d);
+	list_all(s, rename_seen);
+	assert_int_equal(s->total, MANY + 2);
+	free(s);
+	s = seen_new(e, d, 1700, false); /* but in the next one */
+	list_all(s, NULL);
+	assert_int_equal(s->others, MANY);
+	free(s);
+}
+
 /* ---- a large one ----------------------------------------------------- */
 
 #define LARGE 100000
@@ -329,6 +362,7 @@ int main(void)
 		ENV_TEST(test_dots),
 		ENV_TEST(test_many_with_changes),
 		ENV_TEST(test_remove_while_listing),
+		ENV_TEST(test_rename_while_listing),
 		ENV_TEST(test_large),
 	};
 

@@ -22,12 +22,15 @@ static void open_flags(struct fuse_file_info *fi, bool keep)
 }
 
 /* O_TRUNC is a change, too. Closes the handle when it fails. */
-static int truncated(struct vfs *v, const struct fuse_file_info *fi)
+static int truncated(fuse_req_t req, const struct fuse_file_info *fi)
 {
+	struct vfs_cred who = req_cred(req);
+	struct vfs *v = req_vfs(req);
 	int rc = 0;
 
 	if (fi->flags & O_TRUNC)
-		rc = vfs_unprivilege(v, fi->fh, slot_mine->no_setid);
+		rc = vfs_unprivilege(v, fi->fh,
+				     slot_mine->no_setid ? &who : NULL);
 	if (rc < 0)
 		vfs_release(v, fi->fh);
 	return MIN(rc, 0);
@@ -39,7 +42,7 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	int rc = vfs_open(s->v, ino, fi->flags, &fi->fh);
 
 	if (rc == 0)
-		rc = truncated(s->v, fi);
+		rc = truncated(req, fi);
 	if (rc < 0) {
 		reply_rc(req, rc);
 		return;
@@ -68,7 +71,7 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		rc = vfs_create(v, &who, parent, name, mode, fi->flags, &e,
 				&fi->fh);
 	if (rc == 0)
-		rc = truncated(v, fi);
+		rc = truncated(req, fi);
 	if (rc < 0) {
 		reply_rc(req, rc);
 		return;
@@ -111,7 +114,8 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 			  .off = (uint64_t)off,
 			  .len = size,
 			  .data = data,
-			  .no_setid = slot_mine->no_setid };
+			  .no_setid = slot_mine->no_setid,
+			  .who = req_cred(req) };
 
 	slow_serve(&w);
 }
@@ -126,7 +130,8 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
 			  .off = (uint64_t)off,
 			  .len = (uint64_t)len,
 			  .mode = mode,
-			  .no_setid = fuse_req_ctx(req)->uid != 0 };
+			  .no_setid = fuse_req_ctx(req)->uid != 0,
+			  .who = req_cred(req) };
 
 	slow_serve(&w);
 }
@@ -143,7 +148,8 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 			  .off = (uint64_t)off_in,
 			  .len = len,
 			  .to = { ino_out, fi_out->fh, (uint64_t)off_out },
-			  .no_setid = fuse_req_ctx(req)->uid != 0 };
+			  .no_setid = fuse_req_ctx(req)->uid != 0,
+			  .who = req_cred(req) };
 
 	if (flags != 0)
 		reply_rc(req, -EINVAL);
@@ -223,8 +229,8 @@ static int unprivilege(struct slot *sl, const struct work *w)
 {
 	bool copy = w->kind == WORK_COPY;
 	uint64_t ino = copy ? w->to.ino : w->ino;
-	int rc =
-		vfs_unprivilege(sl->s->v, copy ? w->to.fh : w->fh, w->no_setid);
+	int rc = vfs_unprivilege(sl->s->v, copy ? w->to.fh : w->fh,
+				 w->no_setid ? &w->who : NULL);
 
 	if (rc == 1) /* the kernel knows the old mode */
 		fuse_lowlevel_notify_inval_inode(sl->s->se, ino, -1, 0);

@@ -85,7 +85,7 @@ static int set_in(struct meta_txn *t, void *arg)
 	if ((c->set & SET_TIMES) && in.opened_for_write && !a->times_done)
 		return 1;
 	change_row(c, &in);
-	rc = privs_drop_in(t, &in, lost_privs(c));
+	rc = privs_drop_in(t, &in, lost_privs(c), true);
 	if (rc == 0 && c->set & VFS_SET_MODE)
 		rc = acl_chmod_in(t, &in);
 	if (rc < 0)
@@ -131,13 +131,14 @@ static int set_open(struct vfs *v, uint64_t ino, const struct change *c)
 	return rc < 0 ? rc : end;
 }
 
-static int set_size(struct vfs *v, uint64_t ino, uint64_t size, unsigned set)
+/* `who` may not keep set-id bits; NULL may. */
+static int set_size(struct vfs *v, uint64_t ino, uint64_t size,
+		    const struct vfs_cred *who)
 {
-	unsigned lost = PRIV_CAPS | (set & VFS_SET_NO_SETID ? PRIV_SETID : 0);
 	int rc = vfs_resize(v, ino, size);
 
 	if (rc == 0)
-		rc = privs_drop(v, ino, lost);
+		rc = privs_drop(v, ino, who);
 	return MIN(rc, 0);
 }
 
@@ -151,7 +152,8 @@ int vfs_setattr(struct vfs *v, const struct vfs_cred *who, uint64_t ino,
 	int rc = 0;
 
 	if (set & VFS_SET_SIZE)
-		rc = set_size(v, ino, (uint64_t)attr->st_size, set);
+		rc = set_size(v, ino, (uint64_t)attr->st_size,
+			      set & VFS_SET_NO_SETID ? who : NULL);
 	if (rc == 0 && c.set & ~VFS_SET_NO_SETID)
 		rc = set_row(v, ino, &c, false);
 	if (rc == 1)

@@ -232,12 +232,15 @@ enum { /* what a change takes away */
 
 #define VFS_XATTR_CAPS "security.capability"
 
-/* The mode without set-id bits; a directory's stay. */
-mode_t privs_mode(mode_t mode);
+/* The mode without set-id bits; a directory's stay. `member`: by somebody who
+ * is in the file's group. */
+mode_t privs_mode(mode_t mode, bool member);
 /* Takes them away inside a transaction; the caller writes the row. */
-int privs_drop_in(struct meta_txn *t, struct meta_inode *in, unsigned what);
-/* The same in a transaction of its own, if there are any: 1 when there were. */
-int privs_drop(struct vfs *v, uint64_t ino, unsigned what);
+int privs_drop_in(struct meta_txn *t, struct meta_inode *in, unsigned what,
+		  bool member);
+/* The same in a transaction of its own, if there are any: 1 when there were.
+ * `who` may not keep set-id bits; NULL may. */
+int privs_drop(struct vfs *v, uint64_t ino, const struct vfs_cred *who);
 
 /* ---- atime.c --------------------------------------------------------- */
 

@@ -137,11 +137,11 @@ ssize_t vfs_read(struct vfs *v, uint64_t fh, void *dst, size_t len,
 ssize_t vfs_write(struct vfs *v, uint64_t fh, const void *src, size_t len,
 		  uint64_t off);
 /*
- * Before a change of an open file's bytes: its capabilities go and, with
- * `setid`, its set-id bits. Cheap when there are none. 1: something was
- * taken, attributes that were kept are old.
+ * Before a change of an open file's bytes: its capabilities go, and its set-id
+ * bits, which `who` may not keep (NULL may). Cheap when there are none. 1:
+ * something was taken, attributes that were kept are old.
  */
-int vfs_unprivilege(struct vfs *v, uint64_t fh, bool setid);
+int vfs_unprivilege(struct vfs *v, uint64_t fh, const struct vfs_cred *who);
 /* fallocate(2) with the modes of cache_allocate(); like a write in all. */
 int vfs_fallocate(struct vfs *v, uint64_t fh, int mode, uint64_t off,
 		  uint64_t len);
@@ -179,7 +179,8 @@ struct vfs_dirent {
  * Calls emit for the entries from `off` on ("." and ".." first) until it
  * returns false; it is likely to take `room` of them (0 = who knows), which
  * says how many to read at once. Cookies are stable; entries that existed
- * throughout come exactly once. `emit` runs outside locks and transactions.
+ * throughout come exactly once, those made after it began (off 0) do not come.
+ * `emit` runs outside locks and transactions.
  */
 int vfs_readdir(struct vfs *v, uint64_t fh, uint64_t off, bool plus,
 		size_t room,

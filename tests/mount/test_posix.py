@@ -63,10 +63,15 @@ CHANGES = {
 
 @pytest.mark.parametrize("how", CHANGES)
 def test_a_change_clears_set_id_bits(gateway, here, how):
-    for before, after in ((0o6755, 0o755), (0o6745, 0o2745), (0o4600, 0o600)):
+    for group, before, after in (
+        (USER, 0o6755, 0o755),
+        (USER, 0o6745, 0o2745),
+        (USER, 0o4600, 0o600),
+        (OTHER, 0o6666, 0o666),
+    ):
         p = here / f"{before:o}"
         p.write_bytes(b"0123456789")
-        os.chown(p, USER, USER)
+        os.chown(p, USER, group)
         p.chmod(before)
         gateway.as_client(CHANGES[how], p=str(p), m=before)
         assert mode(p) == after, f"{how} {before:o}"

@@ -217,27 +217,31 @@ static bool has_caps(struct env *e, uint64_t f)
 
 static void test_write_drops(void **state)
 {
+	const struct vfs_cred stranger = { .uid = 9, .gid = 9 };
 	struct env *e = *state;
 	uint64_t f = env_data(e, ROOT, "f", 10), fh, other;
 
 	assert_ok(vfs_open(e->v, f, O_WRONLY, &fh));
 	assert_ok(vfs_open(e->v, f, O_RDWR, &other));
 	give(e, f, 06755);
-	assert_int_equal(vfs_unprivilege(e->v, fh, false), 1);
+	assert_int_equal(vfs_unprivilege(e->v, fh, NULL), 1);
 	assert_int_equal(env_stat(e, f).st_mode, S_IFREG | 06755);
 	assert_false(has_caps(e, f));
-	assert_int_equal(vfs_unprivilege(e->v, fh, true), 1);
+	assert_int_equal(vfs_unprivilege(e->v, fh, &user), 1);
 	assert_int_equal(env_stat(e, f).st_mode, S_IFREG | 0755);
-	assert_int_equal(vfs_unprivilege(e->v, fh, true), 0);
+	assert_int_equal(vfs_unprivilege(e->v, fh, &user), 0);
 	/* Given again: also a handle that has looked, looks. */
 	give(e, f, 06745);
-	assert_int_equal(vfs_unprivilege(e->v, fh, true), 1);
+	assert_int_equal(vfs_unprivilege(e->v, fh, &user), 1);
 	assert_int_equal(env_stat(e, f).st_mode, S_IFREG | 02745);
 	assert_false(has_caps(e, f));
-	assert_int_equal(vfs_unprivilege(e->v, other, true), 0);
+	assert_int_equal(vfs_unprivilege(e->v, other, &user), 0);
+	/* The same handle, in other hands. */
+	assert_int_equal(vfs_unprivilege(e->v, fh, &stranger), 1);
+	assert_int_equal(env_stat(e, f).st_mode, S_IFREG | 0745);
 	assert_ok(vfs_release(e->v, fh));
 	assert_ok(vfs_release(e->v, other));
-	assert_errno(vfs_unprivilege(e->v, fh, true), EBADF);
+	assert_errno(vfs_unprivilege(e->v, fh, &user), EBADF);
 }
 
 static void test_created_with_bits(void **state)
@@ -248,7 +252,7 @@ static void test_created_with_bits(void **state)
 
 	assert_ok(vfs_create(e->v, &user, ROOT, "f", 04711, O_RDWR, &out, &fh));
 	assert_int_equal(out.attr.st_mode, S_IFREG | 04711);
-	assert_int_equal(vfs_unprivilege(e->v, fh, true), 1);
+	assert_int_equal(vfs_unprivilege(e->v, fh, &user), 1);
 	assert_int_equal(env_stat(e, out.ino).st_mode, S_IFREG | 0711);
 	assert_ok(vfs_release(e->v, fh));
 }

@@ -74,7 +74,8 @@ int acl_chmod_in(struct meta_txn *t, const struct meta_inode *in)
 /*
  * A directory's default ACL. That a directory has none is remembered: the
  * mark is set and taken away inside transactions that change, of which there
- * is one at a time.
+ * is one at a time. One that takes a default ACL away makes no name, so what
+ * is undone leaves no wrong mark.
  */
 static int default_get(struct vfs *v, struct meta_txn *t, uint64_t dir,
 		       struct buf *out)

@@ -87,7 +87,7 @@ const struct cli_verb cli_verbs[] = {
 	  verb_quota_show_run, verb_quota_show_show, false },
 	{ "quota check", "[TRUST...]",
 	  "Count all files again and compare: proves what quotas go by",
-	  "Goes on beside clients, at a fifth of what it could do. Exit status 3 "
+	  "Goes on beside clients, at a tenth of what it could do. Exit status 3 "
 	  "when a counter\ndiffers.",
 	  0, 0, -1, verb_quota_check_run, verb_quota_check_show, false },
 	{ "mount", "TRUST MNT [-o LIST] [--foreground]",

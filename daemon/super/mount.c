@@ -16,12 +16,16 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "super/mountinfo.h"
 #include "super/mount.h"
 
 /* A pile of mounts that many supervisors left; more is somebody's game. */
 #define STALE_MAX 16
 
+#ifndef MOVE_MOUNT_BENEATH /* Linux 6.5 */
+#define MOVE_MOUNT_BENEATH 0x00000200
+#endif
 #define ATTACH_WAIT_NS	(10 * NSEC_PER_SEC)
 #define ATTACH_PAUSE_NS 1000000
 
@@ -172,6 +176,10 @@ int super_mount(const char *trust, const char *mountpoint,
 		      : mount_fuse(source, mountpoint, o ? o : &usual, err);
 }
 
+/*
+ * Beneath the mount that is there, which then goes away: nobody sees the bare
+ * directory between the two.
+ */
 static int attach(const char *mountpoint, const char *from)
 {
 	int fd = open_tree(AT_FDCWD, from,
@@ -180,12 +188,11 @@ static int attach(const char *mountpoint, const char *from)
 
 	if (fd < 0)
 		return -errno;
-	if (umount2(mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
-		return -errno;
-	return move_mount(fd, "", AT_FDCWD, mountpoint,
-			  MOVE_MOUNT_F_EMPTY_PATH) < 0
-		       ? -errno
-		       : 0;
+	if (move_mount(fd, "", AT_FDCWD, mountpoint,
+		       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_BENEATH) < 0)
+		return errno == EINVAL ? -EOPNOTSUPP : -errno;
+	return umount2(mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 ? -errno
+								     : 0;
 }
 
 /* How the process ended: 0 or -errno. One that hangs in the filesystem ends
@@ -222,6 +229,11 @@ int super_attach(const char *mountpoint, const char *name, struct err *err)
 	if (pid == 0)
 		_exit(-attach(mountpoint, from));
 	rc = attach_wait(pid);
+	if (rc == -EOPNOTSUPP) { /* slower for some, but as good */
+		log_info("'%s' stays as it was mounted: Linux before 6.5",
+			 mountpoint);
+		return 0;
+	}
 	return rc < 0 ? fail(err, rc, "cannot attach the mount '%s': %m",
 			     mountpoint)
 		      : 0;

@@ -140,7 +140,8 @@ int super_mount(const char *trust, const char *mountpoint,
 /*
  * Puts what `name` leads to in the mount at `mountpoint` in its place: the
  * same filesystem, by another root. Asks the filesystem, in a process of its
- * own, and waits for it up to 10 s.
+ * own, and waits for it up to 10 s. Linux before 6.5 cannot do that without a
+ * gap: there the mount stays as it is, which is no error.
  */
 int super_attach(const char *mountpoint, const char *name, struct err *err);
 /* Gives the mount there other flags. -EINVAL when it is none of ours. */

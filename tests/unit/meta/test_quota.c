@@ -237,7 +237,8 @@ static bool count_ticks(void *arg, const struct meta_recount *now)
 {
 	unsigned *ticks = arg;
 
-	assert_true(now->files >= ++*ticks * 1000 - 1);
+	/* 100 in each page; the changes beside may take a few away. */
+	assert_true(now->files + 200 >= ++*ticks * 100);
 	return true;
 }
 

@@ -100,6 +100,11 @@ struct super_sandbox service_sandbox(const struct conf_trust *ct, pid_t parent)
 
 /* ---- opening --------------------------------------------------------- */
 
+const char *service_root_name(void)
+{
+	return super_can_attach(NULL) ? ".mersey-root" : NULL;
+}
+
 char *service_database(const char *state_dir)
 {
 	return io_path("%s/mersey.db", state_dir);
@@ -346,7 +351,7 @@ int service_run(struct service *s, const struct service_run *r, struct err *err)
 		.fsname = fsname,
 		.options = r->options,
 		.read_wait_ns = s->ct->t->read_wait_ns,
-		.root_name = r->fuse_fd >= 0 ? SERVICE_ROOT_NAME : NULL,
+		.root_name = r->fuse_fd >= 0 ? service_root_name() : NULL,
 	};
 	struct fuse_server *fuse = NULL;
 	int rc = fsname ? describe(s, r, err) : fail(err, -ENOMEM, "%m");

@@ -60,8 +60,9 @@ struct service_run {
 int service_run(struct service *s, const struct service_run *r,
 		struct err *err);
 
-/* The name that the root of a mount that root makes is attached by. */
-#define SERVICE_ROOT_NAME ".mersey-root"
+/* The name that the root of a mount that root makes is attached by; NULL: the
+ * kernel cannot, it is served as it was mounted. */
+const char *service_root_name(void);
 
 /* What a process of this trust may take, before anything is allocated. */
 void service_limit_memory(void);

@@ -75,7 +75,7 @@ static int plan_init(struct plan *p, const struct config *c,
 	p->o.pid_file = p->pid_file;
 	p->o.runtime_dir = c->runtime_dir;
 	p->o.stop_wait_ns = STOP_WAIT;
-	p->o.root_name = SERVICE_ROOT_NAME;
+	p->o.root_name = service_root_name();
 	for (size_t i = 0; i < c->n_trusts; i++) {
 		size_t n = p->o.n_trusts;
 		int rc;

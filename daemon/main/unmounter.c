@@ -33,7 +33,7 @@ static void attach(int fd, const char *mountpoint)
 {
 	struct err err = ERR_INIT;
 
-	super_attach(mountpoint, SERVICE_ROOT_NAME, &err);
+	super_attach(mountpoint, service_root_name(), &err);
 	if (io_write(fd, err.msg, sizeof(err.msg)) < 0)
 		log_err("%s", err.msg);
 }
@@ -92,7 +92,7 @@ int unmounter_attach(struct unmounter *u, struct err *err)
 	ssize_t n;
 	int rc;
 
-	if (u->pid <= 0)
+	if (u->pid <= 0 || !service_root_name())
 		return 0;
 	rc = io_write(u->fd, &c, 1);
 	n = rc < 0 ? rc : io_read(u->fd, msg, sizeof(msg));

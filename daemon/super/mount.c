@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 
 #include "base/clock.h"
@@ -215,6 +216,18 @@ static int attach_wait(pid_t pid)
 	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
 }
 
+bool super_can_attach(const char *release)
+{
+	unsigned major = 0, minor = 0;
+	struct utsname u;
+
+	if (!release && uname(&u) < 0)
+		return false;
+	if (sscanf(release ? release : u.release, "%u.%u", &major, &minor) != 2)
+		return false;
+	return major > 6 || (major == 6 && minor >= 5);
+}
+
 int super_attach(const char *mountpoint, const char *name, struct err *err)
 {
 	CLEANUP_FREE char *from = io_path("%s/%s", mountpoint, name);
@@ -229,8 +242,9 @@ int super_attach(const char *mountpoint, const char *name, struct err *err)
 	if (pid == 0)
 		_exit(-attach(mountpoint, from));
 	rc = attach_wait(pid);
-	if (rc == -EOPNOTSUPP) { /* slower for some, but as good */
-		log_info("'%s' stays as it was mounted: Linux before 6.5",
+	if (rc == -EOPNOTSUPP) { /* slower for some, but it serves */
+		log_warn("'%s' stays as it was mounted: the kernel mounts "
+			 "nothing beneath it",
 			 mountpoint);
 		return 0;
 	}

@@ -137,11 +137,14 @@ struct super_mount_opts {
  */
 int super_mount(const char *trust, const char *mountpoint,
 		const struct super_mount_opts *o, struct err *err);
+/* Can super_attach() do its work on this kernel (Linux 6.5)? `release` is what
+ * uname(2) says, or NULL: this one. */
+bool super_can_attach(const char *release);
 /*
  * Puts what `name` leads to in the mount at `mountpoint` in its place: the
  * same filesystem, by another root. Asks the filesystem, in a process of its
- * own, and waits for it up to 10 s. Linux before 6.5 cannot do that without a
- * gap: there the mount stays as it is, which is no error.
+ * own, and waits for it up to 10 s. Where the mount table does not allow it
+ * the mount stays as it is, which is logged and no error.
  */
 int super_attach(const char *mountpoint, const char *name, struct err *err);
 /* Gives the mount there other flags. -EINVAL when it is none of ours. */

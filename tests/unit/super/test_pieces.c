@@ -119,9 +119,21 @@ static void test_notify(void **state)
 	unsetenv("NOTIFY_SOCKET");
 }
 
+static void test_can_attach(void **state)
+{
+	assert_false(super_can_attach("6.1.0-28-amd64"));
+	assert_false(super_can_attach("6.4.16"));
+	assert_false(super_can_attach("5.10.0"));
+	assert_true(super_can_attach("6.5.0"));
+	assert_true(super_can_attach("6.12.57+deb13-amd64"));
+	assert_true(super_can_attach("7.0-rc1"));
+	assert_false(super_can_attach("unknown"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_can_attach),
 		cmocka_unit_test(test_mountinfo),
 		cmocka_unit_test(test_lookup),
 		cmocka_unit_test(test_pidfile),

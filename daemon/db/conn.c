@@ -10,9 +10,9 @@
 #include "base/clock.h"
 #include "base/io.h"
 
-#define DB_BEGIN_WAIT_NS  (NSEC_PER_SEC / 5)
-#define DB_BEGIN_PAUSE_NS 20000
-#define DB_REWRITE	  (256 << 10) /* bytes of the log at once */
+#define DB_BUSY_WAIT_NS	 (NSEC_PER_SEC / 5)
+#define DB_BUSY_PAUSE_NS 20000
+#define DB_REWRITE	 (256 << 10) /* bytes of the log at once */
 
 static pthread_once_t db_once = PTHREAD_ONCE_INIT;
 static int db_library_code; /* of db_once */
@@ -287,6 +287,20 @@ int db_set_cache(struct db *db, int64_t bytes)
 	return db_exec(db, sql);
 }
 
+bool db_again(int rc, int64_t *end_ns)
+{
+	int64_t now = clock_boot_ns();
+
+	if (rc != -EBUSY)
+		return false;
+	if (*end_ns == 0)
+		*end_ns = now + DB_BUSY_WAIT_NS;
+	if (now >= *end_ns)
+		return false;
+	clock_sleep_ns(DB_BUSY_PAUSE_NS);
+	return true;
+}
+
 /*
  * A reader that meets a commit takes the writer's lock for a moment, to read
  * the log's header again: not a reason to fail a transaction. Whoever holds
@@ -294,13 +308,12 @@ int db_set_cache(struct db *db, int64_t bytes)
  */
 int db_begin(struct db *db)
 {
-	int64_t end = clock_boot_ns() + DB_BEGIN_WAIT_NS;
-	int rc = db_run(db->begin);
+	int64_t end = 0;
+	int rc;
 
-	while (rc == -EBUSY && clock_boot_ns() < end) {
-		clock_sleep_ns(DB_BEGIN_PAUSE_NS);
+	do {
 		rc = db_run(db->begin);
-	}
+	} while (db_again(rc, &end));
 	if (rc < 0)
 		return rc;
 	db->txn = true;

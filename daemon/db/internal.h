@@ -52,6 +52,12 @@ struct db_stmt {
 /* -errno for what SQLite returned; the one place that translates. */
 int db_error(struct db *db, int code);
 
+/*
+ * Was -EBUSY only another's moment? Then it pauses, and the call is made
+ * again; not for longer than any commit takes. *end_ns starts as 0.
+ */
+bool db_again(int rc, int64_t *end_ns);
+
 /* Registers the VFS named DB_VFS; SQLITE_OK or what SQLite returned. */
 int db_vfs_register(void);
 

@@ -72,14 +72,22 @@ static int db_copy_log(struct db *db, int mode, int *left)
 	return 0;
 }
 
-/* A PASSIVE checkpoint while the log is pinned. */
+/*
+ * A PASSIVE checkpoint while the log is pinned. One that finds the header of
+ * the log's index half written by a commit is refused, where a reader would
+ * look again.
+ */
 static int db_copy_pinned(struct db *db, int *left)
 {
+	int64_t patience = 0;
 	int rc, end;
 
 	rc = db_exec(db->pin, "BEGIN; SELECT COUNT(*) FROM sqlite_schema");
 	if (rc == 0)
-		rc = db_copy_log(db->copy, SQLITE_CHECKPOINT_PASSIVE, left);
+		do {
+			rc = db_copy_log(db->copy, SQLITE_CHECKPOINT_PASSIVE,
+					 left);
+		} while (db_again(rc, &patience));
 	db_rollback(db->pin);
 	end = sqlite3_get_autocommit(db->pin->sql) ? 0 : -EIO;
 	return rc < 0 ? rc : end;

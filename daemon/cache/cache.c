@@ -83,6 +83,7 @@ static struct cache *cache_new(const struct cache_opts *o, struct meta *m,
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_mutex_init(&c->room_lock, NULL);
 	pthread_mutex_init(&c->flush_lock, NULL);
+	pthread_mutex_init(&c->backing_lock, NULL);
 	pthread_mutex_init(&c->hook_lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -132,6 +133,7 @@ void cache_close(struct cache *c)
 	pthread_cond_destroy(&c->room_cond);
 	pthread_mutex_destroy(&c->room_lock);
 	pthread_mutex_destroy(&c->flush_lock);
+	pthread_mutex_destroy(&c->backing_lock);
 	pthread_mutex_destroy(&c->hook_lock);
 	pthread_mutex_destroy(&c->lock);
 	free(c);

@@ -89,6 +89,23 @@ int cache_flush(struct cache *c);
 struct job_info;
 void cache_job(struct cache *c, struct job_info *out);
 
+/* ---- FUSE passthrough ----------------------------------------------- */
+
+/* Registers local files with the kernel, which then reads and writes them
+ * itself. */
+struct cache_backing {
+	/* An id > 0 for the file behind `fd` (O_RDONLY, S8), or -errno;
+	 * -EOPNOTSUPP: it will never give one. Any thread. */
+	int (*open)(void *arg, int fd);
+	/* Gives an id back. Does not fail, waits for nobody. Any thread. */
+	void (*close)(void *arg, int id);
+	void *arg;
+};
+/* Copied. NULL: not any more; all ids are given back. */
+void cache_set_backing(struct cache *c, const struct cache_backing *b);
+/* Files that are registered now. */
+unsigned cache_backing_count(struct cache *c);
+
 /* Handles now: is anybody using it? */
 bool cache_in_use(struct cache_file *f);
 

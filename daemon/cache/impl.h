@@ -8,6 +8,7 @@
  * data.c     reading and changing
  * range.c    reserving, zeroing, finding and copying ranges
  * presence.c which frames of an incomplete file are here; filling
+ * backing.c  FUSE passthrough: who opens how
  * flush.c    what was written becomes durable; closed files
  * space.c    the trust's share of the disk
  * quota.c    the trust's quota of bytes
@@ -94,6 +95,9 @@ struct cache {
 		void (*fn)(void *arg);
 		void *arg;
 	} on_pressure, on_dirty;
+
+	pthread_mutex_t backing_lock; /* guards backing */
+	struct cache_backing backing; /* open NULL: none */
 
 	pthread_mutex_t flush_lock; /* held while a batch is synced */
 	bool lost_writes;	    /* syncfs has failed; flush_lock */

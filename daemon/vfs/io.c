@@ -260,6 +260,21 @@ ssize_t vfs_read(struct vfs *v, uint64_t fh, void *dst, size_t len,
 	return -EIO;
 }
 
+/* ---- passthrough ----------------------------------------------------- */
+
+void vfs_set_backing(struct vfs *v, const struct cache_backing *b)
+{
+	cache_set_backing(v->cache, b);
+}
+
+int vfs_backing(struct vfs *v, uint64_t fh, bool *direct)
+{
+	(void)v;
+	(void)fh;
+	*direct = false;
+	return 0;
+}
+
 /* ---- changing -------------------------------------------------------- */
 
 ssize_t vfs_write(struct vfs *v, uint64_t fh, const void *src, size_t len,

@@ -123,6 +123,16 @@ int vfs_create(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
  * handle is open. */
 int vfs_tmpfile(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
 		mode_t mode, int flags, struct vfs_entry *out, uint64_t *fh);
+/* How local files are registered with the kernel (FUSE passthrough); NULL:
+ * not any more. Before the first open. */
+struct cache_backing;
+void vfs_set_backing(struct vfs *v, const struct cache_backing *b);
+/*
+ * > 0: the id by which the kernel reads and writes the open file itself. With
+ * *direct reads and writes come here all the same, past the kernel's pages,
+ * and only mappings are the kernel's. 0: all come here.
+ */
+int vfs_backing(struct vfs *v, uint64_t fh, bool *direct);
 /* Does the next read write the access time? Pages that the kernel kept would
  * hide it. */
 bool vfs_atime_due(struct vfs *v, uint64_t fh);

@@ -101,6 +101,8 @@ int cache_open(const struct cache_opts *o, struct meta *m,
 	if (!c)
 		return fail(err, -ENOMEM, "no memory");
 	rc = cache_open_dirs(c, err);
+	if (rc == 0 && (rc = pool_init(c)) < 0)
+		rc = fail(err, rc, "no memory");
 	if (rc == 0)
 		rc = recover_opened(c, err);
 	if (rc == 0)
@@ -108,7 +110,8 @@ int cache_open(const struct cache_opts *o, struct meta *m,
 	if (rc < 0)
 		return rc;
 	c->flusher = job_start("flush", flush_run, c);
-	if (!c->flusher)
+	c->passer = job_start("passthrough", backing_run, c);
+	if (!c->flusher || !c->passer)
 		return fail(err, -errno, "cannot start a thread: %m");
 	*out = take(c);
 	return 0;
@@ -120,13 +123,19 @@ void cache_close(struct cache *c)
 
 	if (!c)
 		return;
+	job_stop(c->passer);
+	c->passer = NULL; /* job_wake(NULL) is fine */
 	job_stop(c->flusher);
-	c->flusher = NULL; /* job_wake(NULL) is fine */
+	c->flusher = NULL;
+	if (c->pool)
+		cache_set_backing(c, NULL);
+	watch_forget(c);
 	cache_on_dirty(c, NULL, NULL);
 	rc = cache_flush(c);
 	if (rc < 0) /* the next start takes those files up */
 		log_err("closing the cache: %s", errno_name(-rc));
 	flush_forget(c);
+	pool_done(c);
 	assert(!c->table);
 	cache_close_fd(&c->root_fd);
 	cache_close_fd(&c->lost_fd);

@@ -101,10 +101,39 @@ struct cache_backing {
 	void (*close)(void *arg, int id);
 	void *arg;
 };
-/* Copied. NULL: not any more; all ids are given back. */
+/*
+ * Copied. NULL: not any more; all ids are given back, and no call is under
+ * way after that. While it is set some cache files are made and registered
+ * before anybody wants them.
+ */
 void cache_set_backing(struct cache *c, const struct cache_backing *b);
 /* Files that are registered now. */
 unsigned cache_backing_count(struct cache *c);
+
+/* How the kernel gets at an open file. */
+struct cache_pass {
+	int id;	     /* > 0: by itself, by this id; 0: the daemon serves it */
+	bool direct; /* with an id: only mappings; the rest is served, past
+			the kernel's pages */
+	bool writable;
+};
+/*
+ * Decides it for an open of the kernel, after cache_acquire() and O_TRUNC:
+ * all opens of one inode must agree, so a file keeps its way from the first
+ * to the last of them. A file that the kernel may write by itself is DIRTY
+ * from here on, as by a first change. Each success is matched by
+ * cache_pass_end(), before cache_release().
+ */
+int cache_pass_begin(struct cache_file *f, bool writable, struct cache_pass *p);
+void cache_pass_end(struct cache_file *f, const struct cache_pass *p);
+
+/*
+ * The inode number of a cache file that is ready, empty and registered, for a
+ * file that is about to be made; 0: there is none. The first cache_get() of a
+ * file with that number takes it up; when no file was made, give it back.
+ */
+uint64_t cache_pool_take(struct cache *c);
+void cache_pool_give(struct cache *c, uint64_t ino);
 
 /* Handles now: is anybody using it? */
 bool cache_in_use(struct cache_file *f);

@@ -38,6 +38,7 @@ ssize_t cache_read_begin(struct cache_file *f, uint64_t off, size_t len,
 		return -ENOENT;
 	if (f->damaged)
 		return -EIO;
+	backing_look_locked(f);
 	if (off >= f->size || len == 0)
 		return 0;
 	len = MIN((uint64_t)len, f->size - off);
@@ -122,6 +123,7 @@ int cache_change_begin(struct cache_file *f, bool zero, uint64_t end, int *fd)
 	cache_wait_busy_locked(f);
 	if (f->dropped)
 		return -ENOENT;
+	backing_look_locked(f);
 	rc = cache_examine_locked(f);
 	if (rc == 0 && f->damaged && !zero)
 		rc = -EIO;
@@ -161,6 +163,7 @@ void cache_change_end(struct cache_file *f)
 uint64_t cache_change_needs(struct cache_file *f, uint64_t off, uint64_t len)
 {
 	LOCK_SCOPE(&f->lock);
+	backing_look_locked(f);
 	if (atomic_load(&f->blocks) < f->size || off > f->size)
 		return len;
 	return off + len > f->size ? off + len - f->size : 0;
@@ -226,14 +229,15 @@ int cache_utimens(struct cache_file *f, const int64_t *atime_ns,
 {
 	struct timespec ts[2] = { { .tv_nsec = UTIME_OMIT },
 				  { .tv_nsec = UTIME_OMIT } };
-	int rc;
+	int fd, rc;
 
 	LOCK_SCOPE(&f->lock);
-	if (!f->opened || f->wfd < 0)
+	fd = cache_written_locked(f);
+	if (!f->opened || fd < 0)
 		return utimens_row(f, atime_ns, mtime_ns);
 	rc = atime_ns ? utimens_row(f, atime_ns, NULL) : 0;
 	if (rc < 0 || !mtime_ns)
 		return rc;
 	ts[1] = clock_timespec(*mtime_ns);
-	return futimens(f->wfd, ts) < 0 ? -errno : 0;
+	return futimens(fd, ts) < 0 ? -errno : 0;
 }

@@ -132,6 +132,7 @@ static void evict_batch(struct cache *c, struct cache_victim *v, size_t n,
 			evict_undone(e[i].f);
 		if (rc < 0)
 			v[i].rc = rc;
+		backing_forget(e[i].f); /* else it holds the blocks */
 		evict_end(e[i].f);
 		cache_put(e[i].f);
 	}
@@ -178,7 +179,8 @@ static int drop_bytes(struct cache_file *f)
 		return rc;
 	f->dropped = true;
 	f->opened = false; /* nothing to flush any more */
-	quota_forget(f);   /* others may keep f for a while */
+	f->unseen = false;
+	quota_forget(f); /* others may keep f for a while */
 	cache_close_fd(&f->rfd);
 	cache_close_fd(&f->wfd);
 	cache_close_fd(&f->ffd);
@@ -204,6 +206,7 @@ void cache_drop_many(struct cache *c, struct cache_victim *v, size_t n)
 		if (v[i].rc == 0) {
 			v[i].freed = atomic_load(&f->blocks);
 			v[i].rc = drop_bytes(f);
+			backing_forget(f); /* else it holds the blocks */
 			evict_end(f);
 		}
 		cache_put(f);

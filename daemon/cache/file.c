@@ -37,6 +37,8 @@ static struct cache_file *cache_file_new(struct cache *c, uint64_t ino)
 static void cache_file_free(struct cache_file *f)
 {
 	quota_forget(f);
+	if (f->backing) /* of a file that nobody came to open */
+		backing_close(f->c, f->backing);
 	cache_close_fd(&f->rfd);
 	cache_close_fd(&f->wfd);
 	cache_close_fd(&f->ffd);
@@ -60,6 +62,8 @@ static int cache_load_locked(struct cache_file *f)
 	cache_follow_locked(f, &row);
 	f->fresh = f->opened; /* protect reads no file that is open */
 	atomic_store(&f->blocks, row.cached_bytes);
+	if (f->opened && f->size == 0 && atomic_load(&f->c->passing))
+		pool_adopt_locked(f);
 	return 0;
 }
 
@@ -275,6 +279,11 @@ int cache_rfd_locked(struct cache_file *f)
 	return 0;
 }
 
+int cache_written_locked(const struct cache_file *f)
+{
+	return f->wfd < 0 && f->unseen ? f->rfd : f->wfd;
+}
+
 /* ---- handles -------------------------------------------------------- */
 
 bool cache_in_use_locked(const struct cache_file *f)
@@ -353,7 +362,7 @@ static int cache_leave(struct cache_file *f, bool writable, bool *flush)
 	*flush = last_writer && f->opened;
 	if (*flush)
 		f->settle_ns = clock_wall_ns();
-	if (!cache_in_use_locked(f))
+	if (!cache_in_use_locked(f) && !f->unseen)
 		cache_close_fd(&f->rfd);
 	return last_writer && f->state == META_DIRTY;
 }
@@ -425,6 +434,7 @@ int cache_attr(struct cache *c, struct meta_inode *in, blkcnt_t *blocks,
 uint64_t cache_size(struct cache_file *f)
 {
 	LOCK_SCOPE(&f->lock);
+	backing_look_locked(f);
 	return f->size;
 }
 

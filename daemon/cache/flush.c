@@ -48,7 +48,7 @@ static bool flush_not_tried(int rc)
  */
 static int flush_sync_locked(struct cache_file *f, bool data_only)
 {
-	int fd = f->wfd, rc;
+	int fd = cache_written_locked(f), rc;
 	bool entry_ok = f->entry_ok;
 
 	f->pins++;
@@ -79,11 +79,13 @@ struct flush_row {
 static int flush_look(const struct cache_file *f, bool closed,
 		      struct flush_row *r)
 {
-	r->written = f->wfd >= 0;
+	int fd = cache_written_locked(f);
+
+	r->written = fd >= 0;
 	r->closed = closed;
 	r->damaged = f->damaged;
 	r->settle_ns = f->settle_ns;
-	return r->written && fstat(f->wfd, &r->st) < 0 ? -errno : 0;
+	return r->written && fstat(fd, &r->st) < 0 ? -errno : 0;
 }
 
 static int flush_write(struct meta_txn *t, uint64_t ino, struct flush_row *r)
@@ -137,10 +139,25 @@ static bool flush_due_locked(const struct cache_file *f)
 	return f->opened && f->writers == 0 && f->changing == 0;
 }
 
+/* Nothing can change it from here on without our knowledge. */
+static int flush_still_locked(struct cache_file *f)
+{
+	uint64_t changes = f->changes;
+	int rc, row;
+
+	rc = cache_written_locked(f) >= 0 ? flush_sync_locked(f, true) : 0;
+	if (flush_not_tried(rc) || !f->opened) /* another one was faster */
+		return rc;
+	if (!flush_due_locked(f) || f->busy || f->changes != changes ||
+	    !still_valid(f))
+		return -EBUSY;
+	row = flush_row_locked(f, true, NULL);
+	return row < 0 ? row : rc;
+}
+
 int flush_file(struct cache_file *f)
 {
-	uint64_t changes;
-	int rc, row;
+	int rc;
 
 	LOCK_SCOPE(&f->lock);
 	cache_wait_busy_locked(f);
@@ -148,14 +165,12 @@ int flush_file(struct cache_file *f)
 		return 0;
 	if (!flush_due_locked(f))
 		return -EBUSY;
-	changes = f->changes;
-	rc = f->wfd >= 0 ? flush_sync_locked(f, true) : 0;
-	if (flush_not_tried(rc) || !f->opened) /* another one was faster */
+	rc = still_begin_locked(f);
+	if (rc < 0)
 		return rc;
-	if (!flush_due_locked(f) || f->busy || f->changes != changes)
-		return -EBUSY;
-	row = flush_row_locked(f, true, NULL);
-	return row < 0 ? row : rc;
+	rc = flush_still_locked(f);
+	still_end_locked(f);
+	return rc;
 }
 
 int cache_fsync(struct cache_file *f, bool data_only)
@@ -167,9 +182,10 @@ int cache_fsync(struct cache_file *f, bool data_only)
 	cache_wait_busy_locked(f);
 	if (f->damaged) {
 		rc = -EIO;
-	} else if (f->opened && f->wfd >= 0) {
+	} else if (f->opened && cache_written_locked(f) >= 0) {
 		rc = flush_sync_locked(f, data_only);
-		if (rc == 0 && f->opened && f->wfd >= 0)
+		backing_look_locked(f);
+		if (rc == 0 && f->opened && cache_written_locked(f) >= 0)
 			rc = flush_row_locked(f, false, &seq);
 	}
 	pthread_mutex_unlock(&f->lock);
@@ -258,7 +274,7 @@ static unsigned flush_take(struct cache *c, bool all,
 struct flush_item {
 	struct cache_file *f;
 	uint64_t changes;
-	bool held; /* busy is ours */
+	bool still, held; /* the lease, busy is ours */
 	struct flush_row r;
 };
 
@@ -267,7 +283,9 @@ static void flush_note(struct flush_item *it)
 {
 	LOCK_SCOPE(&it->f->lock);
 	it->changes = it->f->changes;
-	it->held = flush_due_locked(it->f) && !it->f->damaged;
+	it->held = flush_due_locked(it->f) && !it->f->damaged &&
+		   still_begin_locked(it->f) == 0;
+	it->still = it->held;
 }
 
 /* After the sync: whoever opens the file now waits until its row is there. */
@@ -277,7 +295,7 @@ static void flush_hold(struct flush_item *it)
 
 	LOCK_SCOPE(&f->lock);
 	it->held = it->held && !f->busy && !f->damaged && flush_due_locked(f) &&
-		   f->changes == it->changes &&
+		   f->changes == it->changes && still_valid(f) &&
 		   flush_look(f, true, &it->r) == 0;
 	if (!it->held)
 		return;
@@ -290,9 +308,12 @@ static void flush_give_back(struct flush_item *it, bool committed)
 	struct cache_file *f = it->f;
 
 	LOCK_SCOPE(&f->lock);
-	if (committed)
+	if (it->held && committed)
 		flush_follow_locked(f, &it->r);
-	f->busy = false;
+	if (it->held)
+		f->busy = false;
+	if (it->still)
+		still_end_locked(f);
 	pthread_cond_broadcast(&f->cond);
 }
 
@@ -323,18 +344,20 @@ static void flush_together(struct cache *c, struct cache_file **batch,
 		it[i].f = batch[i];
 		flush_note(&it[i]);
 	}
-	if (syncfs(c->root_fd) < 0) {
+	rc = syncfs(c->root_fd) < 0 ? -errno : 0;
+	if (rc < 0) {
 		log_err("the cache's filesystem lost writes: %s",
-			errno_name(errno));
+			errno_name(-rc));
 		c->lost_writes = true;
-		return;
 	}
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
+		it[i].held = it[i].held && rc == 0;
 		flush_hold(&it[i]);
-	rc = flush_rows(c, it, n);
+	}
+	if (rc == 0)
+		rc = flush_rows(c, it, n);
 	for (i = 0; i < n; i++)
-		if (it[i].held)
-			flush_give_back(&it[i], rc == 0);
+		flush_give_back(&it[i], rc == 0);
 }
 
 static int flush_batch(struct cache *c, struct cache_file **batch, unsigned n)

@@ -8,16 +8,18 @@
  * data.c     reading and changing
  * range.c    reserving, zeroing, finding and copying ranges
  * presence.c which frames of an incomplete file are here; filling
- * backing.c  FUSE passthrough: who opens how
+ * backing.c  FUSE passthrough: who opens how, what the kernel wrote
+ * pool.c     cache files made and registered beforehand
  * flush.c    what was written becomes durable; closed files
  * space.c    the trust's share of the disk
  * quota.c    the trust's quota of bytes
  * seal.c evict.c recover.c  protect's lease; dropping bytes; the start
  *
- * Who may keep a descriptor: rfd for handles and seals; wfd from the first
- * change until its bytes are known to be durable (S4); ffd while an
- * incomplete file has handles. A descriptor is closed only under the file's
- * lock and while no I/O outside it is counted in pins, changing or filling.
+ * Who may keep a descriptor: rfd for handles and seals, and while `unseen`;
+ * wfd from the first change until its bytes are known to be durable (S4); ffd
+ * while an incomplete file has handles. A descriptor is closed only under the
+ * file's lock and while no I/O outside it is counted in pins, changing or
+ * filling.
  */
 #ifndef MERSEY_CACHE_IMPL_H
 #define MERSEY_CACHE_IMPL_H
@@ -54,6 +56,10 @@ struct cache_file {
 	bool queued; /* for the flush; counts as a reference */
 	int64_t queued_ns;
 	struct cache_file *prev, *next;
+	bool warm; /* in c->warm; counts as a reference */
+	struct cache_file *warm_prev, *warm_next;
+	bool watched; /* in c->watched; counts as a reference */
+	struct cache_file *watch_prev, *watch_next;
 
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t cond;  /* pins, changing, filling, busy went down */
@@ -79,7 +85,13 @@ struct cache_file {
 	unsigned changing; /* writes and truncates outside the lock */
 	unsigned filling;  /* fills outside the lock */
 	uint64_t changes;  /* counts changes, to see that one came between */
-	int rfd, wfd, ffd; /* -1 = none */
+	int backing;	   /* the kernel's id of the cache file; 0 = none */
+	unsigned passed;   /* kernel's opens by that id ... */
+	unsigned passed_writers; /* ... of these for writing */
+	unsigned served;	 /* kernel's opens that come here */
+	_Atomic bool unseen;	 /* the kernel may have changed it by itself, or
+				    still may: until a lease was had */
+	int rfd, wfd, ffd;	 /* -1 = none */
 	struct presence have;
 };
 
@@ -96,8 +108,12 @@ struct cache {
 		void *arg;
 	} on_pressure, on_dirty;
 
-	pthread_mutex_t backing_lock; /* guards backing */
+	pthread_mutex_t backing_lock; /* guards backing; held while it is
+					 called */
 	struct cache_backing backing; /* open NULL: none */
+	_Atomic bool passing;	      /* there is one */
+	struct job *passer;	      /* pool and watch */
+	struct pool *pool;
 
 	pthread_mutex_t flush_lock; /* held while a batch is synced */
 	bool lost_writes;	    /* syncfs has failed; flush_lock */
@@ -106,6 +122,9 @@ struct cache {
 	struct cache_file *table;
 	struct cache_file *queue; /* closed, not flushed yet; oldest first */
 	unsigned queue_len;
+	/* Registered files, and those the kernel may write by itself. */
+	struct cache_file *warm, *watched;
+	unsigned n_warm;
 
 	_Atomic uint64_t used;	 /* sum of all files' blocks */
 	_Atomic uint64_t wanted; /* bytes that writers wait for */
@@ -181,6 +200,9 @@ int cache_examine_locked(struct cache_file *f);
  */
 int cache_forget_locked(struct cache_file *f);
 int cache_rfd_locked(struct cache_file *f);
+/* A descriptor that was open before what was written and is not flushed yet;
+ * -1: nothing was. Borrowed. */
+int cache_written_locked(const struct cache_file *f);
 void cache_close_fd(int *fd);
 /* Takes size and times that the local file has into the row. */
 void cache_row_from_stat(struct meta_inode *row, const struct stat *st);
@@ -253,8 +275,48 @@ int space_wait(struct cache *c, uint64_t n, bool fill);
 int quota_take_locked(struct cache_file *f, uint64_t end);
 /* Gives back what was taken and is not used. */
 void quota_settle_locked(struct cache_file *f);
+/* Charges what the kernel made of the file by itself, whatever the quota
+ * says. */
+void quota_follow_locked(struct cache_file *f);
 /* From now on the row alone stands for the file. */
 void quota_forget(struct cache_file *f);
+
+/* ---- backing.c ------------------------------------------------------ */
+
+/* An id for the cache file behind `fd`, or -errno. */
+int backing_open(struct cache *c, int fd);
+void backing_close(struct cache *c, int id);
+/* Gives the file's id back; the caller has a reference and no lock. */
+void backing_forget(struct cache_file *f);
+/* Takes over the size that a file has by now, if the kernel may have changed
+ * it. */
+void backing_look_locked(struct cache_file *f);
+/*
+ * No store of the kernel's can come any more, unless the lease is broken
+ * before still_end_locked(): the file is not open or mapped for writing.
+ * -EBUSY: it is. Asks through rfd, closes wfd. Nothing for a file that is not
+ * `unseen`.
+ */
+int still_begin_locked(struct cache_file *f);
+bool still_valid(const struct cache_file *f);
+void still_end_locked(struct cache_file *f);
+/* The job "passthrough" (job_run_fn). */
+int64_t backing_run(struct job *job, void *arg);
+/* Watches nothing any more. */
+void watch_forget(struct cache *c);
+
+/* ---- pool.c --------------------------------------------------------- */
+
+int pool_init(struct cache *c);
+/* Removes what nobody took, and gives all ids back. */
+void pool_drain(struct cache *c);
+void pool_done(struct cache *c);
+/* Makes some more; ns until it wants to again, or JOB_IDLE. */
+int64_t pool_fill(struct cache *c);
+/* Gives f what was made for its number. True: there was something. */
+bool pool_adopt_locked(struct cache_file *f);
+/* Is the cache file of that number the pool's? */
+bool pool_has(struct cache *c, uint64_t ino);
 
 /* ---- seal.c --------------------------------------------------------- */
 

@@ -5,12 +5,16 @@
 #include <stdint.h>
 
 struct cache_opts {
-	const char *dir;      /* the trust's state directory; borrowed */
-	uint64_t size;	      /* bytes the cache may take */
-	unsigned high, low;   /* per cent of size: evict from, down to */
-	uint64_t free_min;    /* bytes of the filesystem never filled */
-	unsigned keep_fds;    /* closed files that wait for their flush at most,
-				 each with its descriptor (S4) */
+	const char *dir;    /* the trust's state directory; borrowed */
+	uint64_t size;	    /* bytes the cache may take */
+	unsigned high, low; /* per cent of size: evict from, down to */
+	uint64_t free_min;  /* bytes of the filesystem never filled */
+	unsigned keep_fds;  /* closed files that wait for their flush at most,
+			       each with its descriptor (S4) */
+	/* FUSE passthrough: bytes of headroom that an open for writing wants
+	 * (S13), at most an eighth of size; files registered at most. */
+	uint64_t passthrough_reserve;
+	unsigned backing_max;
 	int64_t room_wait_ns; /* how long who writes waits for room; 0 = 5 s */
 };
 

@@ -28,6 +28,15 @@ void quota_settle_locked(struct cache_file *f)
 	f->charged = f->size;
 }
 
+void quota_follow_locked(struct cache_file *f)
+{
+	if (f->size > f->charged) {
+		meta_grown(f->c->m, (int64_t)(f->size - f->charged));
+		f->charged = f->size;
+	}
+	quota_settle_locked(f);
+}
+
 void quota_forget(struct cache_file *f)
 {
 	if (f->charged != f->row_size)

@@ -56,6 +56,7 @@ int64_t cache_seek(struct cache_file *f, uint64_t off, bool hole)
 	cache_wait_busy_locked(f);
 	if (f->dropped)
 		return -ENOENT;
+	backing_look_locked(f);
 	if (off >= f->size)
 		return -ENXIO;
 	if (cache_incomplete_locked(f))

@@ -164,6 +164,35 @@ static int scan_leftover(struct cache *c, uint64_t ino)
 	return local_unlink(c, ino);
 }
 
+/* Made beforehand by a process that was killed (pool.c): there is nothing in
+ * it to lose. */
+static bool scan_empty(struct cache *c, const char *path)
+{
+	struct stat st;
+
+	return fstatat(c->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISREG(st.st_mode) && st.st_size == 0;
+}
+
+static int scan_orphan(struct scan *s, const char *path, uint64_t ino)
+{
+	int rc;
+
+	if (pool_has(s->c, ino))
+		return 0;
+	if (ino && scan_empty(s->c, path))
+		return local_unlink(s->c, ino);
+	rc = local_lose(s->c, path);
+	if (rc == -ENOENT) /* it was being dropped */
+		return 0;
+	if (rc < 0)
+		return rc;
+	log_warn("cache file '%s' belongs to nobody: moved to lost+found",
+		 path);
+	s->lost++;
+	return 0;
+}
+
 static int scan_file(struct scan *s, const char *path)
 {
 	uint64_t ino = scan_ino(path);
@@ -174,17 +203,7 @@ static int scan_file(struct scan *s, const char *path)
 		return S_ISREG(row.mode) && row.state == META_REMOTE
 			       ? scan_leftover(s->c, ino)
 			       : 0;
-	if (rc != -ENOENT)
-		return rc;
-	rc = local_lose(s->c, path);
-	if (rc == -ENOENT) /* it was being dropped */
-		return 0;
-	if (rc < 0)
-		return rc;
-	log_warn("cache file '%s' belongs to nobody: moved to lost+found",
-		 path);
-	s->lost++;
-	return 0;
+	return rc == -ENOENT ? scan_orphan(s, path, ino) : rc;
 }
 
 static int scan_dir(struct scan *s, const char *path)

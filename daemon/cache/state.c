@@ -162,7 +162,7 @@ static int cache_attr_to_file(struct cache_file *f,
 
 	if (fstat(f->wfd, &st) < 0)
 		return -errno;
-	if ((uint64_t)st.st_size != row->size &&
+	if ((uint64_t)st.st_size != row->size && !f->unseen &&
 	    ftruncate(f->wfd, (off_t)row->size) < 0)
 		return -errno;
 	return futimens(f->wfd, ts) < 0 ? -errno : 0;
@@ -219,7 +219,7 @@ static int cache_first_bytes(struct cache_file *f)
 		return rc;
 	if (fstat(f->wfd, &st) < 0)
 		rc = -errno;
-	else if ((uint64_t)st.st_size != f->size &&
+	else if ((uint64_t)st.st_size != f->size && !f->unseen &&
 		 ftruncate(f->wfd, (off_t)f->size) < 0)
 		rc = -errno; /* of an earlier process */
 	if (rc < 0)
@@ -282,7 +282,10 @@ void cache_check_locked(struct cache_file *f)
 	assert(f->state < META_STATES);
 	assert(!f->opened || f->state == META_DIRTY);
 	assert(atomic_load(&f->seal) != SEAL_HELD ||
-	       (f->writers == 0 && !f->opened && !f->damaged));
+	       (f->writers == 0 && (!f->opened || f->unseen) && !f->damaged));
+	assert(!f->unseen || (f->opened && f->rfd >= 0) || f->dropped);
+	assert(f->passed == 0 || f->backing > 0);
+	assert(f->passed_writers <= f->passed);
 	assert(f->changing > 0 || f->dropped || f->charged == f->size);
 	assert(!p->bits || cache_incomplete_locked(f));
 	assert(f->ffd < 0 || f->filling > 0 || cache_incomplete_locked(f));

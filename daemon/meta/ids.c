@@ -165,3 +165,20 @@ int meta_new_version(struct meta_txn *t, uint64_t *version)
 {
 	return meta_id_next(t, META_ID_VERSION, version);
 }
+
+int meta_take_inos(struct meta *m, unsigned n, uint64_t *first)
+{
+	struct meta_id_block *b = &m->ids[META_ID_INO];
+	META_TXN(t);
+	int rc;
+
+	if (n > META_TXN_IDS)
+		return -EINVAL;
+	rc = meta_begin(m, &t);
+	if (rc < 0)
+		return rc;
+	*first = b->next;
+	while (rc == 0 && n-- > 0)
+		rc = meta_new_ino(&t, &(uint64_t){ 0 });
+	return rc; /* what was taken stays taken, whatever becomes of it */
+}

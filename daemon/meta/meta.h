@@ -142,6 +142,9 @@ int meta_check(struct meta *m, struct err *err);
  * cannot keep up.
  */
 int meta_new_ino(struct meta_txn *t, uint64_t *ino);
+/* The same outside of a transaction, for `n` of them in a row, at most
+ * META_TXN_IDS. Those that are not used are lost. */
+int meta_take_inos(struct meta *m, unsigned n, uint64_t *first);
 /* Content versions: greater for later changes, over all inodes. */
 int meta_new_version(struct meta_txn *t, uint64_t *version);
 
@@ -312,6 +315,8 @@ struct meta_usage {
 };
 void meta_usage(struct meta_txn *t, struct meta_usage *out);
 
+/* Bytes that the quota has left; UINT64_MAX without one. Any thread. */
+uint64_t meta_quota_left(struct meta *m);
 /* A file is about to grow by so much. -EDQUOT when there is no quota for all
  * of it. Any thread, no lock needed. */
 int meta_grow(struct meta *m, uint64_t bytes);

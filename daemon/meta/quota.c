@@ -39,6 +39,16 @@ int meta_quota_file(const struct meta *m)
 	return 0;
 }
 
+uint64_t meta_quota_left(struct meta *m)
+{
+	int64_t limit = (int64_t)atomic_load(&m->quota_bytes);
+	int64_t now = atomic_load(&m->bytes);
+
+	if (!limit)
+		return UINT64_MAX;
+	return now < limit ? (uint64_t)(limit - now) : 0;
+}
+
 int meta_grow(struct meta *m, uint64_t bytes)
 {
 	int64_t now = atomic_load(&m->bytes), limit;

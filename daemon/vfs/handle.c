@@ -95,6 +95,8 @@ int handle_new(struct vfs *v, enum handle_kind kind, uint64_t ino,
 	h->tmpfile = false;
 	h->f = NULL;
 	h->writable = false;
+	h->passed = false;
+	h->pass = (struct cache_pass){ 0 };
 	h->atime_due = false;
 	h->plain = 0;
 	h->last = 0;
@@ -199,6 +201,8 @@ static void handle_end(struct vfs *v, struct handle *h)
 	struct handles *hs = &v->handles;
 	int rc;
 
+	if (h->passed)
+		cache_pass_end(h->f, &h->pass);
 	if (h->f) {
 		rc = cache_release(h->f, h->writable);
 		if (rc < 0) /* close(2) was answered long ago */

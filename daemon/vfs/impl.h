@@ -35,6 +35,8 @@ struct handle {
 	uint64_t ino;
 	struct cache_file *f; /* NULL: a directory */
 	bool writable;
+	struct cache_pass pass; /* how the kernel gets at it ... */
+	bool passed;		/* ... once that was decided */
 	_Atomic bool atime_due; /* by relatime, with the first read */
 	_Atomic unsigned plain; /* PRIV_...: the inode has none of it */
 	_Atomic uint64_t last;	/* of a directory: dirent id where this listing
@@ -178,6 +180,7 @@ int entry_fill(struct vfs *v, struct meta_inode *in, struct vfs_entry *out);
 struct make {
 	const struct vfs_cred *who;
 	uint64_t parent;
+	uint64_t ino;	  /* to have, from cache_pool_take(); 0 = a new one */
 	const char *name; /* NULL: none yet (O_TMPFILE) */
 	struct handle *h; /* told the inode before others see it, or NULL */
 	mode_t mode;	  /* before umask and ACL */

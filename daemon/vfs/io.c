@@ -54,6 +54,27 @@ static int load_regular(struct vfs *v, uint64_t ino, struct meta_inode *in)
 	return rc < 0 ? rc : regular(in);
 }
 
+/*
+ * What the kernel does by itself is not seen here: the access time is written
+ * with the open, and what O_SYNC promises for each write, that its name is
+ * durable, is true before the first (S2).
+ */
+static int open_pass(struct vfs *v, struct handle *h, int flags)
+{
+	int rc = cache_pass_begin(h->f, h->writable, &h->pass);
+
+	if (rc < 0)
+		return rc;
+	h->passed = true;
+	if (!h->pass.id)
+		return 0;
+	if (!h->pass.direct)
+		atime_read(v, h);
+	return h->writable && flags & (O_SYNC | O_DSYNC)
+		       ? meta_durable(v->meta, 0)
+		       : 0;
+}
+
 static int open_file(struct vfs *v, struct handle *h, int flags,
 		     const struct meta_inode *in)
 {
@@ -72,7 +93,8 @@ static int open_file(struct vfs *v, struct handle *h, int flags,
 	h->f = take(f);
 	if (in->nlink == 0) /* by its node id, from another descriptor */
 		vfs_gone(v, in->ino);
-	return flags & O_TRUNC ? cache_truncate(h->f, 0) : 0;
+	rc = flags & O_TRUNC ? cache_truncate(h->f, 0) : 0;
+	return rc < 0 ? rc : open_pass(v, h, flags);
 }
 
 int vfs_open(struct vfs *v, uint64_t ino, int flags, uint64_t *fh)
@@ -104,6 +126,8 @@ static int make_or_find(struct vfs *v, const struct make *mk, int *flags,
 	struct vfs_entry e;
 	int rc = node_make(v, mk, in);
 
+	if (rc < 0)
+		cache_pool_give(v->cache, mk->ino);
 	*plain = 0;
 	if (rc == 0) {
 		*flags &= ~O_TRUNC;
@@ -159,6 +183,8 @@ static int create(struct vfs *v, struct make *mk, int flags,
 	rc = handle_new(v, HANDLE_FILE, 0, &h, &id);
 	if (rc < 0)
 		return rc;
+	if (mk->writable)
+		mk->ino = cache_pool_take(v->cache);
 	if (!mk->name) { /* reap must not find it */
 		h->tmpfile = true;
 		mk->h = h;
@@ -269,10 +295,10 @@ void vfs_set_backing(struct vfs *v, const struct cache_backing *b)
 
 int vfs_backing(struct vfs *v, uint64_t fh, bool *direct)
 {
-	(void)v;
-	(void)fh;
-	*direct = false;
-	return 0;
+	HANDLE_REF(r, v, fh, HANDLE_FILE);
+
+	*direct = r.h && r.h->pass.direct;
+	return r.h ? r.h->pass.id : 0;
 }
 
 /* ---- changing -------------------------------------------------------- */

@@ -157,7 +157,8 @@ static int new_row(struct meta_txn *t, const struct make *mk,
 	}
 	if (mk->target)
 		in->size = strlen(mk->target);
-	rc = meta_new_ino(t, &in->ino);
+	in->ino = mk->ino;
+	rc = mk->ino ? 0 : meta_new_ino(t, &in->ino);
 	if (rc == 0)
 		rc = meta_new_version(t, &in->meta_version);
 	in->content_version = in->meta_version;

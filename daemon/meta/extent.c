@@ -15,16 +15,18 @@
 #define EXTENT_BATCH	  64
 #define EXTENT_END	  ((uint64_t)INT64_MAX) /* of the longest file */
 
-enum { LIST, BRIEF, INSERT, NEXT, REMOVE };
+enum { LIST, BRIEF, MEMBERS, INSERT, NEXT, REMOVE };
 #define EXTENT_WHERE                                              \
 	" FROM extent WHERE ino = ?1 AND off >= COALESCE((SELECT" \
 	" MAX(off) FROM extent WHERE ino = ?1 AND off <= ?2), 0)" \
 	" AND off < ?3 AND off + len > ?2 ORDER BY off, pack LIMIT ?4"
+#define EXTENT_COLS "SELECT ino, off, len, pack, pack_off, first_frame, frames"
 static const char *const sql[] = {
-	[LIST] = "SELECT ino, off, len, pack, pack_off, first_frame, frames,"
-		 " frame_table" EXTENT_WHERE,
-	[BRIEF] =
-		"SELECT ino, off, len, pack, pack_off, first_frame, frames" EXTENT_WHERE,
+	[LIST] = EXTENT_COLS ", frame_table" EXTENT_WHERE,
+	[BRIEF] = EXTENT_COLS EXTENT_WHERE,
+	[MEMBERS] = EXTENT_COLS
+	", frame_table FROM extent WHERE pack = ?1"
+	" AND pack_off >= ?2 ORDER BY pack_off LIMIT ?3",
 	[INSERT] = "INSERT INTO extent (ino, off, pack, len, pack_off,"
 		   " first_frame, frames, frame_table, born)"
 		   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0)",
@@ -82,32 +84,25 @@ static int extent_read_table(struct db_stmt *st, struct meta_extent *e)
 	return 0;
 }
 
-/* Row n of a list that may be read from. */
-static int extent_read_full(struct db_stmt *st, struct meta_extent *out,
-			    size_t n)
+/* Row n of statement i; those of a file must not lie over each other. */
+static int extent_read_row(struct db_stmt *st, int i, struct meta_extent *out,
+			   size_t n)
 {
-	if (n > 0 && out[n - 1].off + out[n - 1].len > out[n].off)
+	if (!extent_read(st, &out[n]) ||
+	    (i == LIST && n > 0 &&
+	     out[n - 1].off + out[n - 1].len > out[n].off))
 		return -EUCLEAN;
-	return extent_read_table(st, &out[n]);
+	return i == BRIEF ? 0 : extent_read_table(st, &out[n]);
 }
 
-static int extent_query(struct meta_txn *t, int i, uint64_t ino, uint64_t off,
-			uint64_t len, struct meta_extent *out, size_t max)
+static int extent_rows(struct meta_txn *t, struct db_stmt *st, int i,
+		       struct meta_extent *out, size_t max)
 {
-	struct db_stmt *st = m_stmt(t, META_G_EXTENT, i, sql);
-	uint64_t from = MIN(off, EXTENT_END);
-	uint64_t end = from + MIN(len, EXTENT_END - from);
 	size_t n = 0;
 	int rc;
 
-	m_bind_u64(st, 1, ino);
-	m_bind_u64(st, 2, from);
-	m_bind_u64(st, 3, end);
-	m_bind_u64(st, 4, max);
 	while ((rc = m_step(t, st)) == 1 && n < max) {
-		rc = extent_read(st, &out[n]) ? 0 : -EUCLEAN;
-		if (rc == 0 && i == LIST)
-			rc = extent_read_full(st, out, n);
+		rc = extent_read_row(st, i, out, n);
 		if (rc < 0)
 			break;
 		n++;
@@ -118,6 +113,31 @@ static int extent_query(struct meta_txn *t, int i, uint64_t ino, uint64_t off,
 	while (n > 0)
 		meta_extent_done(&out[--n]);
 	return m_fail(t, rc);
+}
+
+static int extent_query(struct meta_txn *t, int i, uint64_t ino, uint64_t off,
+			uint64_t len, struct meta_extent *out, size_t max)
+{
+	struct db_stmt *st = m_stmt(t, META_G_EXTENT, i, sql);
+	uint64_t from = MIN(off, EXTENT_END);
+	uint64_t end = from + MIN(len, EXTENT_END - from);
+
+	m_bind_u64(st, 1, ino);
+	m_bind_u64(st, 2, from);
+	m_bind_u64(st, 3, end);
+	m_bind_u64(st, 4, max);
+	return extent_rows(t, st, i, out, max);
+}
+
+int meta_pack_members(struct meta_txn *t, uint64_t pack, uint64_t from,
+		      struct meta_extent *out, size_t max)
+{
+	struct db_stmt *st = m_stmt(t, META_G_EXTENT, MEMBERS, sql);
+
+	m_bind_u64(st, 1, pack);
+	m_bind_u64(st, 2, MIN(from, EXTENT_END));
+	m_bind_u64(st, 3, max);
+	return extent_rows(t, st, MEMBERS, out, max);
 }
 
 int meta_extent_list(struct meta_txn *t, uint64_t ino, uint64_t off,

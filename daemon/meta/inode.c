@@ -277,6 +277,8 @@ int meta_inode_update(struct meta_txn *t, const struct meta_inode *in)
 	st = m_stmt(t, META_G_INODE, plain ? UPDATE_PLAIN : UPDATE, sql);
 	inode_bind(st, &row, plain ? COLS_PLAIN_LAST : COLS_LAST);
 	rc = m_run_one(t, st);
+	if (rc == 0 && old.content_version != row.content_version)
+		rc = meta_instance_forget(t, row.ino);
 	if (rc < 0)
 		return rc;
 	meta_counts_change(t->m, &old, &row);

@@ -19,7 +19,7 @@
 #include "db/db.h"
 #include "meta/meta.h"
 
-#define META_SCHEMA	   2	      /* version of the tables, schema.c */
+#define META_SCHEMA	   3	      /* version of the tables, schema.c */
 #define META_LOG_BYTES	   (32 << 20) /* wakes the checkpoint */
 #define META_CHECKPOINT_NS (30 * 1000000000LL)
 #define META_ROWS_DEFAULT  (2 << 20) /* bytes */
@@ -28,6 +28,7 @@
 enum meta_group {
 	META_G_INODE,
 	META_G_QUEUE,
+	META_G_STUDY,
 	META_G_DIRENT,
 	META_G_PATH,
 	META_G_XATTR,
@@ -272,6 +273,9 @@ int meta_quota_file(const struct meta *m);
 
 /* xattr.c, presence.c, extent.c: all rows of an inode */
 int meta_xattr_clear(struct meta_txn *t, uint64_t ino);
+
+/* study.c: the file's bytes change, and with them what its header says. */
+int meta_instance_forget(struct meta_txn *t, uint64_t ino);
 
 /* pack.c: n extents more or fewer name the pack */
 int meta_pack_name(struct meta_txn *t, uint64_t row);

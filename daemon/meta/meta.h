@@ -398,11 +398,13 @@ struct meta_pack {
 	enum meta_pack_state state;
 	int64_t created_ns, condemned_ns;
 	uint64_t extents; /* that name it */
+	uint64_t study;	  /* row, when all its files were of that; 0 = not */
 };
 
 /* Inserts as INTENT; sets in->row. */
 int meta_pack_intend(struct meta_txn *t, struct meta_pack *in);
-/* INTENT -> STORED (-EINVAL from another state); writes length and digest. */
+/* INTENT -> STORED (-EINVAL from another state); writes length, digest and
+ * study. */
 int meta_pack_stored(struct meta_txn *t, const struct meta_pack *in);
 int meta_pack_get(struct meta_txn *t, uint64_t row, struct meta_pack *out);
 /* The lowest rows > after in `state`, condemned (or created) before
@@ -410,6 +412,10 @@ int meta_pack_get(struct meta_txn *t, uint64_t row, struct meta_pack *out);
 int meta_pack_list(struct meta_txn *t, enum meta_pack_state state,
 		   uint64_t after, int64_t before_ns, struct meta_pack *out,
 		   size_t max);
+/* The STORED packs of one study with rows > after, ascending: as they were
+ * made. Count or -errno. */
+int meta_pack_study(struct meta_txn *t, uint64_t study, uint64_t after,
+		    struct meta_pack *out, size_t max);
 /* To CONDEMNED, from any state, when no extent names it; -EBUSY otherwise. */
 int meta_pack_condemn(struct meta_txn *t, uint64_t row, int64_t now_ns);
 /* Forgets a CONDEMNED pack, or an INTENT that was never sent; -EBUSY
@@ -450,6 +456,14 @@ int meta_extent_list(struct meta_txn *t, uint64_t ino, uint64_t off,
 int meta_extent_brief(struct meta_txn *t, uint64_t ino, uint64_t off,
 		      struct meta_extent *out, size_t max);
 /*
+ * What lies in a pack, in the order of its bytes: extents with pack_off >=
+ * from. Fills at most max, the caller frees each; the next page begins at the
+ * last one's pack_off + 1. Count or -errno. A file may have more than one
+ * (holes), and may have become another version meanwhile: its row says that.
+ */
+int meta_pack_members(struct meta_txn *t, uint64_t pack, uint64_t from,
+		      struct meta_extent *out, size_t max);
+/*
  * The pack must be STORED (P3): meta_pack_stored() comes first, in the same
  * transaction or earlier. frames = len / META_FRAME_SIZE, rounded up; -EINVAL
  * otherwise. Old extents at the same place may stay until meta_extent_clear().
@@ -472,6 +486,52 @@ int meta_presence_get(struct meta_txn *t, uint64_t ino, uint64_t chunk,
 int meta_presence_put(struct meta_txn *t, uint64_t ino, uint64_t chunk,
 		      const uint8_t bits[META_PRESENCE_FRAMES / 8]);
 int meta_presence_clear(struct meta_txn *t, uint64_t ino);
+
+/* ---- studies: what DICOM headers say --------------------------------- */
+
+struct meta_study {
+	uint64_t row;	  /* never 0 */
+	char uid[65];	  /* StudyInstanceUID; one row for each */
+	char patient[65]; /* PatientID, raw bytes; "" = not known */
+	uint32_t date;	  /* StudyDate, as the number yyyymmdd; 0 = not known */
+	char modality[33]; /* of all its files, as in "CT\SR" */
+};
+
+/*
+ * Makes the study `s->uid`, or adds to it what it did not know yet: a
+ * modality; patient and date when it had none. *s becomes the row.
+ */
+int meta_study_put(struct meta_txn *t, struct meta_study *s);
+/* -ENOENT. A study stays when its last file is gone. */
+int meta_study_get(struct meta_txn *t, uint64_t row, struct meta_study *out);
+int meta_study_find(struct meta_txn *t, const char *uid,
+		    struct meta_study *out);
+
+/*
+ * The place of a file's bytes in a study. It is not in the inode's row in
+ * memory, as only protect and people ask for it. A new content version has
+ * none until its header is read.
+ */
+struct meta_instance {
+	uint64_t study;	 /* row; 0 = the file is no DICOM */
+	uint64_t series; /* the files of one, together and in their order; up
+			    to INT64_MAX */
+	uint32_t number; /* within it */
+};
+/* 0 also when the file is another version by now, or is gone. */
+int meta_instance_set(struct meta_txn *t, uint64_t ino, uint64_t version,
+		      const struct meta_instance *in);
+/* -ENODATA: not read yet, -ENOENT: no such inode. */
+int meta_instance_get(struct meta_txn *t, uint64_t ino,
+		      struct meta_instance *out);
+
+/* Files that wait for protect and have no place yet, with ino > after,
+ * ascending; not those that are open for writing. Count or -errno. */
+struct meta_unread {
+	uint64_t ino, size, version;
+};
+int meta_unread(struct meta_txn *t, uint64_t after, struct meta_unread *out,
+		size_t max);
 
 /* ---- ledger --------------------------------------------------------- */
 

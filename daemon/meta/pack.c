@@ -16,6 +16,7 @@ enum {
 	GET,
 	LIST_CREATED,
 	LIST_CONDEMNED,
+	LIST_STUDY,
 	CONDEMN,
 	DELETE,
 	NAME,
@@ -25,13 +26,14 @@ enum {
 };
 #define PACK_COLS                                                             \
 	"SELECT id, pack_id, object, generation, salt, digest, length, tier," \
-	" storage_class, state, created_ns, condemned_ns, extents FROM pack"
+	" storage_class, state, created_ns, condemned_ns, extents, study FROM pack"
 static const char *const sql[] = {
 	[INTEND] = "INSERT INTO pack (id, pack_id, object, generation, salt,"
 		   " digest, length, tier, storage_class, state, created_ns,"
 		   " condemned_ns, extents) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
 		   " ?7, ?8, ?9, 0, ?10, 0, 0)",
-	[STORED] = "UPDATE pack SET state = 1, length = ?2, digest = ?3"
+	[STORED] = "UPDATE pack SET state = 1, length = ?2, digest = ?3,"
+		   " study = ?4"
 		   " WHERE id = ?1 AND state = 0",
 	[GET] = PACK_COLS " WHERE id = ?1",
 	[LIST_CREATED] = PACK_COLS " WHERE state = ?1 AND id > ?2"
@@ -39,6 +41,9 @@ static const char *const sql[] = {
 	[LIST_CONDEMNED] = PACK_COLS " WHERE state = ?1 AND id > ?2"
 				     " AND condemned_ns < ?3"
 				     " ORDER BY id LIMIT ?4",
+	[LIST_STUDY] = PACK_COLS " WHERE study = ?1 AND study > 0"
+				 " AND state = 1 AND id > ?2"
+				 " ORDER BY id LIMIT ?3",
 	[CONDEMN] = "UPDATE pack SET state = 2, condemned_ns = ?2"
 		    " WHERE id = ?1",
 	[DELETE] = "DELETE FROM pack WHERE id = ?1",
@@ -68,6 +73,7 @@ static bool pack_read(struct db_stmt *st, struct meta_pack *out)
 	out->created_ns = db_int(st, 10);
 	out->condemned_ns = db_int(st, 11);
 	out->extents = (uint64_t)db_int(st, 12);
+	out->study = (uint64_t)db_int(st, 13);
 	if (!m_blob(st, 1, out->id, sizeof(out->id)) ||
 	    !m_text(st, 2, out->object, sizeof(out->object)) ||
 	    !m_u32(st, 3, UINT32_MAX, &out->generation) ||
@@ -78,7 +84,7 @@ static bool pack_read(struct db_stmt *st, struct meta_pack *out)
 	    !m_u32(st, 9, META_PACK_CONDEMNED, &state))
 		return false;
 	out->state = (enum meta_pack_state)state;
-	return db_int(st, 6) >= 0 && db_int(st, 12) >= 0;
+	return db_int(st, 6) >= 0 && db_int(st, 12) >= 0 && db_int(st, 13) >= 0;
 }
 
 /* What is billed: objects that are, or may be, in the store. */
@@ -103,6 +109,7 @@ int meta_pack_intend(struct meta_txn *t, struct meta_pack *in)
 	in->state = META_PACK_INTENT;
 	in->condemned_ns = 0;
 	in->extents = 0;
+	in->study = 0;
 	st = m_stmt(t, META_G_PACK, INTEND, sql);
 	m_bind_u64(st, 1, in->row);
 	m_bind_blob(st, 2, in->id, sizeof(in->id));
@@ -125,13 +132,15 @@ int meta_pack_stored(struct meta_txn *t, const struct meta_pack *in)
 
 	if (rc < 0)
 		return rc;
-	if (p.state != META_PACK_INTENT || in->length > INT64_MAX)
+	if (p.state != META_PACK_INTENT || in->length > INT64_MAX ||
+	    in->study > INT64_MAX)
 		return m_fail(t, -EINVAL);
 	p.length = in->length;
 	st = m_stmt(t, META_G_PACK, STORED, sql);
 	m_bind_u64(st, 1, in->row);
 	m_bind_u64(st, 2, in->length);
 	m_bind_blob(st, 3, in->digest, sizeof(in->digest));
+	m_bind_u64(st, 4, in->study);
 	rc = m_run_one(t, st);
 	return rc < 0 ? rc : pack_total(t, &p, 1);
 }
@@ -151,6 +160,19 @@ int meta_pack_get(struct meta_txn *t, uint64_t row, struct meta_pack *out)
 	return 0;
 }
 
+static int pack_rows(struct meta_txn *t, struct db_stmt *st,
+		     struct meta_pack *out, size_t max)
+{
+	size_t n = 0;
+	int rc;
+
+	while ((rc = m_step(t, st)) == 1 && n < max)
+		if (!pack_read(st, &out[n++]))
+			return m_unclean(t, st);
+	db_reset(st);
+	return rc < 0 ? rc : (int)n;
+}
+
 int meta_pack_list(struct meta_txn *t, enum meta_pack_state state,
 		   uint64_t after, int64_t before_ns, struct meta_pack *out,
 		   size_t max)
@@ -159,18 +181,23 @@ int meta_pack_list(struct meta_txn *t, enum meta_pack_state state,
 		t, META_G_PACK,
 		state == META_PACK_CONDEMNED ? LIST_CONDEMNED : LIST_CREATED,
 		sql);
-	size_t n = 0;
-	int rc;
 
 	m_bind_int(st, 1, state);
 	m_bind_u64(st, 2, after);
 	m_bind_int(st, 3, before_ns);
 	m_bind_u64(st, 4, max);
-	while ((rc = m_step(t, st)) == 1 && n < max)
-		if (!pack_read(st, &out[n++]))
-			return m_unclean(t, st);
-	db_reset(st);
-	return rc < 0 ? rc : (int)n;
+	return pack_rows(t, st, out, max);
+}
+
+int meta_pack_study(struct meta_txn *t, uint64_t study, uint64_t after,
+		    struct meta_pack *out, size_t max)
+{
+	struct db_stmt *st = m_stmt(t, META_G_PACK, LIST_STUDY, sql);
+
+	m_bind_u64(st, 1, study);
+	m_bind_u64(st, 2, after);
+	m_bind_u64(st, 3, max);
+	return pack_rows(t, st, out, max);
 }
 
 static int pack_condemn(struct meta_txn *t, const struct meta_pack *p,

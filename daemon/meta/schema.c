@@ -147,6 +147,36 @@ static const char meta_v1[] =
 	" PRIMARY KEY (day, tier, storage_class, cause));";
 
 /*
+ * Studies of DICOM files, and where each file stands in one: see
+ * meta_instance. Columns that are NULL in a row, or absent from an old one,
+ * cost a byte at most. Rows of inodes that wait for protect are the only ones
+ * in the two new indexes of inode.
+ */
+static const char meta_v3[] =
+	"CREATE TABLE study ("
+	" id INTEGER PRIMARY KEY,"
+	" uid TEXT NOT NULL UNIQUE,"
+	" patient BLOB NOT NULL,"
+	" date INTEGER NOT NULL,"
+	" modality TEXT NOT NULL);"
+
+	"ALTER TABLE pack ADD COLUMN study INTEGER NOT NULL DEFAULT 0;"
+	"CREATE INDEX pack_study ON pack (study, id)"
+	" WHERE study > 0 AND state = 1;"
+
+	"ALTER TABLE inode ADD COLUMN study INTEGER;"
+	"ALTER TABLE inode ADD COLUMN series INTEGER;"
+	"ALTER TABLE inode ADD COLUMN instance INTEGER;"
+	"CREATE INDEX inode_study ON inode (study, series, instance, ino)"
+	" WHERE state = 0 AND nlink > 0"
+	" AND opened_for_write = 0 AND damaged = 0 AND study > 0;"
+	"CREATE INDEX inode_unread ON inode (ino)"
+	" WHERE state = 0 AND nlink > 0"
+	" AND opened_for_write = 0 AND damaged = 0 AND study IS NULL;"
+
+	"CREATE INDEX extent_pack ON extent (pack, pack_off);";
+
+/*
  * One step. The text is run first, then the function, for what text cannot
  * do: both in the one transaction of all steps. A step runs over the whole
  * namespace at most once, and reads by index where it can: clients wait for
@@ -159,6 +189,7 @@ static const struct meta_migration {
 	[0] = { .sql = meta_v1 },
 	/* Counters of what has no name, for quotas. */
 	[1] = { .run = meta_counts_widen },
+	[2] = { .sql = meta_v3 },
 };
 
 static int schema_step(struct meta_txn *t, const struct meta_migration *step)

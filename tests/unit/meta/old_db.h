@@ -14,6 +14,7 @@
 
 #define OLD_FRAME META_FRAME_SIZE
 #define OLD_DAY	  20000
+#define OLD_STUDY "1.2.826.0.1.3680043.8.498.1"
 
 /* One of each kind of inode. `name` NULL: unlinked, not yet reaped. */
 static const struct old_file {
@@ -171,6 +172,25 @@ static inline void old_fill_rest(struct meta_txn *t)
 	assert_int_equal(meta_value_set(t, "test", "value", 5), 0);
 }
 
+/* Since schema 3: a file of a study, and the pack that is all of it. */
+static inline void old_fill_study(struct meta_txn *t)
+{
+	struct meta_study s = { .uid = OLD_STUDY,
+				.patient = "9434765919",
+				.date = 20261129,
+				.modality = "CT" };
+	struct meta_pack stored = { .row = old_fill_pack(t, 4), .length = 9 };
+	uint64_t ino = old_find(t, "pacs/ct", "dirty");
+	struct meta_instance at = { .series = 1, .number = 2 };
+	struct meta_inode in;
+
+	assert_int_equal(meta_study_put(t, &s), 0);
+	at.study = stored.study = s.row;
+	assert_int_equal(meta_inode_get(t, ino, &in), 0);
+	assert_int_equal(meta_instance_set(t, ino, in.content_version, &at), 0);
+	assert_int_equal(meta_pack_stored(t, &stored), 0);
+}
+
 static inline void old_fill(void)
 {
 	META_TXN(t);
@@ -181,6 +201,7 @@ static inline void old_fill(void)
 		old_fill_file(&t, i);
 	old_fill_packs(&t);
 	old_fill_rest(&t);
+	old_fill_study(&t);
 	commit(&t);
 }
 
@@ -292,6 +313,30 @@ static inline void old_check_rest(struct meta_txn *t)
 	assert_int_equal(l[1].in_bytes, 34);
 }
 
+/* An older database has no study; all that waits has its header read. */
+static inline void old_check_study(struct meta_txn *t)
+{
+	uint64_t ino = old_find(t, "pacs/ct", "dirty");
+	struct meta_unread unread[8];
+	struct meta_instance at;
+	struct meta_study s;
+	struct meta_pack p;
+
+	if (meta_study_find(t, OLD_STUDY, &s) == -ENOENT) {
+		assert_int_equal(meta_instance_get(t, ino, &at), -ENODATA);
+		assert_int_equal(meta_unread(t, 0, unread, 8), 2);
+		assert_int_equal(unread[0].ino, ino);
+		return;
+	}
+	assert_int_equal(s.date, 20261129);
+	assert_int_equal(meta_instance_get(t, ino, &at), 0);
+	assert_int_equal(at.study, s.row);
+	assert_int_equal(at.number, 2);
+	assert_int_equal(meta_unread(t, 0, unread, 8), 1);
+	assert_int_equal(meta_pack_study(t, s.row, 0, &p, 1), 1);
+	assert_string_equal(p.object, "packs/4");
+}
+
 /* Everything that old_fill() made is there, and can be worked with. */
 static inline void old_check(void)
 {
@@ -302,6 +347,7 @@ static inline void old_check(void)
 	old_check_files(&t);
 	old_check_packs(&t);
 	old_check_rest(&t);
+	old_check_study(&t);
 	old = old_find(&t, "", "fifo");
 	meta_abort(&t);
 	util_verify(m);

@@ -223,6 +223,40 @@ static void test_extents(void **state)
 	commit(&t);
 }
 
+/* In the order of the bytes, whatever the files; in pages. */
+static void test_members(void **state)
+{
+	struct meta_extent e[8];
+	META_TXN(t);
+	uint64_t p;
+
+	begin(&t);
+	p = stored(&t, 1);
+	assert_int_equal(name(&t, 7, 0, FRAME, p), 0);
+	assert_int_equal(name(&t, 5, 4 * FRAME, 1, p), 0);
+	assert_int_equal(name(&t, 6, 2 * FRAME, 2 * FRAME, p), 0);
+	assert_int_equal(name(&t, 5, FRAME, FRAME, p), 0);
+	assert_int_equal(name(&t, 6, 0, FRAME, stored(&t, 1)), 0);
+	assert_int_equal(meta_pack_members(&t, p, 0, e, 8), 4);
+	assert_int_equal(e[0].ino, 7);
+	assert_int_equal(e[1].ino, 5);
+	assert_int_equal(e[1].off, FRAME);
+	assert_int_equal(e[2].ino, 6);
+	assert_int_equal(e[2].table[1], 0x80000001u + 2 * FRAME);
+	assert_int_equal(e[3].pack_off, 128 + 4 * FRAME);
+	free_all(e, 4);
+	assert_int_equal(meta_pack_members(&t, p, 128 + FRAME, e, 2), 2);
+	assert_int_equal(e[0].ino, 5);
+	assert_int_equal(e[1].ino, 6);
+	free_all(e, 2);
+	assert_int_equal(meta_pack_members(&t, p, e[1].pack_off + 1, e, 2), 1);
+	assert_int_equal(e[0].len, 1);
+	free_all(e, 1);
+	assert_int_equal(meta_pack_members(&t, p, UINT64_MAX, e, 2), 0);
+	assert_int_equal(meta_pack_members(&t, p + 99, 0, e, 2), 0);
+	commit(&t);
+}
+
 /* Each of these leaves the transaction dead. */
 static void refused(uint64_t off, uint64_t len, uint64_t pack, int rc)
 {
@@ -425,11 +459,11 @@ static void test_damaged_rows(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		META_TEST(test_life),		META_TEST(test_list),
-		META_TEST(test_totals),		META_TEST(test_extents),
-		META_TEST(test_extent_refused), META_TEST(test_references),
-		META_TEST(test_clear_many),	META_TEST(test_overlap),
-		META_TEST(test_damaged_rows),
+		META_TEST(test_life),	    META_TEST(test_list),
+		META_TEST(test_totals),	    META_TEST(test_extents),
+		META_TEST(test_members),    META_TEST(test_extent_refused),
+		META_TEST(test_references), META_TEST(test_clear_many),
+		META_TEST(test_overlap),    META_TEST(test_damaged_rows),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

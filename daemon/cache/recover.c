@@ -17,7 +17,8 @@
 
 struct recover {
 	uint64_t ino;
-	int rc; /* of the file: 0, -ENOENT, -EUCLEAN */
+	int rc;	     /* of the file: 0, -ENOENT, -EUCLEAN */
+	bool mapped; /* a client of the dead process can still store into it */
 	struct stat st;
 };
 
@@ -33,6 +34,8 @@ static int recover_file(struct cache *c, struct recover *r)
 	r->rc = MIN(fd, 0);
 	if (fd < 0)
 		return fd == -ENOENT || fd == -EUCLEAN ? 0 : fd;
+	/* Closing it gives the lease back. */
+	r->mapped = fcntl(fd, F_SETLEASE, F_RDLCK) < 0 && errno == EAGAIN;
 	rc = fsync(fd) < 0 ? -EIO : local_sync_entry(c, r->ino);
 	if (rc == -EIO) {
 		r->rc = rc;
@@ -69,9 +72,26 @@ static int recover_row(struct meta_txn *t, const struct recover *r)
 	} else if (row.size > 0 || r->rc == -EIO) {
 		recover_damaged(&row, r->rc);
 	}
-	row.opened_for_write = false;
+	row.opened_for_write = r->mapped;
 	row.settle_ns = clock_wall_ns();
 	return meta_inode_update(t, &row);
+}
+
+/* The flush asks again until the mapping is gone. */
+static int recover_mapped(struct cache *c, uint64_t ino)
+{
+	CLEANUP(cache_put_guard) struct cache_file *f = NULL;
+	int rc = cache_get(c, ino, &f);
+
+	if (rc < 0)
+		return rc;
+	pthread_mutex_lock(&f->lock);
+	rc = cache_rfd_locked(f);
+	f->unseen = rc == 0;
+	pthread_mutex_unlock(&f->lock);
+	if (rc == 0)
+		flush_queue(f);
+	return rc;
 }
 
 /* One page of inodes. How many there were, or -errno. */
@@ -99,6 +119,9 @@ static int recover_page(struct cache *c, uint64_t *after)
 		rc = recover_row(&t, &r[i]);
 	if (rc == 0)
 		rc = meta_commit(&t, NULL);
+	for (i = 0; rc == 0 && i < n; i++)
+		if (r[i].mapped)
+			rc = recover_mapped(c, ino[i]);
 	*after = ino[n - 1];
 	return rc < 0 ? rc : n;
 }

@@ -294,6 +294,51 @@ static void test_small_protected_is_served(void **state)
 	assert_int_equal(state_of(ino), META_LOCAL);
 }
 
+/* A client's mapping outlives the process that was killed, too. */
+static void test_mapping_outlives_process(void **state)
+{
+	uint64_t ino = 0;
+	CLEANUP_FREE char *path = NULL;
+	int status, fd, p[2];
+	uint8_t *map;
+	pid_t pid;
+
+	close_state();
+	assert_int_equal(pipe(p), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct open o;
+
+		if (open_state() < 0)
+			_exit(1);
+		backing_on();
+		ino = take_file("a");
+		o = k_open(ino, true);
+		k_write(&o, 1, 0, 8192);
+		_exit(write(p[1], &ino, sizeof(ino)) < 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(read(p[0], &ino, sizeof(ino)), sizeof(ino));
+	close(p[0]);
+	close(p[1]);
+	path = local_of(ino);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	map = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(map != MAP_FAILED);
+	close(fd);
+	assert_int_equal(open_state(), 0);
+	expect_row(ino, 8192, true);
+	assert_int_equal(protect(ino), -EBUSY);
+	pattern(2, 0, map, 8192);
+	munmap(map, 8192);
+	assert_int_equal(cache_flush(c), 0);
+	expect_row(ino, 8192, false);
+	assert_int_equal(protect(ino), 0);
+	expect_content(ino, 2, 8192);
+}
+
 /* A later change by the daemon takes nothing away that the kernel wrote. */
 static void test_both_write(void **state)
 {
@@ -547,6 +592,7 @@ int main(void)
 		BACKING_TEST(test_create),
 		BACKING_TEST(test_flush_many),
 		BACKING_TEST(test_mapping_outlives),
+		BACKING_TEST(test_mapping_outlives_process),
 		BACKING_TEST(test_protected_becomes_dirty),
 		BACKING_TEST(test_small_protected_is_served),
 		BACKING_TEST(test_both_write),

@@ -226,7 +226,7 @@ ssize_t cache_copy(struct cache_file *from, uint64_t from_off,
 		   struct cache_file *to, uint64_t to_off, uint64_t len);
 /*
  * fdatasync or fsync, the directory entry of a new cache file included, then
- * the row and meta_durable(): after it all survives a power cut (P1). -EIO:
+ * meta_durable(): after it all survives a power cut (P1). -EIO:
  * the disk lost writes, and the file is damaged; -EMFILE, -ENFILE: no
  * descriptor for it now.
  */

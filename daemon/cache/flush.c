@@ -71,18 +71,15 @@ struct flush_row {
 	struct meta_inode row;
 	struct stat st;
 	bool written; /* there is a cache file; else the row knows it all */
-	bool closed;  /* for good, until the next change */
 	bool damaged;
 	int64_t settle_ns;
 };
 
-static int flush_look(const struct cache_file *f, bool closed,
-		      struct flush_row *r)
+static int flush_look(const struct cache_file *f, struct flush_row *r)
 {
 	int fd = cache_written_locked(f);
 
 	r->written = fd >= 0;
-	r->closed = closed;
 	r->damaged = f->damaged;
 	r->settle_ns = f->settle_ns;
 	return r->written && fstat(fd, &r->st) < 0 ? -errno : 0;
@@ -101,10 +98,8 @@ static int flush_write(struct meta_txn *t, uint64_t ino, struct flush_row *r)
 	}
 	row->settle_ns = r->settle_ns;
 	row->damaged = row->damaged || r->damaged;
-	if (r->closed) {
-		row->opened_for_write = false;
-		row->access_ns = MAX(row->access_ns, r->settle_ns);
-	}
+	row->opened_for_write = false;
+	row->access_ns = MAX(row->access_ns, r->settle_ns);
 	return meta_inode_update(t, row);
 }
 
@@ -116,18 +111,18 @@ static void flush_follow_locked(struct cache_file *f, const struct flush_row *r)
 		cache_close_fd(&f->wfd);
 }
 
-static int flush_row_locked(struct cache_file *f, bool closed, uint64_t *seq)
+static int flush_row_locked(struct cache_file *f)
 {
 	struct flush_row r;
 	META_TXN(t);
-	int rc = flush_look(f, closed, &r);
+	int rc = flush_look(f, &r);
 
 	if (rc == 0)
 		rc = meta_begin(f->c->m, &t);
 	if (rc == 0)
 		rc = flush_write(&t, f->ino, &r);
 	if (rc == 0)
-		rc = meta_commit(&t, seq);
+		rc = meta_commit(&t, NULL);
 	if (rc == 0)
 		flush_follow_locked(f, &r);
 	return rc;
@@ -151,7 +146,7 @@ static int flush_still_locked(struct cache_file *f)
 	if (!flush_due_locked(f) || f->busy || f->changes != changes ||
 	    !still_valid(f))
 		return -EBUSY;
-	row = flush_row_locked(f, true, NULL);
+	row = flush_row_locked(f);
 	return row < 0 ? row : rc;
 }
 
@@ -173,9 +168,10 @@ int flush_file(struct cache_file *f)
 	return rc;
 }
 
+/* Size and times go to the row with the last close: until then it says
+ * opened_for_write, and a start takes them from the file. */
 int cache_fsync(struct cache_file *f, bool data_only)
 {
-	uint64_t seq = 0;
 	int rc = 0;
 
 	pthread_mutex_lock(&f->lock);
@@ -184,12 +180,9 @@ int cache_fsync(struct cache_file *f, bool data_only)
 		rc = -EIO;
 	} else if (f->opened && cache_written_locked(f) >= 0) {
 		rc = flush_sync_locked(f, data_only);
-		backing_look_locked(f);
-		if (rc == 0 && f->opened && cache_written_locked(f) >= 0)
-			rc = flush_row_locked(f, false, &seq);
 	}
 	pthread_mutex_unlock(&f->lock);
-	return rc < 0 ? rc : meta_durable(f->c->m, seq);
+	return rc < 0 ? rc : meta_durable(f->c->m, 0);
 }
 
 /* ---- the queue ------------------------------------------------------ */
@@ -296,7 +289,7 @@ static void flush_hold(struct flush_item *it)
 	LOCK_SCOPE(&f->lock);
 	it->held = it->held && !f->busy && !f->damaged && flush_due_locked(f) &&
 		   f->changes == it->changes && still_valid(f) &&
-		   flush_look(f, true, &it->r) == 0;
+		   flush_look(f, &it->r) == 0;
 	if (!it->held)
 		return;
 	f->busy = true;

@@ -369,6 +369,7 @@ static void test_fsync_syncs_the_log(void **state)
 	assert_int_equal(cache_fsync(f, true), 0);
 	watch_file(ino);
 	no_log_sync = true;
+	new_file("b");
 	assert_int_equal(cache_fsync(f, true), -EIO);
 	file_close(f, true);
 }

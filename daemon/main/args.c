@@ -26,6 +26,7 @@ enum {
 	OPT_JSON,
 	OPT_FUSE_FD,
 	OPT_CONTROL_FD,
+	OPT_BROKER_FD,
 	OPT_RESTARTS,
 	OPT_NO_BARRIER,
 	OPT_VERSION,
@@ -47,6 +48,7 @@ static const struct option options[] = {
 	{ "worker", required_argument, NULL, OPT_WORKER },
 	{ "fuse-fd", required_argument, NULL, OPT_FUSE_FD },
 	{ "control-fd", required_argument, NULL, OPT_CONTROL_FD },
+	{ "broker-fd", required_argument, NULL, OPT_BROKER_FD },
 	{ "restarts", required_argument, NULL, OPT_RESTARTS },
 	/* A test's: */
 	{ "unsafe-no-barrier", no_argument, NULL, OPT_NO_BARRIER },
@@ -169,6 +171,8 @@ static int take_option(struct args *a, int opt)
 		return set_fd(&a->fuse_fd, optarg);
 	case OPT_CONTROL_FD:
 		return set_fd(&a->control_fd, optarg);
+	case OPT_BROKER_FD:
+		return set_fd(&a->broker_fd, optarg);
 	case OPT_RESTARTS:
 		return number(optarg, &a->restarts);
 	default: /* getopt has said what is wrong */
@@ -296,7 +300,9 @@ int args_parse(int argc, char **argv, struct args *out)
 {
 	int rc;
 
-	*out = (struct args){ .fuse_fd = -1, .control_fd = -1 };
+	*out = (struct args){ .fuse_fd = -1,
+			      .control_fd = -1,
+			      .broker_fd = -1 };
 	mountopt_init(&out->mount);
 	rc = argc > 0 && is_helper(argv[0]) ? parse_helper(argc, argv, out)
 					    : parse_daemon(argc, argv, out);

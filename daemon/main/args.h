@@ -37,6 +37,7 @@ struct args {
 	bool verbose;
 	bool no_barrier; /* single: for the test of power cuts only */
 	int fuse_fd, control_fd;
+	int broker_fd; /* -1: none */
 	unsigned restarts;
 };
 

@@ -59,27 +59,35 @@ static int change_ids(const struct super_sandbox *s, struct err *err)
 		return fail(err, -errno, "cannot drop groups: %m");
 	if (setresgid(s->gid, s->gid, s->gid) < 0)
 		return fail(err, -errno, "cannot become group %u: %m", s->gid);
+	/* Else another user keeps none. */
+	if (s->caps && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+		return fail(err, -errno, "cannot keep capabilities: %m");
 	if (setresuid(s->uid, s->uid, s->uid) < 0)
 		return fail(err, -errno, "cannot become user %u: %m", s->uid);
 	return 0;
 }
 
-/* All capability sets to nothing; setresuid() did so unless somebody had set
- * securebits. */
-static int drop_caps(struct err *err)
+/* No capabilities but those to keep, and these are not inherited. */
+static int drop_caps(const struct super_sandbox *s, struct err *err)
 {
 	struct __user_cap_header_struct head = {
 		.version = _LINUX_CAPABILITY_VERSION_3,
 	};
-	struct __user_cap_data_struct data[2] = { 0 };
+	uint32_t low = (uint32_t)s->caps, high = (uint32_t)(s->caps >> 32);
+	struct __user_cap_data_struct data[2] = {
+		{ .effective = low, .permitted = low },
+		{ .effective = high, .permitted = high },
+	};
 
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
+	if (prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0 ||
+	    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
 	    syscall(SYS_capset, &head, data) < 0)
 		return fail(err, -errno, "cannot drop capabilities: %m");
 	return 0;
 }
 
-static bool has_caps(void)
+/* Others than those to keep. */
+static bool has_caps(const struct super_sandbox *s)
 {
 	struct __user_cap_header_struct head = {
 		.version = _LINUX_CAPABILITY_VERSION_3,
@@ -89,7 +97,8 @@ static bool has_caps(void)
 	if (syscall(SYS_capget, &head, d) < 0)
 		return true;
 	for (size_t i = 0; i < ARRAY_SIZE(d); i++)
-		if (d[i].effective | d[i].permitted | d[i].inheritable)
+		if ((d[i].effective | d[i].permitted | d[i].inheritable) &
+		    ~(uint32_t)(s->caps >> (32 * i)))
 			return true;
 	return false;
 }
@@ -108,7 +117,7 @@ static int verify(const struct super_sandbox *s, struct err *err)
 {
 	if (!ids_are(s) || getgroups(0, NULL) != 0)
 		return fail(err, -EPERM, "user or groups were not dropped");
-	if (has_caps())
+	if (has_caps(s))
 		return fail(err, -EPERM, "capabilities were not dropped");
 	if (setresuid(0, 0, 0) == 0)
 		return fail(err, -EPERM, "root could be had back");
@@ -122,7 +131,7 @@ static int drop_root(const struct super_sandbox *s, struct err *err)
 	int rc = change_ids(s, err);
 
 	if (rc == 0)
-		rc = drop_caps(err);
+		rc = drop_caps(s, err);
 	if (rc < 0)
 		return rc;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)

@@ -135,6 +135,9 @@ static void super_reap(struct super *s)
 
 		if (w->pid > 0 && waitpid(w->pid, &status, WNOHANG) == w->pid)
 			worker_died(w, status, now);
+		if (w->broker.pid > 0 &&
+		    waitpid(w->broker.pid, &status, WNOHANG) == w->broker.pid)
+			worker_broker_died(w, status);
 	}
 }
 
@@ -317,9 +320,17 @@ static void super_end_workers(struct super *s)
 	}
 }
 
+/* Their workers are gone, and so are they in a moment. */
+static void super_end_brokers(struct super *s)
+{
+	for (size_t i = 0; s->worker && i < s->o->n_trusts; i++)
+		worker_end_broker(&s->worker[i]);
+}
+
 static void super_done(struct super *s)
 {
 	super_end_workers(s);
+	super_end_brokers(s);
 	free(s->worker);
 	free(s->poll);
 	if (s->signal_fd >= 0)

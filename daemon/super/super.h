@@ -9,11 +9,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/mount.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/guard.h"
 
 /* One secret that goes to a worker over its socketpair. */
 struct super_secret {
@@ -27,6 +29,7 @@ struct super_trust {
 	gid_t gid;
 	const char *mountpoint;
 	const char *state_dir;
+	bool passthrough; /* FUSE passthrough is wanted */
 	/* Where the secrets lie; read at each start of the worker, never kept
 	 * in the supervisor's memory. */
 	const char *key_file;
@@ -109,6 +112,7 @@ struct super_sandbox {
 	gid_t gid;
 	unsigned long descriptors; /* RLIMIT_NOFILE; 0 = as it is */
 	pid_t parent;		   /* die with it; 0 = live on (single mode) */
+	uint64_t caps;		   /* 1 << CAP_...: kept; 0 but for a broker */
 };
 /*
  * For ever: supplementary groups, gid, uid, no capabilities, no_new_privs,
@@ -117,6 +121,42 @@ struct super_sandbox {
  * uid stays.
  */
 int super_drop_privileges(const struct super_sandbox *s, struct err *err);
+
+/* ---- FUSE passthrough ------------------------------------------------ */
+
+/*
+ * To register a file with the kernel takes CAP_SYS_ADMIN, which no worker
+ * has. A process does it for one trust: as the trust's user, with that
+ * capability alone, so that the disk's reserve and quotas bind who writes to
+ * the file past the worker (S8). It ends when `fd`, the worker's end, closes.
+ */
+struct super_broker {
+	pid_t pid; /* 0 = none */
+	int fd;
+};
+/* For the mount behind `fuse_fd`. Before threads start. 0 or -errno. */
+int super_broker_start(struct super_broker *b, const struct super_trust *t,
+		       int fuse_fd, struct err *err);
+
+/* The worker's side. */
+struct super_backing;
+/* Takes `fd` over; -1: there is no broker. NULL without memory. */
+struct super_backing *super_backing_new(int fd);
+/* When nobody calls it any more: ends the broker. */
+void super_backing_free(struct super_backing *b);
+DEFINE_GUARD(struct super_backing *, super_backing_free);
+/*
+ * Registers the file behind `fd` (O_RDONLY, the trust's own, on the
+ * filesystem of its cache): an id > 0, or -errno. -EOPNOTSUPP: it will never
+ * work; -EAGAIN: the broker is behind. `arg` is the super_backing. Any
+ * thread.
+ */
+int super_backing_open(void *arg, int fd);
+/* Gives the id back; waits for nobody. Any thread. */
+void super_backing_close(void *arg, int id);
+/* NULL: it works, or nothing was tried. Else why not: "broker", "kernel",
+ * "filesystem". */
+const char *super_backing_why(struct super_backing *b);
 
 struct super_mount_opts {
 	unsigned long flags; /* MS_* of mount(2) */

@@ -20,5 +20,6 @@
 /* Where a worker finds its descriptors after exec. */
 #define WIRE_CONTROL_FD 3
 #define WIRE_FUSE_FD	4
+#define WIRE_BROKER_FD	5 /* when there is one */
 
 #endif

@@ -85,7 +85,34 @@ static void worker_unmount(struct worker *w)
 	close_fd(&w->control_fd);
 }
 
-/* Mount, socketpair with the secrets in it, process. */
+/* Without one the worker serves all files itself. */
+static void worker_broker(struct worker *w)
+{
+	struct err err = ERR_INIT;
+
+	if (!w->trust->passthrough)
+		return;
+	if (super_broker_start(&w->broker, w->trust, w->fuse_fd, &err) < 0)
+		log_warn("%s: no files are passed through to the kernel: %s",
+			 w->trust->name, err.msg);
+}
+
+static int worker_spawn(struct worker *w, int control_fd, struct err *err)
+{
+	struct spawn_fds fds = { control_fd, w->fuse_fd, -1 };
+	int rc;
+
+	worker_broker(w);
+	if (w->broker.pid > 0)
+		fds.broker = w->broker.fd;
+	rc = spawn_worker(w->o, w->trust->name, &fds, w->restarts, &w->pid,
+			  err);
+	if (w->broker.pid > 0)
+		close(w->broker.fd);
+	return rc;
+}
+
+/* Mount, socketpair with the secrets in it, processes. */
 static int worker_launch(struct worker *w, struct err *err)
 {
 	int pair[2];
@@ -101,8 +128,7 @@ static int worker_launch(struct worker *w, struct err *err)
 		w->fuse_fd = rc;
 	}
 	if (rc >= 0)
-		rc = spawn_worker(w->o, w->trust->name, w->fuse_fd, pair[1],
-				  w->restarts, &w->pid, err);
+		rc = worker_spawn(w, pair[1], err);
 	close(pair[1]);
 	return rc < 0 ? rc : 0;
 }
@@ -113,6 +139,10 @@ void worker_start(struct worker *w, int64_t now)
 
 	if (w->state != WORKER_WAITING || now < w->next_ns)
 		return;
+	if (w->broker.pid > 0) { /* the last one's: it was killed */
+		w->next_ns = now + WORKER_BACKOFF_MIN;
+		return;
+	}
 	w->started_ns = now;
 	if (worker_launch(w, &err) < 0) {
 		if (w->fuse_fd >= 0)
@@ -139,6 +169,33 @@ static void describe(int status, char *out, size_t size)
 			 WEXITSTATUS(status));
 }
 
+/* It ends when its worker does; who holds the worker's end does not change
+ * that. The rest comes with SIGCHLD. */
+static void worker_kill_broker(struct worker *w)
+{
+	if (w->broker.pid > 0)
+		kill(w->broker.pid, SIGKILL);
+}
+
+void worker_end_broker(struct worker *w)
+{
+	worker_kill_broker(w);
+	if (w->broker.pid > 0 && waitpid(w->broker.pid, NULL, 0) > 0)
+		w->broker.pid = 0;
+}
+
+void worker_broker_died(struct worker *w, int status)
+{
+	char how[96];
+
+	describe(status, how, sizeof(how));
+	if (status != 0 && w->pid > 0)
+		log_warn("%s: the broker (pid %d) %s: no more files are passed "
+			 "through to the kernel until the next start",
+			 w->trust->name, w->broker.pid, how);
+	w->broker.pid = 0;
+}
+
 static void died_leaving(struct worker *w, int status, const char *how)
 {
 	close_fd(&w->fuse_fd);
@@ -157,6 +214,7 @@ void worker_died(struct worker *w, int status, int64_t now)
 	double life = (double)(now - w->started_ns) / 1e9;
 
 	describe(status, how, sizeof(how));
+	worker_kill_broker(w);
 	if (w->state == WORKER_LEAVING) {
 		died_leaving(w, status, how);
 	} else {

@@ -41,9 +41,10 @@ struct worker {
 	const struct super_trust *trust;
 	enum worker_state state;
 	pid_t pid;
-	int control_fd; /* -1 when closed */
-	int fuse_fd;	/* our copy of the connection */
-	int connection; /* see mount_connection(); while LEAVING */
+	int control_fd;		    /* -1 when closed */
+	int fuse_fd;		    /* our copy of the connection */
+	struct super_broker broker; /* its fd is the worker's only */
+	int connection;		    /* see mount_connection(); while LEAVING */
 	unsigned restarts;
 	bool tried;	    /* it served once, or its first start failed */
 	int64_t started_ns; /* boot time, as the next two */
@@ -61,6 +62,12 @@ void worker_start(struct worker *w, int64_t now);
 /* The process ended with `status` (waitpid): frees its clients, plans the
  * next start or, when leaving, ends. Logs. */
 void worker_died(struct worker *w, int status, int64_t now);
+
+/* Ends its broker and waits for that. */
+void worker_end_broker(struct worker *w);
+/* Its broker ended with `status`: when not because the worker did, files are
+ * served by the worker from now on. Logs. */
+void worker_broker_died(struct worker *w, int status);
 
 /* Something came from the worker, or it hung up. */
 void worker_message(struct worker *w);

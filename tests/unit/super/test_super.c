@@ -370,6 +370,70 @@ static void test_stale_mount(void **state)
 	run_done(&r);
 }
 
+/* The supervisor's child that is no worker; 0: none. */
+static pid_t broker_of(const struct run *r, pid_t worker)
+{
+	CLEANUP_FREE char *path =
+		io_path("/proc/%d/task/%d/children", r->pid, r->pid);
+	FILE *f = fopen(path, "re");
+	pid_t found = 0;
+	int pid;
+
+	while (f && fscanf(f, "%d", &pid) == 1)
+		if (pid != worker)
+			found = pid;
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* Not there any more, also not as a zombie. */
+static void wait_gone(pid_t pid)
+{
+	for (int i = 0; i < 500 && kill(pid, 0) == 0; i++)
+		clock_sleep_ns(10 * MS);
+	assert_int_equal(kill(pid, 0), -1);
+}
+
+/* A worker does without its broker; a broker never without its worker. */
+static void test_broker(void **state)
+{
+	const char *const names[] = { "serve" };
+	pid_t worker = 0, broker, second;
+	struct run r;
+	struct stat st;
+
+	if (geteuid() != 0)
+		skip();
+	run_init(&r, names, 1);
+	r.trust[0].passthrough = true;
+	r.trust[0].state_dir = base;
+	run_start(&r);
+	starts("serve", &worker, NULL);
+	broker = broker_of(&r, worker);
+	assert_true(broker > 0);
+	kill(broker, SIGKILL);
+	wait_gone(broker);
+	assert_int_equal(stat(r.mount[0], &st), 0);
+	assert_int_equal(starts("serve", NULL, NULL), 1);
+
+	kill(worker, SIGKILL); /* the next one has its own */
+	wait_starts("serve", 2, 5000);
+	starts("serve", &worker, NULL);
+	broker = broker_of(&r, worker);
+	assert_true(broker > 0);
+	kill(worker, SIGKILL);
+	wait_gone(broker);
+	wait_starts("serve", 3, 5000);
+	starts("serve", &worker, NULL);
+	second = broker_of(&r, worker);
+	assert_true(second > 0 && second != broker);
+	assert_int_equal(run_stop(&r, 5000), 0);
+	wait_gone(second);
+	assert_false(is_mounted(r.mount[0]));
+	run_done(&r);
+}
+
 /* Mount points with something in them, or on them, are left alone. */
 static void test_mount_refused(void **state)
 {
@@ -429,6 +493,7 @@ int main(void)
 		cmocka_unit_test(test_term_forces),
 		cmocka_unit_test(test_second_supervisor),
 		cmocka_unit_test(test_stale_mount),
+		cmocka_unit_test(test_broker),
 		cmocka_unit_test(test_mount_refused),
 		cmocka_unit_test(test_attach),
 	};

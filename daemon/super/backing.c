@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The worker's side of its broker (broker.h).
+ *
+ * `lock` is held while an answer is waited for: one open at a time, some ten
+ * microseconds each. It is never waited for longer than ANSWER_WAIT_S: an
+ * answer that comes later is recognised by its number. Giving ids back takes
+ * `closing_lock` alone, and does not wait: what the socket does not take now
+ * goes with the next call.
+ */
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include "base/log.h"
+#include "super/broker.h"
+#include "super/super.h"
+
+#define ANSWER_WAIT_S 1
+
+struct super_backing {
+	int fd;
+	_Atomic(const char *) why; /* NULL: it works */
+
+	pthread_mutex_t lock;
+	uint32_t asked, answered; /* numbers of opens; lock */
+
+	pthread_mutex_t closing_lock; /* a leaf */
+	struct buf closing;	      /* ids of 32 bits; closing_lock */
+};
+
+struct super_backing *super_backing_new(int fd)
+{
+	struct super_backing *b = calloc(1, sizeof(*b));
+	struct timeval wait = { .tv_sec = ANSWER_WAIT_S };
+
+	if (!b) {
+		if (fd >= 0)
+			close(fd);
+		return NULL;
+	}
+	b->fd = fd;
+	if (fd < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) < 0)
+		b->why = "broker";
+	pthread_mutex_init(&b->lock, NULL);
+	pthread_mutex_init(&b->closing_lock, NULL);
+	return b;
+}
+
+void super_backing_free(struct super_backing *b)
+{
+	if (!b)
+		return;
+	if (b->fd >= 0)
+		close(b->fd);
+	buf_done(&b->closing);
+	pthread_mutex_destroy(&b->lock);
+	pthread_mutex_destroy(&b->closing_lock);
+	free(b);
+}
+
+const char *super_backing_why(struct super_backing *b)
+{
+	return b->why;
+}
+
+/* Once: from now on there is no passthrough, for this reason. */
+static int give_up(struct super_backing *b, enum log_level level,
+		   const char *why, const char *text)
+{
+	const char *none = NULL;
+
+	if (atomic_compare_exchange_strong(&b->why, &none, why))
+		log_line(level,
+			 "no more files are passed through to the kernel: %s",
+			 text);
+	return -EOPNOTSUPP;
+}
+
+static int hung_up(struct super_backing *b)
+{
+	return give_up(b, LOG_LEVEL_WARN, "broker",
+		       "the process that registers them ended");
+}
+
+/* ---- giving back ----------------------------------------------------- */
+
+/* Sends what waits, as far as the socket takes it. */
+static void flush_locked(struct super_backing *b)
+{
+	const size_t word = sizeof(uint32_t);
+	uint32_t m[1 + BROKER_CLOSE_MAX] = { BROKER_CLOSE };
+
+	while (b->closing.len) {
+		size_t n = MIN(b->closing.len, BROKER_CLOSE_MAX * word);
+		size_t left = b->closing.len - n;
+
+		memcpy(m + 1, b->closing.data + left, n);
+		if (send(b->fd, m, word + n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+			if (errno != EAGAIN)
+				b->closing.len = 0; /* nobody is there */
+			return;
+		}
+		b->closing.len = left;
+	}
+}
+
+static void flush(struct super_backing *b)
+{
+	LOCK_SCOPE(&b->closing_lock);
+	flush_locked(b);
+}
+
+void super_backing_close(void *arg, int id)
+{
+	struct super_backing *b = arg;
+	uint32_t word = (uint32_t)id;
+
+	LOCK_SCOPE(&b->closing_lock);
+	if (buf_add(&b->closing, &word, sizeof(word)) < 0)
+		log_err("passthrough id %d is not given back: no memory", id);
+	flush_locked(b);
+}
+
+/* ---- registering ----------------------------------------------------- */
+
+static int ask(struct super_backing *b, int fd)
+{
+	uint32_t m[2] = { BROKER_OPEN, ++b->asked };
+	struct iovec iov = { m, sizeof(m) };
+	union {
+		struct cmsghdr align;
+		char b[CMSG_SPACE(sizeof(fd))];
+	} control = { 0 };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control.b,
+			      .msg_controllen = sizeof(control.b) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	if (sendmsg(b->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return 0;
+	b->asked--;
+	return errno == EPIPE || errno == ECONNRESET ? hung_up(b) : -errno;
+}
+
+/* An id came that nobody waits for any more. */
+static void late(struct super_backing *b, int id)
+{
+	if (id > 0)
+		super_backing_close(b, id);
+}
+
+/* Takes the next answer. -EAGAIN: it has not come, or not in time. */
+static int answer(struct super_backing *b, int flags, int *id)
+{
+	uint32_t m[2];
+	ssize_t n;
+
+	do
+		n = recv(b->fd, m, sizeof(m), flags);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN)
+		return -EAGAIN;
+	if (n != sizeof(m))
+		return hung_up(b);
+	b->answered = m[0];
+	*id = (int)m[1];
+	return 0;
+}
+
+/* Answers that came too late, before the next question. */
+static int catch_up(struct super_backing *b)
+{
+	int id, rc;
+
+	while (b->answered != b->asked) {
+		rc = answer(b, MSG_DONTWAIT, &id);
+		if (rc < 0)
+			return rc;
+		late(b, id);
+	}
+	return 0;
+}
+
+/* What the kernel and the broker say for good. */
+static int judge(struct super_backing *b, int rc)
+{
+	switch (rc) {
+	case -EPERM: /* not agreed upon in INIT */
+	case -ENOTTY:
+		return give_up(b, LOG_LEVEL_INFO, "kernel",
+			       "the kernel does not do it");
+	case -ELOOP:
+		return give_up(b, LOG_LEVEL_INFO, "filesystem",
+			       "the cache lies on a stacked filesystem");
+	case -EXDEV:
+		return give_up(b, LOG_LEVEL_INFO, "filesystem",
+			       "'cache' is not on a filesystem that the "
+			       "supervisor sees there");
+	default:
+		return rc;
+	}
+}
+
+int super_backing_open(void *arg, int fd)
+{
+	struct super_backing *b = arg;
+	int id = 0, rc;
+
+	if (b->why)
+		return -EOPNOTSUPP;
+	flush(b);
+	LOCK_SCOPE(&b->lock);
+	rc = catch_up(b);
+	if (rc == 0)
+		rc = ask(b, fd);
+	if (rc == 0)
+		rc = answer(b, 0, &id);
+	return rc < 0 ? rc : judge(b, id);
+}

@@ -52,7 +52,7 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	 * pages, so that this waits for nobody. */
 	if ((fi->flags & O_ACCMODE) != O_RDONLY || fi->flags & O_TRUNC)
 		fuse_lowlevel_notify_inval_inode(s->se, ino, -1, 0);
-	if (fuse_reply_open(req, fi) == -ENOENT) /* interrupted */
+	if (reply_open(req, fi) == -ENOENT) /* interrupted */
 		vfs_release(s->v, fi->fh);
 }
 
@@ -84,7 +84,7 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	 * takes the attributes back; only a store into a mapping does not.
 	 */
 	p.attr_timeout = MAX(p.attr_timeout, CREATE_SECONDS);
-	if (fuse_reply_create(req, &p, fi) == -ENOENT)
+	if (reply_create(req, &p, fi) == -ENOENT)
 		vfs_release(v, fi->fh);
 }
 

@@ -14,7 +14,8 @@
 
 #include "fuse/session.h"
 
-#define MAX_IO (1U << 20) /* bytes of one read or write request */
+#define MAX_IO	(1U << 20) /* bytes of one read or write request */
+#define OPCODES 64	   /* greater ones count as the last */
 
 /*
  * One thread of the receive loop. Its buffers are touched before the first
@@ -30,6 +31,7 @@ struct slot {
 	char *out;	 /* a reply's data, MAX_IO bytes */
 	uint64_t unique; /* of the request at hand, for a takeover */
 	uint32_t opcode;
+	_Atomic uint64_t requests[OPCODES];
 	bool no_setid;	      /* what it changes loses its set-id bits */
 	bool tmpfile;	      /* CREATE was TMPFILE */
 	bool no_setgid;	      /* an ACL is set from outside the group */
@@ -69,6 +71,9 @@ struct fuse_server {
 	const char *root_name; /* see fuse_server_opts */
 	bool serving;	       /* INIT was answered */
 	uint32_t offered;      /* flags of INIT as the kernel sent them */
+	uint32_t offered2;     /* flags2 */
+	const struct cache_backing *backing; /* see fuse_server_opts */
+	bool passthrough;		     /* agreed in INIT */
 	int64_t read_wait_ns;
 	int stop_event; /* set when `stopping` is; never read */
 	_Atomic bool stopping;
@@ -103,6 +108,19 @@ void raw_request(struct slot *sl);
 uint64_t raw_node(const struct fuse_server *s, uint64_t ino);
 /* A reply to INIT: asks for what libfuse has no name for. */
 void raw_init_reply(struct slot *sl, struct iovec *iov, int count);
+
+/* ---- count.c --------------------------------------------------------- */
+
+/* The request at hand, as the kernel sent it. */
+void count_request(struct slot *sl);
+
+/* ---- passthrough.c --------------------------------------------------- */
+
+/* As fuse_reply_open() and fuse_reply_create(); when the file behind the
+ * handle is registered with the kernel, it is told to use that. */
+int reply_open(fuse_req_t req, const struct fuse_file_info *fi);
+int reply_create(fuse_req_t req, const struct fuse_entry_param *p,
+		 const struct fuse_file_info *fi);
 
 /* ---- ops.c, file.c, dir.c, xattr.c ---------------------------------- */
 

@@ -5,8 +5,9 @@
  */
 #include "fuse/impl.h"
 
-#include <linux/fuse.h>
 #include <string.h>
+
+#include "fuse/abi.h"
 
 /* What is asked for in INIT when the kernel offers it. libfuse 3.14.0 never
  * asks for PARALLEL_DIROPS, though it is in conn->want: without it, lookups
@@ -151,11 +152,12 @@ static void raw_root(struct slot *sl)
 
 static void raw_init(struct slot *sl)
 {
-	const struct {
-		uint32_t major, minor, max_readahead, flags;
-	} *in = raw_args(sl, sizeof(*in)); /* later fields are not needed */
+	const size_t short_size = offsetof(struct abi_init_in, flags2);
+	const struct abi_init_in *in = raw_args(sl, short_size);
+	bool whole = raw_args(sl, sizeof(*in));
 
 	sl->s->offered = in ? in->flags : 0;
+	sl->s->offered2 = whole && in->flags & FUSE_INIT_EXT ? in->flags2 : 0;
 }
 
 void raw_request(struct slot *sl)
@@ -192,14 +194,26 @@ void raw_request(struct slot *sl)
 	}
 }
 
+/* Files behind are of plain filesystems, on which nothing is stacked. */
+static void raw_passthrough(struct fuse_server *s, struct abi_init_out *out)
+{
+	s->passthrough = s->backing && s->offered2 & ABI_PASSTHROUGH;
+	if (!s->passthrough)
+		return;
+	out->flags |= FUSE_INIT_EXT;
+	out->flags2 |= ABI_PASSTHROUGH;
+	out->max_stack_depth = 1;
+}
+
 void raw_init_reply(struct slot *sl, struct iovec *iov, int count)
 {
 	const struct fuse_out_header *h = iov[0].iov_base;
-	struct fuse_init_out *out;
+	struct abi_init_out *out;
 
 	if (sl->opcode != FUSE_INIT || h->unique != sl->unique ||
 	    h->error != 0 || count != 2 || iov[1].iov_len < sizeof(*out))
 		return;
 	out = iov[1].iov_base;
 	out->flags |= sl->s->offered & ASK;
+	raw_passthrough(sl->s, out);
 }

@@ -291,6 +291,7 @@ static struct fuse_server *server_new(const struct fuse_server_opts *o,
 	s->nslots = MAX(o->threads, 2U); /* one may wait for the store */
 	s->read_wait_ns = o->read_wait_ns;
 	s->root_name = o->root_name;
+	s->backing = o->backing;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -327,11 +328,18 @@ int fuse_server_start(const struct fuse_server_opts *o, struct vfs *v,
 	if (rc < 0)
 		return rc;
 	vfs_on_invalidate(v, forget_node, s);
+	if (s->passthrough)
+		vfs_set_backing(v, s->backing);
 	rc = slots_run(s);
 	if (rc < 0)
 		return fail(err, rc, "cannot start threads: %m");
 	*out = take(s);
 	return 0;
+}
+
+bool fuse_server_passthrough(const struct fuse_server *s)
+{
+	return s->passthrough;
 }
 
 /* ---- end ------------------------------------------------------------- */
@@ -404,6 +412,8 @@ void fuse_server_free(struct fuse_server *s)
 		fuse_server_stop(s);
 		slots_done(s);
 	}
+	if (s->passthrough)
+		vfs_set_backing(s->v, NULL);
 	if (s->mounted)
 		fuse_session_unmount(s->se);
 	if (s->se)

@@ -39,6 +39,12 @@ struct fuse_server_opts {
 	 * 0 = waits on.
 	 */
 	int64_t read_wait_ns;
+	/*
+	 * How local files are registered with the kernel, which then reads
+	 * and writes them itself (FUSE passthrough, Linux 6.9); asked for
+	 * when the kernel offers it. Outlives the server. NULL: not wanted.
+	 */
+	const struct cache_backing *backing;
 };
 
 /*
@@ -58,6 +64,18 @@ int fuse_server_wait(struct fuse_server *s);
 /* Tells the threads to stop after their current request. Async-signal-safe
  * part: sets a flag and writes to an eventfd. */
 void fuse_server_stop(struct fuse_server *s);
+
+/* Did the kernel agree to passthrough? */
+bool fuse_server_passthrough(const struct fuse_server *s);
+
+/* Requests that came, by kind; a snapshot. How many kinds were filled in. */
+#define FUSE_REQUEST_KINDS 32
+struct fuse_requests {
+	const char *name; /* "read", "lookup" */
+	uint64_t n;
+};
+size_t fuse_server_requests(const struct fuse_server *s,
+			    struct fuse_requests *out, size_t max);
 
 /*
  * Stops, unmounts what we mounted ourselves and frees. NULL is fine. Nobody

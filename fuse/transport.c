@@ -22,6 +22,7 @@ static ssize_t transport_read(int fd, void *buf, size_t len, void *userdata)
 	if (n >= (ssize_t)sizeof(*h)) {
 		sl->unique = h->unique;
 		sl->opcode = h->opcode;
+		count_request(sl);
 	}
 	return n;
 }

@@ -2,9 +2,9 @@
 /* Requests as bytes: what is taken before libfuse sees them. */
 #include "tests/test.h"
 
-#include <linux/fuse.h>
 #include <string.h>
 
+#include "fuse/abi.h"
 #include "fuse/impl.h"
 
 static struct fuse_server server;
@@ -108,6 +108,39 @@ static void test_init(void **state)
 						    FUSE_PARALLEL_DIROPS);
 }
 
+/* Files that the kernel reads itself: asked for when it offers that, and
+ * there is who registers them. */
+static void test_passthrough(void **state)
+{
+	const struct cache_backing backing = { 0 };
+	struct fuse_out_header h = { .unique = 77 };
+	struct abi_init_out out = { 0 };
+	struct iovec iov[2] = { { &h, sizeof(h) }, { &out, sizeof(out) } };
+	struct fuse_init_in *in = args();
+	unsigned i;
+
+	for (i = 0; i < 16; i++) {
+		bool wanted = i & 1, extended = i & 2, offered = i & 4;
+		size_t size = i & 8 ? sizeof(struct abi_init_in) - 4
+				    : sizeof(*in);
+		bool yes = wanted && extended && offered && !(i & 8);
+
+		server.backing = wanted ? &backing : NULL;
+		memset(&request, 0, sizeof(request));
+		memset(&out, 0, sizeof(out));
+		in->flags = extended ? FUSE_INIT_EXT : 0;
+		in->flags2 = offered ? UINT32_MAX : ~ABI_PASSTHROUGH;
+		take_request(FUSE_INIT, size);
+		raw_init_reply(&slot, iov, 2);
+		assert_int_equal(server.passthrough, yes);
+		assert_int_equal(out.flags2, yes ? ABI_PASSTHROUGH : 0);
+		assert_int_equal(out.flags, yes ? FUSE_INIT_EXT : 0);
+		assert_int_equal(out.max_stack_depth, yes ? 1 : 0);
+	}
+	server.backing = NULL;
+	server.passthrough = false;
+}
+
 static void test_flags(void **state)
 {
 	struct fuse_write_in *w = args();
@@ -198,8 +231,11 @@ static void test_tmpfile(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_root),	cmocka_unit_test(test_init),
-		cmocka_unit_test(test_flags),	cmocka_unit_test(test_setxattr),
+		cmocka_unit_test(test_root),
+		cmocka_unit_test(test_init),
+		cmocka_unit_test(test_passthrough),
+		cmocka_unit_test(test_flags),
+		cmocka_unit_test(test_setxattr),
 		cmocka_unit_test(test_tmpfile),
 	};
 

@@ -99,6 +99,8 @@ struct config_trust {
 	uint64_t cache_size;
 	unsigned cache_high, cache_low; /* per cent */
 	bool cache_encrypt;
+	bool cache_passthrough;
+	uint64_t cache_passthrough_reserve;
 	uint64_t quota_bytes; /* 0 = no limit */
 	unsigned quota_files; /* 0 = no limit */
 	uint64_t limit_memory;

@@ -242,6 +242,21 @@ static const struct config_key cache_keys[] = {
 	  .help = "Serve the trust only when its state directory is "
 		  "encrypted (fscrypt).",
 	  CONFIG_FIELD(struct config_trust, cache_encrypt) },
+	{ .name = "passthrough",
+	  .type = CONFIG_BOOL,
+	  .def = "true",
+	  .help = "Let the kernel read and write files that are whole in the "
+		  "cache itself (Linux 6.9), which is as fast as the local "
+		  "disk. Otherwise, and when false, the worker serves them.",
+	  CONFIG_FIELD(struct config_trust, cache_passthrough) },
+	{ .name = "passthrough_reserve",
+	  .type = CONFIG_BYTES,
+	  .def = "1GiB",
+	  .help = "A file that is opened for writing is left to the kernel "
+		  "only while the trust has more room than this, in its cache "
+		  "and in its quota: what the kernel writes is counted at the "
+		  "close.",
+	  CONFIG_FIELD(struct config_trust, cache_passthrough_reserve) },
 	{ .name = "reserve", .part = 3 },
 };
 

@@ -50,6 +50,8 @@ static void test_trust_defaults(void **state)
 	assert_int_equal(t->cache_high, 90);
 	assert_int_equal(t->cache_low, 80);
 	assert_false(t->cache_encrypt);
+	assert_true(t->cache_passthrough);
+	assert_true(t->cache_passthrough_reserve == 1024 * MIB);
 	assert_true(t->limit_memory == 512 * MIB);
 	assert_int_equal(t->limit_threads, 32);
 	assert_int_equal(t->limit_descriptors, 8192);
@@ -65,11 +67,13 @@ static void test_overrides(void **state)
 		"    settle: 5s\n"
 		"    cache: {size: 8TiB, encrypt: true}\n"
 		"    quota: {bytes: 200TiB}\n"
-		"    alarms: {unprotected_for: 1h}\n" GOOD_RBQ "    cache: {}\n"
+		"    alarms: {unprotected_for: 1h}\n" GOOD_RBQ
+		"    cache: {passthrough: true}\n"
 		"defaults:\n"
 		"  settle: 10s\n"
 		"  read_wait: 3s\n"
-		"  cache: {size: 2TiB, high: 95%}\n"
+		"  cache: {size: 2TiB, high: 95%, passthrough: false,\n"
+		"          passthrough_reserve: 64MiB}\n"
 		"  quota: {bytes: 1TiB, files: 50000000}\n"
 		"  limits: {threads: 8}\n");
 	const struct config_trust *rem = config_trust_find(c, "rem");
@@ -84,6 +88,9 @@ static void test_overrides(void **state)
 	assert_int_equal(rem->cache_low, 80);
 	assert_true(rem->cache_encrypt);
 	assert_false(rbq->cache_encrypt);
+	assert_false(rem->cache_passthrough);
+	assert_true(rbq->cache_passthrough);
+	assert_true(rbq->cache_passthrough_reserve == 64 * MIB);
 	assert_int_equal(rem->limit_threads, 8);
 	assert_true(rem->quota_bytes == 200 * MIB << 20);
 	assert_true(rbq->quota_bytes == MIB << 20);

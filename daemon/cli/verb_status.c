@@ -23,6 +23,7 @@ static const char *const status_unknown[] = {
 	"quota",
 	"queues",
 	"stores",
+	"fuse",
 	"worker",
 	"backup",
 };
@@ -335,6 +336,42 @@ static void detail_queues(struct cli *c, const json_t *t)
 	}
 }
 
+static const char *passthrough_reason(const json_t *fuse)
+{
+	static const char *const text[][2] = {
+		{ "off", "cache.passthrough is off" },
+		{ "not_root", "root did not mount it" },
+		{ "kernel", "this kernel has no FUSE passthrough" },
+		{ "filesystem", "not on the filesystem of its cache" },
+		{ "broker", "the process that registers files ended; the log "
+			    "of merseyd says why" },
+	};
+	const char *code = json_text(fuse, "reason");
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(text); i++)
+		if (strcmp(code, text[i][0]) == 0)
+			return text[i][1];
+	return code;
+}
+
+static void detail_fuse(struct cli *c, const json_t *t)
+{
+	const json_t *fuse = json_object_get(t, "fuse");
+	char n[UNITS_SIZE];
+
+	if (!json_is_object(fuse))
+		return;
+	if (json_is_true(json_object_get(fuse, "passthrough")))
+		line(c, "data",
+		     "read and written by the kernel itself, %s files are "
+		     "registered for that",
+		     units_format_count(json_u64(fuse, "registered_files"), n));
+	else
+		line(c, "data", "read and written by the worker: %s",
+		     passthrough_reason(fuse));
+}
+
 static void detail_worker(struct cli *c, const json_t *t)
 {
 	const json_t *w = json_object_get(t, "worker");
@@ -362,6 +399,7 @@ static void status_detail(struct cli *c, const json_t *t)
 	detail_unprotected(c, t);
 	detail_stores(c, t);
 	detail_queues(c, t);
+	detail_fuse(c, t);
 	detail_worker(c, t);
 }
 

@@ -31,6 +31,19 @@ struct ctl_role {
 	size_t n_gids;
 };
 
+/* How the files of the mount are read and written. */
+#define CTL_REQUESTS_MAX 32
+struct ctl_data_path {
+	/* Why the kernel does not do it by itself: "off", "not_root",
+	 * "kernel", "filesystem", "broker"; NULL: it does. */
+	const char *reason;
+	struct ctl_requests {
+		const char *name; /* of FUSE: "read" */
+		uint64_t n;
+	} request[CTL_REQUESTS_MAX]; /* that came since the start */
+	size_t n;
+};
+
 /* Everything a verb may look at. Borrowed; outlives the server. */
 struct ctl_worker {
 	const char *trust, *long_name, *gateway, *version;
@@ -44,7 +57,10 @@ struct ctl_worker {
 	struct meta *meta;
 	struct cache *cache;
 	struct move *move;
-	struct vfs *vfs;     /* NULL: no mount */
+	struct vfs *vfs; /* NULL: no mount */
+	/* Fills *out (zeroed); NULL: no mount. */
+	void (*data_path)(void *arg, struct ctl_data_path *out);
+	void *data_path_arg;
 	struct store *store; /* cause BACKUP: for doctor */
 	const struct store_health *health;
 	struct cost_ledger *ledger;

@@ -232,6 +232,26 @@ static void doctor_kernel(struct doctor *d)
 			"%s has no FUSE passthrough: works, slower", u.release);
 }
 
+/* Where it cannot be, all is well; where it should be and is not, look. */
+static void doctor_passthrough(struct doctor *d)
+{
+	struct ctl_data_path p = { 0 };
+	bool odd;
+
+	if (!d->c->w->data_path)
+		return;
+	d->c->w->data_path(d->c->w->data_path_arg, &p);
+	odd = p.reason && (strcmp(p.reason, "broker") == 0 ||
+			   strcmp(p.reason, "filesystem") == 0);
+	if (!p.reason)
+		finding(d, "passthrough", PROTO_OK, NULL,
+			"whole files are read and written by the kernel itself");
+	else
+		finding(d, "passthrough", odd ? PROTO_WARN : PROTO_OK,
+			odd ? "the log of merseyd says more" : NULL,
+			"not in use: %s", p.reason);
+}
+
 int ctl_verb_doctor(struct ctl_call *c, json_t *result)
 {
 	struct doctor d = { .c = c, .list = json_array() };
@@ -239,6 +259,7 @@ int ctl_verb_doctor(struct ctl_call *c, json_t *result)
 	if (!d.list)
 		return -ENOMEM;
 	doctor_kernel(&d);
+	doctor_passthrough(&d);
 	doctor_disk(&d);
 	doctor_probe(&d);
 	doctor_database(&d);

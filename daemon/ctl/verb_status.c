@@ -20,6 +20,7 @@ struct status {
 	struct cache_usage u;
 	struct ctl_quota q;
 	struct store_health health;
+	struct ctl_data_path path;
 	struct job_info job[STATUS_JOBS];
 	size_t jobs;
 	bool late; /* the oldest unprotected change is beyond the alarm */
@@ -42,6 +43,8 @@ static int status_read(struct ctl_call *c, struct status *s)
 	s->now = clock_wall_ns();
 	cache_usage(c->w->cache, &s->u);
 	store_health_read(c->w->health, &s->health);
+	if (c->w->data_path)
+		c->w->data_path(c->w->data_path_arg, &s->path);
 	s->jobs = move_jobs(c->w->move, s->job, STATUS_JOBS);
 	s->jobs = MIN(s->jobs, (size_t)STATUS_JOBS);
 	s->late = c->w->alarm_unprotected_ns && s->t.oldest_dirty_ns &&
@@ -197,6 +200,42 @@ static json_t *status_stores(const struct status *s)
 						  : json_null());
 }
 
+/* ---- the mount ------------------------------------------------------ */
+
+static json_t *status_requests(const struct status *s)
+{
+	json_t *o = json_object();
+	size_t i;
+
+	for (i = 0; o && i < s->path.n; i++)
+		if (proto_set(o, s->path.request[i].name,
+			      proto_count(s->path.request[i].n)) < 0) {
+			json_decref(o);
+			return NULL;
+		}
+	return o;
+}
+
+static json_t *status_fuse(const struct status *s)
+{
+	if (!s->w->data_path)
+		return json_null();
+	return json_pack("{s:b, s:o, s:o, s:o}", "passthrough", !s->path.reason,
+			 "reason",
+			 s->path.reason ? proto_text(s->path.reason)
+					: json_null(),
+			 "registered_files",
+			 proto_count(cache_backing_count(s->w->cache)),
+			 "requests", status_requests(s));
+}
+
+static json_t *status_data_path(const struct status *s)
+{
+	return s->w->data_path
+		       ? json_string(s->path.reason ? "daemon" : "passthrough")
+		       : json_null();
+}
+
 /* ---- the worker ----------------------------------------------------- */
 
 static json_t *status_rss(void)
@@ -217,8 +256,7 @@ static json_t *status_worker(const struct status *s)
 	return json_pack("{s:i, s:o, s:o, s:i, s:o, s:s}", "pid", getpid(),
 			 "uptime_seconds", json_integer(MAX(up, (int64_t)0)),
 			 "rss_bytes", status_rss(), "restarts",
-			 (int)s->w->restarts, "data_path",
-			 s->w->vfs ? json_string("splice") : json_null(),
+			 (int)s->w->restarts, "data_path", status_data_path(s),
 			 "version", s->w->version);
 }
 
@@ -289,7 +327,7 @@ static int status_fill(const struct status *s, json_t *problems, json_t *r)
 	const char *state = json_array_size(problems) ? "degraded" : "online";
 	json_t *o = json_pack(
 		"{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
-		" s:o, s:o, s:o, s:o, s:{s:n, s:n}}",
+		" s:o, s:o, s:o, s:o, s:o, s:{s:n, s:n}}",
 		"trust", s->w->trust, "name", s->w->long_name, "state", state,
 		"since", proto_time(status_since(s)), "files",
 		proto_count(s->t.files), "logical_bytes",
@@ -299,8 +337,8 @@ static int status_fill(const struct status *s, json_t *problems, json_t *r)
 		"damaged_files", proto_count(s->t.damaged), "unprotected",
 		status_unprotected(s), "cache_room_seconds", status_room(s),
 		"quota", status_quota(s), "queues", status_queues(s), "stores",
-		status_stores(s), "worker", status_worker(s), "backup",
-		"last_at", "lag_seconds");
+		status_stores(s), "fuse", status_fuse(s), "worker",
+		status_worker(s), "backup", "last_at", "lag_seconds");
 	int rc = o ? 0 : -ENOMEM;
 
 	if (rc == 0)

@@ -66,6 +66,13 @@ static unsigned keep_fds(const struct config_trust *t)
 	return MAX(t->limit_descriptors / 4, 8u);
 }
 
+/* Files registered with the kernel: no descriptors of ours, but of the
+ * machine's open files each takes one. The broker has a limit, too. */
+static unsigned backing_max(const struct config_trust *t)
+{
+	return MIN(t->limit_descriptors, 32768u);
+}
+
 /* Of the cache's filesystem this much is never filled with file data:
  * database and log live there too (S13). 2 %, within 64 MiB and 16 GiB. */
 static uint64_t free_min(const char *dir)
@@ -194,6 +201,8 @@ static int open_data(struct service *s, struct err *err)
 		.low = t->cache_low,
 		.free_min = free_min(s->ct->state_dir),
 		.keep_fds = keep_fds(t),
+		.passthrough_reserve = t->cache_passthrough_reserve,
+		.backing_max = backing_max(t),
 	};
 	struct move_opts mo = {
 		.settle_ns = t->settle_ns,
@@ -264,6 +273,7 @@ void service_close(struct service *s)
 		cost_ledger_stop(s->ledger);
 	}
 	cache_close(s->cache);
+	super_backing_free(s->backing);
 	identity_stop(s->identity);
 	pack_keyring_free(s->keyring);
 	stack_close(&s->stack);
@@ -271,6 +281,63 @@ void service_close(struct service *s)
 	pack_root_done(&s->root);
 	conf_role_done(&s->ops);
 	conf_role_done(&s->finance);
+}
+
+/* ---- how files are read and written ---------------------------------- */
+
+/* Why the kernel does not read and write files itself; NULL: it does. */
+static const char *passthrough_reason(const struct service *s)
+{
+	if (!s->ct->t->cache_passthrough)
+		return "off";
+	if (!s->backing)
+		return "not_root";
+	if (super_backing_why(s->backing))
+		return super_backing_why(s->backing);
+	return fuse_server_passthrough(s->fuse) ? NULL : "kernel";
+}
+
+static void data_path(void *arg, struct ctl_data_path *out)
+{
+	const struct service *s = arg;
+	struct fuse_requests r[CTL_REQUESTS_MAX];
+	size_t i;
+
+	out->reason = passthrough_reason(s);
+	out->n = fuse_server_requests(s->fuse, r, CTL_REQUESTS_MAX);
+	for (i = 0; i < out->n; i++)
+		out->request[i] = (struct ctl_requests){ r[i].name, r[i].n };
+}
+
+/* What the kernel registers files with; NULL: nothing does. Who mounts as a
+ * plain user has no broker, and is not told of one. */
+static int backing_open(struct service *s, const struct service_run *r,
+			const struct cache_backing **out, struct err *err)
+{
+	*out = NULL;
+	if (!s->ct->t->cache_passthrough || r->fuse_fd < 0)
+		return 0;
+	s->backing = super_backing_new(r->broker_fd);
+	if (!s->backing)
+		return fail(err, -ENOMEM, "%m");
+	s->cache_backing = (struct cache_backing){
+		.open = super_backing_open,
+		.close = super_backing_close,
+		.arg = s->backing,
+	};
+	if (r->broker_fd >= 0)
+		*out = &s->cache_backing;
+	return 0;
+}
+
+static void log_data_path(const struct service *s)
+{
+	const char *why = passthrough_reason(s);
+
+	log_info("files are read and written by %s%s",
+		 why ? "this process, without passthrough: "
+		     : "the kernel itself where they are whole",
+		 why ? why : "");
 }
 
 /* ---- serving --------------------------------------------------------- */
@@ -314,6 +381,8 @@ static int describe(struct service *s, const struct service_run *r,
 		.cache = s->cache,
 		.move = s->move,
 		.vfs = s->vfs,
+		.data_path = data_path,
+		.data_path_arg = s,
 		.store = s->stack.direct,
 		.health = &s->stack.health,
 		.ledger = s->ledger,
@@ -357,11 +426,15 @@ int service_run(struct service *s, const struct service_run *r, struct err *err)
 	int rc = fsname ? describe(s, r, err) : fail(err, -ENOMEM, "%m");
 
 	if (rc == 0)
+		rc = backing_open(s, r, &fo.backing, err);
+	if (rc == 0)
 		rc = fuse_server_start(&fo, s->vfs, &fuse, err);
 	if (rc < 0) {
 		close(r->ctl_fd);
 		return rc;
 	}
+	s->fuse = fuse;
+	log_data_path(s);
 	rc = serve(s, fuse, r, err);
 	fuse_server_free(fuse);
 	log_info("stopped serving '%s'", r->mountpoint);

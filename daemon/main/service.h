@@ -13,6 +13,8 @@
 #include "main/identity.h"
 #include "main/stack.h"
 
+struct super_backing;
+
 struct service {
 	const struct conf_trust *ct;
 	struct pack_root root;
@@ -25,6 +27,9 @@ struct service {
 	struct move *move;
 	struct cost_ledger *ledger;
 	struct vfs *vfs;
+	struct super_backing *backing; /* of service_run() */
+	struct cache_backing cache_backing;
+	const struct fuse_server *fuse; /* while it serves */
 
 	struct cost_tier cost_tier;
 	struct cost_opts cost;
@@ -49,6 +54,7 @@ struct service_run {
 	int fuse_fd; /* taken; -1: mount it ourselves, as a plain user */
 	const char *options; /* of that mount, or NULL */
 	int ctl_fd;	     /* taken */
+	int broker_fd;	     /* taken; -1: there is no broker */
 	unsigned restarts;
 	int unmount_fd; /* see ending_attach() */
 	/* Called once when the mount is served. 0 or -errno. */

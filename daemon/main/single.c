@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "base/io.h"
 #include "base/log.h"
@@ -30,6 +31,7 @@ struct single {
 	int ready_fd;	    /* leads to who waits; -1 = nobody does */
 	struct buf options; /* of a plain user's mount */
 	struct unmounter unmounter;
+	struct super_broker broker; /* its fd: -1 = none, or handed on */
 };
 
 static int single_ready(void *arg, struct err *err)
@@ -48,7 +50,37 @@ static int single_ready(void *arg, struct err *err)
 	return 0;
 }
 
-/* As root: the mount, somebody to unmount it, another user. */
+/* Without one this process serves all files itself. */
+static void start_broker(struct single *s, const struct conf_trust *ct)
+{
+	struct super_trust t = { .name = ct->t->name,
+				 .uid = ct->uid,
+				 .gid = ct->gid,
+				 .state_dir = ct->state_dir };
+	struct err err = ERR_INIT;
+
+	if (!ct->t->cache_passthrough)
+		return;
+	if (super_broker_start(&s->broker, &t, s->fuse_fd, &err) < 0)
+		log_warn("no files are passed through to the kernel: %s",
+			 err.msg);
+}
+
+/* When its end of the socket is closed; the fuse device is free then. */
+static void finish_broker(struct single *s)
+{
+	if (s->broker.fd >= 0)
+		close(s->broker.fd);
+	while (s->broker.pid > 0 && waitpid(s->broker.pid, NULL, 0) < 0 &&
+	       errno == EINTR)
+		;
+}
+
+/*
+ * As root: the mount, somebody to unmount it, somebody to register files,
+ * another user. The secrets are read when the others have been started: they
+ * have none in their memory.
+ */
 static int become_user(struct single *s, const struct conf_trust *ct,
 		       struct err *err)
 {
@@ -69,7 +101,9 @@ static int become_user(struct single *s, const struct conf_trust *ct,
 		super_unmount(s->mountpoint, true);
 		return rc;
 	}
-	return super_drop_privileges(&sandbox, err);
+	start_broker(s, ct);
+	rc = conf_read_secrets(ct, s->secret, &s->n_secrets, err);
+	return rc < 0 ? rc : super_drop_privileges(&sandbox, err);
 }
 
 static int prepare(struct single *s, const struct conf_trust *ct,
@@ -78,7 +112,7 @@ static int prepare(struct single *s, const struct conf_trust *ct,
 	bool root = geteuid() == 0;
 	int rc = conf_check_state_dir(ct, root ? ct->uid : geteuid(), err);
 
-	if (rc == 0)
+	if (rc == 0 && !root)
 		rc = conf_read_secrets(ct, s->secret, &s->n_secrets, err);
 	if (rc == 0)
 		rc = s->turn_fd = turn_take(ct, s->mountpoint, false, err);
@@ -107,6 +141,7 @@ static int serve(struct single *s, const struct conf_trust *ct, struct err *err)
 		.fuse_fd = s->fuse_fd,
 		.options = s->options.len ? (char *)s->options.data : NULL,
 		.ctl_fd = s->ctl_fd,
+		.broker_fd = s->broker.fd,
 		.unmount_fd = s->unmounter.pid > 0 ? s->unmounter.fd : -1,
 		.ready = single_ready,
 		.arg = s,
@@ -117,6 +152,7 @@ static int serve(struct single *s, const struct conf_trust *ct, struct err *err)
 	s->n_secrets = 0;
 	if (rc < 0)
 		return rc;
+	s->broker.fd = -1; /* service_run() takes it */
 	if (s->a->no_barrier) {
 		log_warn("running WITHOUT the durability barrier: a power cut "
 			 "loses data");
@@ -199,7 +235,8 @@ int mode_single(const struct args *a)
 			    .turn_fd = -1,
 			    .ctl_fd = -1,
 			    .fuse_fd = -1,
-			    .ready_fd = -1 };
+			    .ready_fd = -1,
+			    .broker = { .fd = -1 } };
 	struct err err = ERR_INIT;
 	int rc;
 
@@ -217,6 +254,7 @@ int mode_single(const struct args *a)
 	else
 		rc = single(&s, c, &err);
 	super_secrets_done(s.secret, s.n_secrets);
+	finish_broker(&s);
 	unmounter_finish(&s.unmounter);
 	pidfile_release(s.turn_fd); /* after all of it: the next may start */
 	buf_done(&s.options);

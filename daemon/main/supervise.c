@@ -49,6 +49,7 @@ static int plan_trust(struct super_trust *st, const struct conf_trust *ct,
 		.gid = ct->gid,
 		.mountpoint = t->mount,
 		.state_dir = ct->state_dir,
+		.passthrough = t->cache_passthrough,
 		.key_file = ct->key_file,
 		.n_credentials = t->n_credentials,
 	};

@@ -90,6 +90,7 @@ class Gateway:
             "settle": "1s",
             "read_wait": "4s",
             "cache_size": "1GiB",
+            "passthrough": "true",
             "delete_after": "35d",
             "quota": "{}",
             "buckets": {},
@@ -160,7 +161,7 @@ class Gateway:
             f"  read_wait: {k['read_wait']}",
             f"  delete_after: {k['delete_after']}",
             f"  quota: {k['quota']}",
-            f"  cache: {{size: {k['cache_size']}, high: 90%, low: 70%}}",
+            f"  cache: {{size: {k['cache_size']}, high: 90%, low: 70%, passthrough: {k['passthrough']}}}",
             "trusts:",
         ]
         for t in self.trusts:

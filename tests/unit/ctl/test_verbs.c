@@ -366,6 +366,52 @@ static void test_doctor(void **state)
 	assert_string_equal(level_of(b, "store"), "ok");
 }
 
+static const char *path_reason;
+
+static void data_path(void *arg, struct ctl_data_path *out)
+{
+	out->reason = path_reason;
+	out->request[0] = (struct ctl_requests){ "read", 12 };
+	out->request[1] = (struct ctl_requests){ "write", 0 };
+	out->n = 2;
+}
+
+/* How files are read and written, for people and for programs. */
+static void test_data_path(void **state)
+{
+	static const struct {
+		const char *reason, *level;
+	} want[] = { { NULL, "ok" },
+		     { "off", "ok" },
+		     { "kernel", "ok" },
+		     { "broker", "warn" } };
+	CLEANUP_JSON json_t *none = ask("{\"id\":1,\"verb\":\"status\"}");
+
+	assert_true(json_is_null(at(none, "result.fuse")));
+	assert_true(json_is_null(at(none, "result.worker.data_path")));
+	worker.data_path = data_path;
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
+		CLEANUP_JSON json_t *s = NULL, *d = NULL;
+		const char *path = want[i].reason ? "daemon" : "passthrough";
+
+		path_reason = want[i].reason;
+		s = ask("{\"id\":1,\"verb\":\"status\"}");
+		d = ask("{\"id\":1,\"verb\":\"doctor\"}");
+		assert_int_equal(json_is_true(at(s, "result.fuse.passthrough")),
+				 !path_reason);
+		assert_string_equal(text_at(s, "result.worker.data_path"),
+				    path);
+		if (path_reason)
+			assert_string_equal(text_at(s, "result.fuse.reason"),
+					    path_reason);
+		assert_int_equal(int_at(s, "result.fuse.requests.read"), 12);
+		assert_int_equal(int_at(s, "result.fuse.requests.write"), 0);
+		assert_int_equal(int_at(s, "result.fuse.registered_files"), 0);
+		assert_string_equal(level_of(d, "passthrough"), want[i].level);
+	}
+	worker.data_path = NULL;
+}
+
 static void test_cost(void **state)
 {
 	CLEANUP_JSON json_t *a = NULL;
@@ -411,6 +457,7 @@ int main(void)
 		WORKER_TEST(test_wait_for_the_damaged),
 		WORKER_TEST(test_jobs),
 		WORKER_TEST(test_doctor),
+		WORKER_TEST(test_data_path),
 		WORKER_TEST(test_cost),
 	};
 

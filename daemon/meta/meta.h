@@ -210,20 +210,36 @@ int meta_orphans(struct meta_txn *t, uint64_t after, uint64_t *ino, size_t max);
 /* Inodes with opened_for_write, ascending (start after a crash). */
 int meta_opened(struct meta_txn *t, uint64_t after, uint64_t *ino, size_t max);
 
+/* The place of a file's bytes in a study; see below, studies. */
+struct meta_instance {
+	uint64_t study;	 /* row; 0 = the file is no DICOM */
+	uint64_t series; /* the files of one, together and in their order; up
+			    to INT64_MAX */
+	uint32_t number; /* within it */
+};
+
 /*
  * Which dirty regular files may be protected: settled before `before_ns`
  * (wall), not opened_for_write, not damaged, nlink > 0. The oldest first
  * (dirty_ns, ino), behind `after` (NULL = from the start); with parent != 0
- * only those in that directory, among the next 20,000.
+ * only those in that directory that belong to no study, among the next
+ * 20,000. A file whose header was not read yet counts as one of no study.
  */
 struct meta_todo {
-	uint64_t ino, parent; /* one of its directories, 0 = none found */
+	uint64_t ino;
+	uint64_t parent; /* one of its directories; 0 = none, or in a study */
+	struct meta_instance at;
 	uint64_t size;
 	int64_t dirty_ns, settle_ns;
 };
 int meta_protectable(struct meta_txn *t, uint64_t parent, int64_t before_ns,
 		     const struct meta_todo *after, struct meta_todo *out,
 		     size_t max);
+/* The same of one study, whatever the directories, in the order of their
+ * places. */
+int meta_protectable_study(struct meta_txn *t, uint64_t study,
+			   int64_t before_ns, const struct meta_todo *after,
+			   struct meta_todo *out, size_t max);
 /*
  * Is directory `parent` still being filled? 1 when a dirty file in it is
  * opened_for_write, or was closed at or after before_ns (wall), and those
@@ -233,6 +249,9 @@ int meta_protectable(struct meta_txn *t, uint64_t parent, int64_t before_ns,
  */
 int meta_directory_fills(struct meta_txn *t, uint64_t parent, int64_t before_ns,
 			 uint64_t bytes, size_t files);
+/* The same of a study, by the files whose header was read. */
+int meta_study_fills(struct meta_txn *t, uint64_t study, int64_t before_ns,
+		     uint64_t bytes, size_t files);
 /* Wall time when the next dirty file will have settled for `settle_ns`:
  * its settle_ns column, or -ENOENT when nothing waits. */
 int meta_next_settle(struct meta_txn *t, int64_t *settle_ns);
@@ -508,16 +527,9 @@ int meta_study_find(struct meta_txn *t, const char *uid,
 		    struct meta_study *out);
 
 /*
- * The place of a file's bytes in a study. It is not in the inode's row in
- * memory, as only protect and people ask for it. A new content version has
- * none until its header is read.
+ * A file's place is not in the inode's row in memory, as only protect and
+ * people ask for it. A new content version has none until its header is read.
  */
-struct meta_instance {
-	uint64_t study;	 /* row; 0 = the file is no DICOM */
-	uint64_t series; /* the files of one, together and in their order; up
-			    to INT64_MAX */
-	uint32_t number; /* within it */
-};
 /* 0 also when the file is another version by now, or is gone. */
 int meta_instance_set(struct meta_txn *t, uint64_t ino, uint64_t version,
 		      const struct meta_instance *in);

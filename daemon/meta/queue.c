@@ -11,23 +11,30 @@ enum {
 	ORPHANS,
 	OPENED,
 	PROTECTABLE,
+	STUDY,
+	STUDY_SIZES,
 	HAS_PARENT,
 	A_PARENT,
 	NEXT_SETTLE,
 	RECENT,
 	EVICTABLE,
 };
+#define TODO_COLS                                                        \
+	"SELECT ino, size, dirty_ns, settle_ns, study, series, instance" \
+	" FROM inode WHERE state = 0 AND nlink > 0"                      \
+	" AND opened_for_write = 0 AND damaged = 0"
 static const char *const sql[] = {
 	[ORPHANS] = "SELECT ino FROM inode WHERE nlink = 0 AND ino > ?1"
 		    " ORDER BY ino LIMIT ?2",
 	[OPENED] = "SELECT ino FROM inode WHERE opened_for_write = 1"
 		   " AND ino > ?1 ORDER BY ino LIMIT ?2",
-	[PROTECTABLE] = "SELECT ino, size, dirty_ns, settle_ns FROM inode"
-			" WHERE state = 0 AND nlink > 0"
-			" AND opened_for_write = 0 AND damaged = 0"
-			" AND settle_ns < ?1"
-			" AND (dirty_ns, ino) > (?2, ?3)"
-			" ORDER BY dirty_ns, ino",
+	[PROTECTABLE] = TODO_COLS " AND settle_ns < ?1"
+				  " AND (dirty_ns, ino) > (?2, ?3)"
+				  " ORDER BY dirty_ns, ino",
+	[STUDY] = TODO_COLS " AND study > 0 AND study = ?1 AND settle_ns < ?2"
+			    " AND (series, instance, ino) > (?3, ?4, ?5)"
+			    " ORDER BY series, instance, ino",
+	[STUDY_SIZES] = TODO_COLS " AND study > 0 AND study = ?1",
 	[HAS_PARENT] = "SELECT parent FROM dirent WHERE ino = ?1"
 		       " AND parent = ?2 LIMIT 1",
 	[A_PARENT] = "SELECT parent FROM dirent WHERE ino = ?1"
@@ -96,18 +103,28 @@ static int queue_parent(struct meta_txn *t, uint64_t ino, uint64_t want,
 	return 0;
 }
 
-/* The row of `st`; 1, or 0 when it is not in the directory `parent`. */
+static struct meta_todo queue_row(struct db_stmt *st)
+{
+	return (struct meta_todo){
+		.ino = (uint64_t)db_int(st, 0),
+		.size = (uint64_t)db_int(st, 1),
+		.dirty_ns = db_int(st, 2),
+		.settle_ns = db_int(st, 3),
+		.at = { .study = (uint64_t)db_int(st, 4),
+			.series = (uint64_t)db_int(st, 5),
+			.number = (uint32_t)db_int(st, 6) },
+	};
+}
+
+/* The row of `st`; 1, or 0 when it is not one of the directory `parent`. */
 static int queue_todo(struct meta_txn *t, struct db_stmt *st, uint64_t parent,
 		      struct meta_todo *out)
 {
 	int rc;
 
-	*out = (struct meta_todo){
-		.ino = (uint64_t)db_int(st, 0),
-		.size = (uint64_t)db_int(st, 1),
-		.dirty_ns = db_int(st, 2),
-		.settle_ns = db_int(st, 3),
-	};
+	*out = queue_row(st);
+	if (out->at.study)
+		return !parent;
 	rc = queue_parent(t, out->ino, parent, &out->parent);
 	if (rc < 0)
 		return rc;
@@ -140,6 +157,25 @@ int meta_protectable(struct meta_txn *t, uint64_t parent, int64_t before_ns,
 		if (rc == 1)
 			n++;
 	}
+	db_reset(st);
+	return rc < 0 ? rc : (int)n;
+}
+
+int meta_protectable_study(struct meta_txn *t, uint64_t study,
+			   int64_t before_ns, const struct meta_todo *after,
+			   struct meta_todo *out, size_t max)
+{
+	struct db_stmt *st = m_stmt(t, META_G_QUEUE, STUDY, sql);
+	size_t n = 0;
+	int rc = 0;
+
+	m_bind_u64(st, 1, study);
+	m_bind_int(st, 2, before_ns);
+	m_bind_int(st, 3, after ? (int64_t)after->at.series : -1);
+	m_bind_int(st, 4, after ? after->at.number : 0);
+	m_bind_u64(st, 5, after ? after->ino : 0);
+	while (n < max && (rc = m_step(t, st)) == 1)
+		out[n++] = queue_row(st);
 	db_reset(st);
 	return rc < 0 ? rc : (int)n;
 }
@@ -198,6 +234,31 @@ int meta_directory_fills(struct meta_txn *t, uint64_t parent, int64_t before_ns,
 	}
 	db_reset(st);
 	return rc < 0 ? rc : sum < bytes && n < files;
+}
+
+int meta_study_fills(struct meta_txn *t, uint64_t study, int64_t before_ns,
+		     uint64_t bytes, size_t files)
+{
+	struct db_stmt *st = m_stmt(t, META_G_QUEUE, STUDY_SIZES, sql);
+	size_t looks = QUEUE_SCAN_MAX, n = 0;
+	uint64_t sum = 0;
+	bool active = false;
+	int rc = 0;
+
+	m_bind_u64(st, 1, study);
+	while (sum < bytes && n < files && looks-- > 0 &&
+	       (rc = m_step(t, st)) == 1) {
+		struct meta_todo todo = queue_row(st);
+
+		if (todo.settle_ns >= before_ns) {
+			active = true;
+		} else {
+			sum += todo.size;
+			n++;
+		}
+	}
+	db_reset(st);
+	return rc < 0 ? rc : active && sum < bytes && n < files;
 }
 
 int meta_next_settle(struct meta_txn *t, int64_t *settle_ns)

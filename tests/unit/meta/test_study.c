@@ -158,6 +158,93 @@ static void test_unread(void **state)
 	commit(&t);
 }
 
+static uint64_t waiting(struct meta_txn *t, const struct meta_instance *at,
+			int64_t settle_ns)
+{
+	struct meta_inode in = {
+		.mode = S_IFREG | 0600,
+		.nlink = 1,
+		.size = 100,
+		.state = META_DIRTY,
+		.dirty_ns = settle_ns,
+		.settle_ns = settle_ns,
+	};
+	char name[32];
+
+	assert_int_equal(meta_new_ino(t, &in.ino), 0);
+	assert_int_equal(meta_new_version(t, &in.content_version), 0);
+	assert_int_equal(meta_inode_insert(t, &in), 0);
+	snprintf(name, sizeof(name), "%llx", (unsigned long long)in.ino);
+	assert_int_equal(meta_dirent_insert(t, META_ROOT_INO, name,
+					    strlen(name), in.ino),
+			 0);
+	if (at)
+		assert_int_equal(
+			meta_instance_set(t, in.ino, in.content_version, at),
+			0);
+	return in.ino;
+}
+
+/* By series and number, not by when they came; others are not among them. */
+static void test_queue(void **state)
+{
+	const struct meta_instance at[] = {
+		{ 7, 2, 1 }, { 7, 1, 2 }, { 7, 1, 1 }, { 7, 1, 1 },
+		{ 8, 1, 1 }, { 0, 0, 0 }, { 7, 0, 9 },
+	};
+	const unsigned order[] = { 2, 3, 1, 0 };
+	struct meta_todo todo[9];
+	uint64_t ino[8];
+	unsigned i;
+	META_TXN(t);
+
+	begin(&t);
+	for (i = 0; i < ARRAY_SIZE(at); i++)
+		ino[i] = waiting(&t, &at[i], i == 6 ? 500 : 100 + i);
+	ino[7] = waiting(&t, NULL, 400);
+	assert_int_equal(meta_protectable_study(&t, 7, 500, NULL, todo, 9), 4);
+	for (i = 0; i < 4; i++)
+		assert_int_equal(todo[i].ino, ino[order[i]]);
+	assert_int_equal(todo[3].at.series, 2);
+	assert_int_equal(todo[3].size, 100);
+	assert_int_equal(meta_protectable_study(&t, 7, 500, &todo[0], todo, 2),
+			 2);
+	assert_int_equal(todo[0].ino, ino[3]);
+	assert_int_equal(todo[1].ino, ino[1]);
+	assert_int_equal(meta_protectable_study(&t, 0, 500, NULL, todo, 9), 0);
+	/* All of them by age; of a directory those of no study. */
+	assert_int_equal(meta_protectable(&t, 0, 500, NULL, todo, 9), 7);
+	assert_int_equal(todo[0].at.study, 7);
+	assert_int_equal(todo[0].parent, 0);
+	assert_int_equal(todo[5].parent, META_ROOT_INO);
+	assert_int_equal(
+		meta_protectable(&t, META_ROOT_INO, 500, NULL, todo, 9), 2);
+	assert_int_equal(todo[0].ino, ino[5]);
+	assert_int_equal(todo[1].ino, ino[7]);
+	assert_int_equal(todo[1].at.study, 0);
+	commit(&t);
+}
+
+static void test_fills(void **state)
+{
+	const struct meta_instance at = { 7, 1, 1 };
+	META_TXN(t);
+
+	begin(&t);
+	assert_int_equal(meta_study_fills(&t, 7, 500, 1000, 10), 0);
+	waiting(&t, &at, 100);
+	waiting(&t, &at, 200);
+	assert_int_equal(meta_study_fills(&t, 7, 500, 1000, 10), 0);
+	waiting(&t, &at, 500);
+	assert_int_equal(meta_study_fills(&t, 7, 500, 1000, 10), 1);
+	assert_int_equal(meta_study_fills(&t, 7, 501, 1000, 10), 0);
+	assert_int_equal(meta_study_fills(&t, 7, 500, 200, 10), 0);
+	assert_int_equal(meta_study_fills(&t, 7, 500, 201, 10), 1);
+	assert_int_equal(meta_study_fills(&t, 7, 500, 1000, 2), 0);
+	assert_int_equal(meta_study_fills(&t, 8, 500, 1000, 10), 0);
+	commit(&t);
+}
+
 static uint64_t pack(struct meta_txn *t, uint64_t study)
 {
 	static uint8_t seq;
@@ -207,6 +294,14 @@ static void test_plans(void **state)
 		  " AND damaged = 0 AND study IS NULL AND ino > 1"
 		  " ORDER BY ino\" | grep -q 'inode_unread (ino>'",
 		  dir);
+	assert_sh("sqlite3 %s/db \"EXPLAIN QUERY PLAN SELECT size FROM inode"
+		  " WHERE state = 0 AND nlink > 0 AND opened_for_write = 0"
+		  " AND damaged = 0 AND study > 0 AND study = 1"
+		  " AND settle_ns < 5 AND (series, instance, ino) > (1, 2, 3)"
+		  " ORDER BY series, instance, ino\" | tee %s/plan"
+		  " | grep -q 'inode_study (study=? AND (series,instance'"
+		  " && ! grep -q TEMP %s/plan",
+		  dir, dir, dir);
 	assert_sh("sqlite3 %s/db \"EXPLAIN QUERY PLAN SELECT * FROM pack"
 		  " WHERE study = 1 AND study > 0 AND state = 1 AND id > 1"
 		  " ORDER BY id\" | grep -q 'pack_study (study=? AND id>'",
@@ -231,6 +326,8 @@ int main(void)
 		META_TEST(test_places),
 		META_TEST(test_versions),
 		META_TEST(test_unread),
+		META_TEST(test_queue),
+		META_TEST(test_fills),
 		META_TEST(test_packs),
 		cmocka_unit_test_setup_teardown(test_plans, closed_setup,
 						test_teardown),

@@ -139,11 +139,11 @@ static int send_compare(struct store *s, const char *object,
 	return 0;
 }
 
-static int send_try(struct move *mv, const char *object, const void *data,
-		    size_t len)
+static int send_try(struct move *mv, const struct meta_pack *pack,
+		    const void *data)
 {
 	struct store *s = mv->s.cause[STORE_CAUSE_PROTECT];
-	struct store_put_opts o = { 0 };
+	struct store_put_opts o = { .sha256 = pack->digest };
 	struct store_caps caps;
 	int rc;
 
@@ -151,19 +151,20 @@ static int send_try(struct move *mv, const char *object, const void *data,
 	o.if_absent = caps.create_only;
 	if (*mv->o.storage_class)
 		o.storage_class = mv->o.storage_class;
-	rc = store_put(s, object, data, len, &o);
-	return rc == -EEXIST ? send_compare(s, object, data, len) : rc;
+	rc = store_put(s, pack->object, data, pack->length, &o);
+	return rc == -EEXIST ? send_compare(s, pack->object, data, pack->length)
+			     : rc;
 }
 
 /* For ever, while the store is away and anybody still wants the pack. */
 static int send_put(struct move *mv, struct job *job, struct parcel *p,
-		    const char *object, const void *data, size_t len)
+		    const struct meta_pack *pack, const void *data)
 {
 	int64_t pause = NSEC_PER_SEC;
 	char why[128], next[UNITS_SIZE];
 	int rc;
 
-	while ((rc = send_try(mv, object, data, len)) < 0) {
+	while ((rc = send_try(mv, pack, data)) < 0) {
 		if (!store_is_transient(rc)) {
 			job_error(job, "tier '%s': %s", mv->o.tier,
 				  move_why(rc, why, sizeof(why)));
@@ -203,7 +204,7 @@ int send_pack(struct move *mv, struct job *job, struct parcel *p,
 	if (rc < 0)
 		return rc;
 	parcel_name(p, pack->row);
-	return send_put(mv, job, p, pack->object, data, len);
+	return send_put(mv, job, p, pack, data);
 }
 
 /* ---- the commit ----------------------------------------------------- */

@@ -5,12 +5,15 @@
 
 #include <lz4.h>
 
+#define PRESS_SKIP_MAX 15u
+
 struct pack_press *pack_press_new(void)
 {
 	struct pack_press *p = malloc(sizeof(*p));
 
 	if (!p)
 		return NULL;
+	pack_press_begin(p, true);
 	p->state = malloc((size_t)LZ4_sizeofState());
 	if (p->state)
 		return p;
@@ -26,16 +29,40 @@ void pack_press_free(struct pack_press *p)
 	free(p);
 }
 
+void pack_press_begin(struct pack_press *p, bool compressible)
+{
+	p->never = !compressible;
+	p->skip = p->pass = 0;
+}
+
+/* Is the next frame to be tried? */
+static bool press_wanted(struct pack_press *p)
+{
+	if (p->never)
+		return false;
+	if (p->pass == 0)
+		return true;
+	p->pass--;
+	return false;
+}
+
+static void press_learn(struct pack_press *p, bool shrank)
+{
+	p->pass = shrank ? 0 : p->skip;
+	p->skip = shrank ? 0 : MIN(2 * p->skip + 1, PRESS_SKIP_MAX);
+}
+
 size_t pack_press_try(struct pack_press *p, const void *plain, size_t len)
 {
 	size_t room = len - len / 20 - 1;
 	int n;
 
-	/* LZ4 gives up as soon as the room is used up. */
-	if (room == 0 || room > sizeof(p->out))
+	if (room == 0 || room > sizeof(p->out) || !press_wanted(p))
 		return 0;
+	/* LZ4 gives up as soon as the room is used up. */
 	n = LZ4_compress_fast_extState(p->state, plain, (char *)p->out,
 				       (int)len, (int)room, 1);
+	press_learn(p, n > 0);
 	return n > 0 ? (size_t)n : 0;
 }
 

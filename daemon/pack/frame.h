@@ -7,9 +7,16 @@
 
 #define PACK_SEALED_MAX (PACK_FRAME_MAX + PACK_TAG_SIZE)
 
-/* Memory for compressing, reused from frame to frame. */
+/*
+ * Memory for compressing, reused from frame to frame, and what the frames so
+ * far tell of the next: behind each that did not shrink, more and more are not
+ * tried (0, 1, 3, 7, 15), until it is one in a megabyte that is.
+ */
 struct pack_press {
-	void *state; /* LZ4's */
+	void *state;	     /* LZ4's */
+	bool never;	     /* do not try at all */
+	unsigned skip, pass; /* frames to pass over: behind the next that does
+				not shrink, and before the next try */
 	uint8_t out[PACK_FRAME_MAX];
 };
 
@@ -18,9 +25,12 @@ struct pack_press *pack_press_new(void);
 void pack_press_free(struct pack_press *p);
 DEFINE_GUARD(struct pack_press *, pack_press_free);
 
+/* Other content comes: forgets what the frames so far told. */
+void pack_press_begin(struct pack_press *p, bool compressible);
+
 /*
  * Compresses len bytes into p->out. The compressed length, or 0 when that
- * would save less than 5 %.
+ * would save less than 5 %, or was not tried.
  */
 size_t pack_press_try(struct pack_press *p, const void *plain, size_t len);
 

@@ -166,6 +166,14 @@ size_t pack_writer_len(const struct pack_writer *w);
 uint32_t pack_writer_frames(const struct pack_writer *w);
 
 /*
+ * Is it worth trying to compress the frames of the member that comes next, or
+ * is being written? A writer thinks so until told, and again after
+ * pack_writer_member(). False for what is compressed already; frames that do
+ * not shrink are found anyway, at some cost.
+ */
+void pack_writer_hint(struct pack_writer *w, bool compressible);
+
+/*
  * Seals one frame of the current member: plain[0..len), 1 <= len <=
  * PACK_FRAME_MAX, which lies at `file_off` in the file (ascending, not
  * overlapping). `last` marks the member's last frame in this pack. `out` may

@@ -169,6 +169,11 @@ uint32_t pack_writer_frames(const struct pack_writer *w)
 	return w->index.frames;
 }
 
+void pack_writer_hint(struct pack_writer *w, bool compressible)
+{
+	pack_press_begin(w->press, compressible);
+}
+
 /* ---- frames ---------------------------------------------------------- */
 
 /* Room for one more run, so that nothing can fail once a frame is sealed. */
@@ -284,9 +289,11 @@ int pack_writer_member(struct pack_writer *w, const struct pack_member *m)
 		return -EINVAL;
 	if (m)
 		rc = pack_index_add_member(&w->index, m, now->run, now->runs);
-	if (rc == 0)
-		pending_reset(now);
-	return rc;
+	if (rc < 0)
+		return rc;
+	pending_reset(now);
+	pack_press_begin(w->press, true);
+	return 0;
 }
 
 static int seal_index(struct pack_writer *w, const struct buf *plain)

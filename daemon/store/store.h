@@ -63,6 +63,9 @@ struct store_info {
 struct store_put_opts {
 	const char *storage_class; /* NULL = the store's default */
 	bool if_absent;
+	/* SHA-256 of the data (32 bytes), for stores that have to send it: who
+	 * knows it spares them a pass over the data. NULL = not known. */
+	const uint8_t *sha256;
 };
 
 struct store_entry {

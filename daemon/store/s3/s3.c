@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/io.h"
 #include "store/call.h"
 #include "store/drivers.h"
@@ -231,9 +232,13 @@ static int s3_put(struct store *st, const char *key, const void *data,
 						.text_max = ERROR_MAX };
 	struct call c = CALL(S3_PUT, key);
 	char hash[S3_SHA256_HEX];
-	int rc = s3_sha256_hex(data, len, hash);
+	int rc = 0;
 
 	store_call.sent = 0;
+	if (opts->sha256)
+		hex_encode(opts->sha256, (S3_SHA256_HEX - 1) / 2, hash);
+	else
+		rc = s3_sha256_hex(data, len, hash);
 	if (rc < 0)
 		return rc;
 	c.payload_hash = hash;

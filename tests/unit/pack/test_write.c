@@ -298,6 +298,53 @@ static void test_probe(void **state)
 	assert_true(f.stored_len - PACK_TAG_SIZE < PACK_FRAME_MAX / 100 * 95);
 }
 
+static bool shrinks(struct pack_writer *w, unsigned i, const uint8_t *data)
+{
+	struct pack_frame f;
+
+	assert_int_equal(pack_writer_frame(w, (uint64_t)i * PACK_FRAME_MAX,
+					   data, PACK_FRAME_MAX, false, &f),
+			 0);
+	return f.compressed;
+}
+
+/* Frames that do not shrink are tried less and less, up to one in 16; the
+ * next that does is found, and so is the next member. */
+static void test_tried_less(void **state)
+{
+	CLEANUP(pack_writer_free_guard) struct pack_writer *w = new_writer();
+	static uint8_t random[PACK_FRAME_MAX], text[PACK_FRAME_MAX];
+	unsigned i, at;
+
+	fill_random(random, sizeof(random), 4);
+	fill_text(text, sizeof(text));
+	for (i = 0; i < 100; i++)
+		assert_false(shrinks(w, i, random));
+	for (at = i; !shrinks(w, i, text); i++)
+		assert_true(i - at < 15);
+	assert_true(i > at); /* it was not tried at once */
+	assert_true(shrinks(w, i + 1, text));
+	for (i += 2; i < 200; i++)
+		assert_false(shrinks(w, i, random));
+	assert_int_equal(pack_writer_member(w, NULL), 0);
+	assert_true(shrinks(w, 0, text));
+}
+
+/* Who knows that a member is compressed already says so. */
+static void test_hint(void **state)
+{
+	CLEANUP(pack_writer_free_guard) struct pack_writer *w = new_writer();
+	static uint8_t text[PACK_FRAME_MAX];
+	unsigned i;
+
+	fill_text(text, sizeof(text));
+	pack_writer_hint(w, false);
+	for (i = 0; i < 40; i++)
+		assert_false(shrinks(w, i, text));
+	assert_int_equal(pack_writer_member(w, NULL), 0);
+	assert_true(shrinks(w, 0, text));
+}
+
 static void test_dead_frames(void **state)
 {
 	CLEANUP(pack_writer_free_guard) struct pack_writer *w = new_writer();
@@ -514,6 +561,8 @@ int main(void)
 		cmocka_unit_test(test_holes),
 		cmocka_unit_test(test_frame_table),
 		cmocka_unit_test(test_probe),
+		cmocka_unit_test(test_tried_less),
+		cmocka_unit_test(test_hint),
 		cmocka_unit_test(test_dead_frames),
 		cmocka_unit_test(test_empty_pack),
 		cmocka_unit_test(test_writer_refuses),

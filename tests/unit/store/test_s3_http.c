@@ -112,6 +112,22 @@ static void test_request(void **state)
 	assert_int_equal(r.counts.puts, 1);
 }
 
+/* What the caller knows of the data is sent, and not found out again. */
+static void test_known_hash(void **state)
+{
+	static const uint8_t sha256[32] = { 0xab, [31] = 0xcd };
+	struct store_put_opts o = { .sha256 = sha256 };
+	struct play p = PLAY(OK);
+	CLEANUP(rig_done) struct rig r;
+	char v[256];
+
+	rig_init(&r, &p);
+	assert_int_equal(store_put(r.store, "a", "hello", 5, &o), 0);
+	assert_true(http_header(&p.last, "x-amz-content-sha256", v, sizeof(v)));
+	assert_string_equal(v, "ab000000000000000000000000000000"
+			       "000000000000000000000000000000cd");
+}
+
 static ssize_t get10(struct rig *r, uint64_t off)
 {
 	char got[10];
@@ -365,6 +381,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_request),
+		cmocka_unit_test(test_known_hash),
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_no_answer),

@@ -14,7 +14,12 @@
  * each into a buffer of its own. New objects belong to who runs this: it is
  * for a client that is root.
  *
- * Usage: bench-floor [-t THREADS] DIRECTORY MOUNTPOINT
+ * With -p the kernel reads and writes the files itself (FUSE_PASSTHROUGH). A
+ * file is registered when it is first opened, and its id kept as long as the
+ * kernel knows the file: all opens of it are alike, and a later open costs
+ * nothing more.
+ *
+ * Usage: bench-floor [-p] [-t THREADS] DIRECTORY MOUNTPOINT
  * Runs in the foreground until unmounted, SIGINT or SIGTERM.
  */
 #include <dirent.h>
@@ -37,6 +42,7 @@
 #include <unistd.h>
 
 #include "base/guard.h"
+#include "floor_pt.h"
 
 #define KEEP_SECONDS 3600.0
 #define MAX_IO	     (1u << 20)
@@ -49,6 +55,7 @@ struct node {
 	dev_t dev;
 	ino_t ino;
 	int fd;	       /* O_PATH of a directory, else -1 */
+	int backing;   /* id of a registered file, else 0 */
 	uint64_t refs; /* lookups of the kernel, and children */
 	char *name;
 };
@@ -72,6 +79,7 @@ static struct node root = { .fd = -1, .refs = 1, .name = (char *)"" };
 static struct node *bucket[BUCKETS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of all nodes */
 static struct fuse_session *session;
+static bool passthrough;
 static _Thread_local struct slot *mine;
 
 /* ---- nodes ----------------------------------------------------------- */
@@ -91,6 +99,8 @@ static void node_free(struct node *n)
 {
 	if (n->fd >= 0)
 		close(n->fd);
+	if (n->backing > 0)
+		pt_close(fuse_session_fd(session), n->backing);
 	free(n->name);
 	free(n);
 }
@@ -400,6 +410,34 @@ static void open_flags(struct fuse_file_info *fi, int fd)
 	fi->noflush = 1;
 }
 
+/* The id of the file behind `fd`, registered when it has none. */
+static int backing_of(struct node *n, int fd)
+{
+	LOCK_SCOPE(&lock);
+	if (n->backing <= 0)
+		n->backing = pt_open(fuse_session_fd(session), fd);
+	return n->backing;
+}
+
+/* Answers an open (e: a create), and closes the file when nobody has it. */
+static void reply_opened(fuse_req_t req, const struct fuse_entry_param *e,
+			 struct node *n, struct fuse_file_info *fi, int fd)
+{
+	int id = passthrough ? backing_of(n, fd) : 0, rc;
+
+	open_flags(fi, fd);
+	if (id < 0)
+		rc = fuse_reply_err(req, -id);
+	else if (passthrough)
+		rc = e ? pt_reply_create(req, e, fi->fh, id)
+		       : pt_reply_open(req, fi->fh, id);
+	else
+		rc = e ? fuse_reply_create(req, e, fi)
+		       : fuse_reply_open(req, fi);
+	if (rc == -ENOENT || id < 0) /* interrupted, or refused */
+		close(fd);
+}
+
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct place p = place_of(ino);
@@ -409,9 +447,7 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fuse_reply_err(req, errno);
 		return;
 	}
-	open_flags(fi, fd);
-	if (fuse_reply_open(req, fi) == -ENOENT) /* interrupted */
-		close(fd);
+	reply_opened(req, NULL, node_of(ino), fi, fd);
 }
 
 static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name,
@@ -430,9 +466,7 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 		fuse_reply_err(req, rc);
 		return;
 	}
-	open_flags(fi, fd);
-	if (fuse_reply_create(req, &e, fi) == -ENOENT)
-		close(fd);
+	reply_opened(req, &e, node_of(e.ino), fi, fd);
 }
 
 static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
@@ -620,8 +654,11 @@ static ssize_t io_read(int fd, void *buf, size_t len, void *arg)
 {
 	ssize_t n = read(fd, buf, len);
 
-	if (n >= (ssize_t)sizeof(struct fuse_in_header))
+	if (n >= (ssize_t)sizeof(struct fuse_in_header)) {
 		mine->opcode = ((struct fuse_in_header *)buf)->opcode;
+		if (passthrough)
+			pt_see_request(buf);
+	}
 	return n;
 }
 
@@ -629,9 +666,13 @@ static ssize_t io_read(int fd, void *buf, size_t len, void *arg)
 static ssize_t io_writev(int fd, struct iovec *iov, int count, void *arg)
 {
 	if (mine->opcode == FUSE_INIT && count == 2 &&
-	    iov[1].iov_len >= sizeof(struct fuse_init_out))
-		((struct fuse_init_out *)iov[1].iov_base)->flags |=
-			FUSE_PARALLEL_DIROPS;
+	    iov[1].iov_len >= sizeof(struct fuse_init_out)) {
+		struct fuse_init_out *out = iov[1].iov_base;
+
+		out->flags |= FUSE_PARALLEL_DIROPS;
+		if (passthrough)
+			pt_ask(out);
+	}
 	return writev(fd, iov, count);
 }
 
@@ -718,12 +759,16 @@ int main(int argc, char **argv)
 	unsigned long threads = 4;
 	int c;
 
-	while ((c = getopt(argc, argv, "t:")) == 't')
-		threads = strtoul(optarg, NULL, 10);
+	while ((c = getopt(argc, argv, "pt:")) != -1 && c != '?') {
+		if (c == 'p')
+			passthrough = true;
+		else
+			threads = strtoul(optarg, NULL, 10);
+	}
 	if (c != -1 || argc - optind != 2 || threads < 1 ||
 	    threads > THREADS_MAX) {
-		fprintf(stderr, "usage: bench-floor [-t THREADS] DIRECTORY "
-				"MOUNTPOINT\n");
+		fprintf(stderr, "usage: bench-floor [-p] [-t THREADS] "
+				"DIRECTORY MOUNTPOINT\n");
 		return 2;
 	}
 	umask(0);

@@ -12,11 +12,11 @@ packages_build='meson ninja-build pkg-config gcc libc6-dev libfuse3-dev fuse3
 packages_demo="$packages_build python3 python3-pydicom cpio passwd util-linux"
 packages_test="$packages_build python3 python3-pytest python3-boto3
 	python3-pydicom python3-yaml sqlite3 xfsprogs e2fsprogs attr curl
-	openssl procps mount util-linux bc"
+	openssl procps mount util-linux util-linux-extra bc"
 packages_lint='clang-format clang-tidy clang shellcheck mandoc git'
 packages_rgw='radosgw ceph-mon ceph-osd ceph-common libeatmydata1'
 packages_bench="$packages_build $packages_rgw python3 python3-boto3 python3-pytest
-	curl openssl procps mount util-linux findutils"
+	curl openssl procps mount util-linux util-linux-extra findutils"
 packages_fuzz="$packages_build clang libclang-rt-14-dev"
 
 say() { printf '%s\n' "$*" >&2; }

@@ -7,19 +7,34 @@ import platform
 import signal
 import sys
 
+import cold
+import hot
 import lab
 import meta
 import scale
+import seal
+import server
+import study
 from subjects import PEERS
 
-SUITES = ("meta", "scale")
+SUITES = {
+    "meta": (meta.Meta, meta.Counts(), meta.QUICK),
+    "hot": (hot.Hot, hot.Counts(), hot.QUICK),
+    "cold": (cold.Cold, cold.Counts(), cold.QUICK),
+    "study": (study.Study, study.Counts(), study.QUICK),
+    "seal": (seal.Seal, seal.Counts(), seal.QUICK),
+    "scale": (scale.Scale, scale.Counts(), scale.QUICK),
+}
+USUAL = [s for s in SUITES if s != "scale"]
+SUBJECTS = ["native", "floor", "floor-pt", "curl"]
 
 
 def arguments():
     p = argparse.ArgumentParser(prog="scripts/bench")
-    p.add_argument("suite", nargs="*", default=["meta"])
+    p.add_argument("suite", nargs="*", default=USUAL)
     p.add_argument("--work", type=pathlib.Path, required=True)
     p.add_argument("--build", type=pathlib.Path, required=True)
+    p.add_argument("--dev-s3", type=pathlib.Path, required=True)
     p.add_argument("--peers", default="rclone,s3fs")
     p.add_argument("--json")
     p.add_argument("--runs", type=int, default=3)
@@ -31,7 +46,7 @@ def arguments():
         if x not in PEERS:
             p.error(f"no peer '{x}'; there are: {', '.join(PEERS)}")
     if a.full and "scale" not in a.suite:
-        a.suite.append("scale")
+        a.suite = [*a.suite, "scale"]
     for x in a.suite:
         if x not in SUITES:
             p.error(f"no suite '{x}'; there are: {', '.join(SUITES)}")
@@ -48,19 +63,15 @@ def terminated(*_):
 def main():
     a = arguments()
     signal.signal(signal.SIGTERM, terminated)
-    server = lab.Server()
     rows, versions = [], {"kernel": platform.release()}
-    if "meta" in a.suite:
-        counts = meta.QUICK if a.quick else meta.Counts()
-        m = meta.Meta(a.work, a.build, server, a.peers, a.runs, counts)
-        rows += m.run()
-        versions |= m.versions()
-    if "scale" in a.suite:
-        few = scale.QUICK if a.quick else {}
-        m = scale.Scale(a.work, a.build, server, a.runs, **few)
-        rows += m.run()
-        versions |= m.versions()
-    print(lab.table(rows, ["native", "floor", *a.peers]))
+    for name in a.suite:
+        s3 = server.restarted(a.dev_s3, a.work / "s3")
+        kind, counts, quick = SUITES[name]
+        lab.say(f"suite {name}")
+        suite = kind(a.work, a.build, s3, a.peers, a.runs, quick if a.quick else counts)
+        rows += suite.run()
+        versions |= suite.versions()
+    print(lab.table(rows, [*SUBJECTS, *a.peers]))
     print(", ".join(f"{k} {v}" for k, v in versions.items()))
     if a.json:
         with open(a.json, "w") as f:

@@ -1,13 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Suite `meta`: names and attributes. README.md says how and why."""
-import contextlib
 import dataclasses
-import os
 
-from lab import Client, Row, Target, drop_caches, rest, say
-from subjects import PEERS, Floor, Mersey, Native
-
-OURS = ("native", "floor", "mersey")
+from lab import Target, drop_caches, say
+from suite import Suite, at_least
 
 
 @dataclasses.dataclass
@@ -23,38 +19,12 @@ class Counts:
 QUICK = Counts(files=2_000, create=400, peer_create=40, peer_files=100)
 
 
-def at_least(floor=None, **peers):
-    t = [Target(">=", floor, "floor")] if floor else []
-    return t + [Target(">=", f, p) for p, f in peers.items()]
+class Meta(Suite):
+    name = "meta"
 
-
-class Meta:
-    def __init__(self, work, build, server, peers, runs, counts):
-        self.work, self.server, self.runs, self.n = work, server, runs, counts
-        self.client = Client(build)
-        tag = f"bench-{os.getpid()}"
-        bucket = lambda name: server.make_bucket(f"{tag}-{name}")  # noqa: E731
-        self.native = Native(work)
-        self.floor = Floor(work, build)
-        self.mersey = Mersey(work, build, server, {"rem": bucket("mersey")}).setup()
-        self.peers = [PEERS[p](work, server, bucket(p)) for p in peers]
-        self.subjects = [self.native, self.floor, self.mersey, *self.peers]
-        self.rows = []
-
-    def versions(self):
-        return {s.name: s.version for s in self.subjects if s.version}
-
-    # ---- order, rest
-
-    def rotated(self, run, subjects=None):
-        s = self.subjects if subjects is None else subjects
-        first = run % max(len(s), 1)
-        return s[first:] + s[:first]
-
-    def quiet(self):
-        """Nobody works but who is measured next."""
-        os.sync()
-        rest([p for s in self.subjects for p in s.pids])
+    def local(self):
+        self.native, *self.floors = self.native_and_floors()
+        return [self.native, *self.floors]
 
     def cold(self):
         """The kernel knows no name of any mount; what a daemon has below
@@ -62,25 +32,17 @@ class Meta:
         drop_caches(2)
         self.quiet()
 
-    def row(self, work, unit, targets=(), digits=0):
-        r = Row("meta", work, unit, targets, digits)
-        self.rows.append(r)
-        return r
-
     # ---- the works
 
-    def files_of(self, subject, ours, peers):
-        return ours if subject.name in OURS else peers
-
     def create_and_unlink(self, writers, words):
-        peers = {"rclone": 5, "s3fs": 10}
-        made = self.row(f"create 8 KiB, {words}", "files/s", at_least(0.8, **peers))
+        targets = at_least(best_floor=0.8, rclone=5, s3fs=10)
+        made = self.row(f"create 8 KiB, {words}", "files/s", targets)
         p99 = self.row(f"create 8 KiB, {words}: p99", "us")
-        peers = {"rclone": 4, "s3fs": 4}
-        gone = self.row(f"unlink, {words}", "files/s", at_least(0.8, **peers))
+        targets = at_least(best_floor=0.8, rclone=4, s3fs=4)
+        gone = self.row(f"unlink, {words}", "files/s", targets)
         for run in range(self.runs):
             for s in self.rotated(run):
-                n = self.files_of(s, self.n.create, self.n.peer_create)
+                n = self.count_for(s, self.n.create, self.n.peer_create)
                 where = s.root / f"new{writers}-{run}"
                 self.quiet()
                 got = self.client("create", where, n, writers, 8192)
@@ -118,17 +80,16 @@ class Meta:
 
     def make_trees(self):
         say(f"making trees of {self.n.files:,} files")
-        for top in (self.native.root, self.floor.back, self.mersey.root):
+        for top in (self.native.root, *(f.back for f in self.floors), self.mersey.root):
             self.client("create", top / "tree", self.n.files, 1, 64)
         for p in self.peers:
             self.put_tree(p, "tree", self.n.peer_files)
 
     def stat(self):
-        cold = self.row("stat, cold kernel cache", "files/s", at_least(0.9))
-        warm = self.row("stat, warm", "files/s", [Target(">=", 0.95, "native")])
-        ours = [self.native, self.floor, self.mersey]
+        cold = self.row("stat, cold kernel cache", "files/s", at_least(best_floor=0.9))
+        warm = self.row("stat, warm", "files/s", at_least(native=0.95))
         for run in range(self.runs):
-            for s in self.rotated(run, ours):
+            for s in self.rotated(run, self.ours()):
                 self.cold()
                 got = self.client("stat", s.root / "tree", self.n.files, 1)
                 cold.add(s.name, got["ops"] / got["seconds"])
@@ -140,7 +101,7 @@ class Meta:
         row = self.row(work, "files/s", at_least(rclone=3, s3fs=3))
         for run in range(self.runs):
             for s in self.rotated(run):
-                n = self.files_of(s, self.n.files, self.n.peer_files)
+                n = self.count_for(s, self.n.files, self.n.peer_files)
                 if s in self.peers:
                     s.forget()
                 self.cold()
@@ -155,7 +116,7 @@ class Meta:
         )
         sent = self.row("requests to the store by it", "requests", [Target("<=", 0)])
         for run in range(self.runs):
-            for s in self.rotated(run, [self.native, self.floor, self.mersey]):
+            for s in self.rotated(run, self.ours()):
                 self.quiet()
                 before = self.server.requests(self.mersey.bucket)
                 if before == 0:
@@ -167,20 +128,18 @@ class Meta:
                     self.quiet()
                     sent.add(s.name, self.server.requests(s.bucket) - before)
 
-    def run(self):
-        with contextlib.ExitStack() as ending:
-            for s in self.subjects:
-                ending.callback(s.stop)
-                s.forget() if s in self.peers else s.start()
-            say("create and unlink")
-            self.create_and_unlink(1, "one writer")
-            self.create_and_unlink(4, "four writers")
-            self.make_trees()
-            say("stat")
-            self.stat()
-            say("ls, find")
-            self.walk("ls -lR", lambda tree: ("ls", "-lR", tree))
-            self.walk("find -size +1M", lambda tree: ("find", tree, "-size", "+1M"))
-            say("rename")
-            self.rename()
-        return self.rows
+    def ours(self):
+        return [self.native, *self.floors, self.mersey]
+
+    def measure(self):
+        say("create and unlink")
+        self.create_and_unlink(1, "one writer")
+        self.create_and_unlink(4, "four writers")
+        self.make_trees()
+        say("stat")
+        self.stat()
+        say("ls, find")
+        self.walk("ls -lR", lambda tree: ("ls", "-lR", tree))
+        self.walk("find -size +1M", lambda tree: ("find", tree, "-size", "+1M"))
+        say("rename")
+        self.rename()

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A client of a filesystem under measurement: does one kind of work on many
- * files and prints one line of JSON:
- *   {"ops": N, "seconds": S, "p50_us": .., "p99_us": ..}
+ * files and prints one line of JSON (result.h).
  * Each writer is a process with a directory of its own; the clock runs from
  * the moment they are let go together until the last one is done. Files lie
  * in directories of 1,000, which are made before the clock starts.
@@ -10,6 +9,8 @@
  * Usage: bench-client create DIRECTORY FILES WRITERS [BYTES]
  *        bench-client stat|unlink DIRECTORY FILES WRITERS
  *        bench-client lookup LIST        lstat of each path of a file
+ *        bench-client read LIST READERS  open, read whole, close each of them;
+ *                                        each reader its share, in order
  *        bench-client rename FROM TO
  */
 #include <errno.h>
@@ -23,11 +24,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/guard.h"
+#include "result.h"
 
 #define PER_DIRECTORY 1000ul
 #define BYTES_MAX     (16ul << 20)
+#define READ_SIZE     (1ul << 20)
 
 struct job {
 	const char *dir;
@@ -37,14 +39,6 @@ struct job {
 	int64_t *took_ns; /* of each file, shared by the writers */
 	int (*one)(const struct job *j, const char *path);
 };
-
-static int64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return clock_ns(ts);
-}
 
 /* ---- what is done to one file ---------------------------------------- */
 
@@ -75,6 +69,21 @@ static int stat_one(const struct job *j, const char *path)
 static int unlink_one(const struct job *j, const char *path)
 {
 	return unlink(path) < 0 ? -errno : 0;
+}
+
+/* Whole, as a viewer reads a slice. */
+static int read_one(const struct job *j, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = 0;
+
+	if (fd < 0)
+		return -errno;
+	while ((n = read(fd, j->data, READ_SIZE)) > 0)
+		;
+	if (n < 0)
+		n = -errno;
+	return close(fd) < 0 ? -errno : (int)n;
 }
 
 /* ---- names ----------------------------------------------------------- */
@@ -189,24 +198,6 @@ static int64_t run(const struct job *j)
 	return rc < 0 ? rc : now_ns() - began;
 }
 
-static int by_time(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void print(const struct job *j, int64_t ns)
-{
-	unsigned long n = j->files;
-
-	qsort(j->took_ns, n, sizeof(*j->took_ns), by_time);
-	printf("{\"ops\": %lu, \"seconds\": %.6f, \"p50_us\": %.2f, "
-	       "\"p99_us\": %.2f}\n",
-	       n, (double)ns / 1e9, (double)j->took_ns[n / 2] / 1e3,
-	       (double)j->took_ns[n * 99 / 100] / 1e3);
-}
-
 static int measure(struct job *j)
 {
 	int64_t ns;
@@ -219,7 +210,7 @@ static int measure(struct job *j)
 	ns = run(j);
 	if (ns < 0)
 		return (int)ns;
-	print(j, ns);
+	result_print(j->files, j->files * j->bytes, ns, j->took_ns);
 	return 0;
 }
 
@@ -262,12 +253,17 @@ static int read_paths(struct job *j, const char *file)
 	return j->files > 0 ? 0 : -EINVAL;
 }
 
-static int lookup(struct job *j, const char *file)
+static int on_list(struct job *j, const char *file, const char *readers)
 {
 	int rc = read_paths(j, file);
 
-	j->writers = 1;
-	j->one = stat_one;
+	j->writers = readers ? strtoul(readers, NULL, 10) : 1;
+	j->one = readers ? read_one : stat_one;
+	j->data = malloc(READ_SIZE);
+	if (rc == 0 && !j->data)
+		rc = -ENOMEM;
+	if (rc == 0 && (j->writers == 0 || j->files % j->writers != 0))
+		rc = -EINVAL;
 	return rc < 0 ? rc : measure(j);
 }
 
@@ -294,10 +290,10 @@ static int on_files(struct job *j, const char *what, char **argv)
 	    j->bytes > BYTES_MAX)
 		return -EINVAL;
 	j->files -= j->files % j->writers;
-	j->data = malloc(j->bytes + 1);
+	j->data = malloc(j->bytes + 8);
 	if (!j->data)
 		return -ENOMEM;
-	memset(j->data, 'm', j->bytes);
+	fill_random(j->data, j->bytes + 8);
 	if (j->one == create_one)
 		rc = make_dirs(j);
 	return rc < 0 ? rc : measure(j);
@@ -318,7 +314,9 @@ int main(int argc, char **argv)
 	int rc = -EINVAL;
 
 	if (argc == 3 && strcmp(argv[1], "lookup") == 0)
-		rc = lookup(&j, argv[2]);
+		rc = on_list(&j, argv[2], NULL);
+	else if (argc == 4 && strcmp(argv[1], "read") == 0)
+		rc = on_list(&j, argv[2], argv[3]);
 	else if (argc == 4 && strcmp(argv[1], "rename") == 0)
 		rc = rename_one(argv[2], argv[3]);
 	else if (argc == 5 || argc == 6)

@@ -2,6 +2,7 @@
 """Suite `meta` with --full: a trust with very many files beside one with
 few, in one gateway. README.md says how and why."""
 import contextlib
+import dataclasses
 import itertools
 import os
 import pathlib
@@ -14,17 +15,26 @@ from lab import Client, Row, Target, drop_caches, rest, say
 from subjects import Mersey
 
 SMALL, LARGE = "rem", "rbq"
-QUICK = {"small": 1_000, "large": 20_000, "samples": 500}
+
+
+@dataclasses.dataclass
+class Counts:
+    small: int = 100_000
+    large: int = 10_000_000
+    samples: int = 50_000
+
+
+QUICK = Counts(1_000, 20_000, 500)
 
 
 class Scale:
-    def __init__(self, work, build, server, runs, small=100_000, large=10_000_000, samples=50_000):
+    def __init__(self, work, build, server, peers, runs, counts):
         self.work = work / "scale"
         self.work.mkdir()
         self.work.chmod(0o755)
         self.build, self.runs = build, runs
-        self.files = {SMALL: small, LARGE: large}
-        self.samples = samples
+        self.files = {SMALL: counts.small, LARGE: counts.large}
+        self.samples = counts.samples
         self.passes = {t: 0 for t in self.files}
         self.client = Client(build)
         buckets = {t: server.make_bucket(f"bench-{os.getpid()}-{t}") for t in self.files}

@@ -8,7 +8,8 @@ import shutil
 import subprocess
 import sys
 
-from lab import version_of, wait_for
+
+from lab import drop_caches, version_of, wait_for
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "mount"))
 from conftest import Gateway, is_mounted  # noqa: E402
@@ -25,6 +26,10 @@ class Subject:
 
     def stop(self):
         pass
+
+    def holds(self):
+        """Directories below which its bytes lie on the disk."""
+        return [self.root]
 
 
 class Native(Subject):
@@ -86,6 +91,7 @@ class Mounted(Subject):
 
 class Floor(Mounted):
     name = "floor"
+    options = []
 
     def __init__(self, work, build):
         super().__init__(work)
@@ -94,7 +100,17 @@ class Floor(Mounted):
         self.back.mkdir()
 
     def command(self):
-        return [self.exe, self.back, self.root]
+        return [self.exe, *self.options, self.back, self.root]
+
+    def holds(self):
+        return [self.back]
+
+
+class PassthroughFloor(Floor):
+    """The same, but the kernel reads and writes the files itself."""
+
+    name = "floor-pt"
+    options = ["-p"]
 
 
 class Mersey(Subject):
@@ -134,11 +150,37 @@ class Mersey(Subject):
         self.served()
 
     def served(self):
+        """All trusts: one may answer while another is still starting."""
+        for t in self.g.trusts:
+            wait_for(f"{t} is served", lambda t=t: self.g.serves(t))
         self.pids = [self.g.proc.pid] + [self.g.worker_pid(t) for t in self.g.trusts]
 
     def stop(self):
         self.g.destroy()
         self.pids = []
+
+    def holds(self):
+        return [self.work / "state"]
+
+    def at(self, endpoint):
+        """Restarts it with another way to the server."""
+        self.stop()
+        self.g.keys["endpoint"] = endpoint
+        self.g.write_config()
+        self.start()
+
+    def state(self, path):
+        return self.g.info(path)["state"]
+
+    def cold(self, path, files):
+        """All below `path` is in the bucket only (`files` are looked at), and
+        the kernel has forgotten it, too. A file is closed a moment after its
+        reader has closed it: until then it is passed over."""
+        wait_for(f"{path} is evicted", lambda: not self.g.evict(path)["skipped"])
+        drop_caches(3)
+        for f in files:
+            if self.state(f) != "remote":
+                raise RuntimeError(f"{f} is {self.state(f)}, not remote")
 
 
 class Peer(Mounted):
@@ -147,7 +189,19 @@ class Peer(Mounted):
     def __init__(self, work, server, bucket):
         super().__init__(work)
         self.server, self.bucket = server, bucket
+        self.endpoint = server.endpoint
         self.cache = self.work / "cache"
+
+    def holds(self):
+        return [self.cache]
+
+    def at(self, endpoint):
+        self.endpoint = endpoint
+        self.forget()
+
+    def cold(self, path, files):
+        self.forget()
+        drop_caches(3)
 
     def forget(self):
         """A cold start: without a cache on the disk."""
@@ -170,7 +224,7 @@ class Rclone(Peer):
             "RCLONE_CONFIG": "/dev/null",
             "RCLONE_CONFIG_B_TYPE": "s3",
             "RCLONE_CONFIG_B_PROVIDER": "Ceph",
-            "RCLONE_CONFIG_B_ENDPOINT": self.server.endpoint,
+            "RCLONE_CONFIG_B_ENDPOINT": self.endpoint,
             "RCLONE_CONFIG_B_REGION": self.server.region,
             "RCLONE_CONFIG_B_ACCESS_KEY_ID": self.server.access,
             "RCLONE_CONFIG_B_SECRET_ACCESS_KEY": self.server.secret,
@@ -196,7 +250,7 @@ class S3fs(Peer):
 
     def command(self):
         options = [
-            f"url={self.server.endpoint}", "use_path_request_style", f"passwd_file={self.secret}",
+            f"url={self.endpoint}", "use_path_request_style", f"passwd_file={self.secret}",
             f"use_cache={self.cache}", "allow_other", "max_stat_cache_size=200000",
             "enable_noobj_cache",
         ]  # fmt: skip

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files that the kernel reads and writes itself, and the same without.
+
+Every test runs with passthrough on and off. On: the worker must have seen no
+READ and no WRITE. Off: it must have seen them, or the counters prove nothing.
+Where the kernel offers passthrough and it is not used, tests fail.
+"""
+import mmap
+import os
+import platform
+import signal
+import time
+
+import pytest
+
+from conftest import alive, drop_caches, random_bytes, running, wait_for
+
+FILE = 3 << 20
+
+
+def offered():
+    """Linux 6.9, with FUSE passthrough built in."""
+    major, minor = (int(x) for x in platform.release().split(".")[:2])
+    if (major, minor) < (6, 9):
+        return False
+    config = f"/boot/config-{platform.release()}"
+    if os.path.exists(config):
+        return "CONFIG_FUSE_PASSTHROUGH=y" in open(config).read()
+    return True
+
+
+@pytest.fixture(scope="module", params=["true", "false"], ids=["passed", "served"])
+def mounted(request):
+    with running(trusts=("rem",), settle="0s", passthrough=request.param) as g:
+        g.passed = request.param == "true" and offered()
+        g.off = request.param == "false"
+        yield g
+
+
+class Requests:
+    """What the kernel sent while the block ran."""
+
+    def __init__(self, gateway):
+        self.g = gateway
+
+    def __enter__(self):
+        self.before = self.g.status()["fuse"]["requests"]
+        return self
+
+    def __exit__(self, *exc):
+        after = self.g.status()["fuse"]["requests"]
+        self.n = {k: after[k] - self.before[k] for k in after}
+
+    def check(self, *kinds):
+        for k in kinds:
+            assert (self.n[k] == 0) == self.g.passed, (k, self.n)
+
+
+def new(g, name, data):
+    p = g.mount() / name
+    p.write_bytes(data)
+    return p
+
+
+def test_status_says_which(mounted):
+    f = mounted.status()["fuse"]
+    assert f["passthrough"] == mounted.passed
+    why = None if mounted.passed else "off" if mounted.off else "kernel"
+    assert f["reason"] == why
+    path = "passthrough" if mounted.passed else "daemon"
+    assert mounted.status()["worker"]["data_path"] == path
+    said = mounted.screen("status", "rem")[1]
+    by = "by the kernel itself" if mounted.passed else "by the worker"
+    assert by in said
+    checks = {c["check"]: c for c in mounted.cli("doctor")["checks"] if c["trust"]}
+    assert ("by the kernel itself" in checks["passthrough"]["message"]) == mounted.passed
+
+
+def test_write_and_read(mounted):
+    data = random_bytes(FILE, 1)
+    with Requests(mounted) as r:
+        p = new(mounted, "plain", data)
+        assert p.stat().st_size == FILE
+        drop_caches()
+        assert p.read_bytes() == data
+    r.check("read", "write")
+    if mounted.passed:
+        assert mounted.status()["fuse"]["registered_files"] > 0
+
+
+def test_read_again_after_protect(mounted):
+    data = random_bytes(FILE, 2)
+    p = new(mounted, "protected", data)
+    mounted.protect(p)
+    drop_caches()
+    with Requests(mounted) as r:
+        assert p.read_bytes() == data
+    r.check("read")
+
+
+def test_append_and_rewrite(mounted):
+    data = bytearray(random_bytes(FILE, 3))
+    p = new(mounted, "changed", data)
+    with Requests(mounted) as r:
+        with open(p, "ab") as f:
+            f.write(b"end" * 1000)
+        with open(p, "r+b") as f:
+            f.seek(70000)
+            f.write(b"middle" * 100)
+        data[70000:70600] = b"middle" * 100
+        data += b"end" * 1000
+        assert p.stat().st_size == len(data)
+        assert p.read_bytes() == data
+    r.check("read", "write")
+    mounted.protect(p)
+    mounted.evict(p)
+    drop_caches()
+    assert p.read_bytes() == data  # what was protected is what was written
+
+
+def test_mapping(mounted):
+    data = bytearray(random_bytes(FILE, 4))
+    p = new(mounted, "mapped", data)
+    with Requests(mounted) as r:
+        with open(p, "r+b") as f, mmap.mmap(f.fileno(), FILE) as m:
+            assert m[4096:8192] == data[4096:8192]
+            m[100:200] = b"m" * 100
+            m.flush()
+            assert os.pread(f.fileno(), 100, 100) == b"m" * 100
+    data[100:200] = b"m" * 100
+    if mounted.passed:
+        r.check("read", "write")
+    assert p.read_bytes() == data
+
+
+def test_stores_after_close(mounted):
+    """A mapping outlives its descriptor: RELEASE is not the end (S9)."""
+    data = bytearray(random_bytes(FILE, 5))
+    p = new(mounted, "late", data)
+    fd = os.open(p, os.O_RDWR)
+    m = mmap.mmap(fd, FILE)
+    os.close(fd)
+    time.sleep(1.2)
+    m[FILE - 10 : FILE] = b"0123456789"
+    data[FILE - 10 :] = b"0123456789"
+    m.close()
+    mounted.protect(p)
+    mounted.evict(p)
+    drop_caches()
+    assert p.read_bytes() == data
+
+
+def test_direct_io(mounted):
+    data = random_bytes(FILE, 6)
+    p = new(mounted, "direct", data)
+    with Requests(mounted) as r:
+        fd = os.open(p, os.O_RDONLY | os.O_DIRECT)
+        try:
+            with mmap.mmap(-1, 1 << 20) as page:
+                assert os.preadv(fd, [page], 1 << 20) == 1 << 20
+                assert page[:] == data[1 << 20 : 2 << 20]
+        finally:
+            os.close(fd)
+    r.check("read")
+
+
+def test_remote_is_fetched_then_passed(mounted):
+    data = random_bytes(FILE, 7)
+    p = new(mounted, "remote", data)
+    mounted.protect(p)
+    mounted.evict(p)
+    drop_caches()
+    with Requests(mounted) as r:
+        assert p.read_bytes() == data
+    assert r.n["read"] > 0  # whatever the mode: its bytes were not here
+    mounted.cli("wait", "--until", "local", p)
+    drop_caches()
+    with Requests(mounted) as r:
+        assert p.read_bytes() == data
+    r.check("read")
+
+
+def test_removed_while_open(mounted):
+    data = random_bytes(FILE, 8)
+    p = new(mounted, "removed", data)
+    with open(p, "rb") as f:
+        p.unlink()
+        drop_caches()
+        assert f.read() == data
+
+
+def test_evicted_space_is_free(mounted):
+    """The kernel holds no file that was evicted."""
+    used = lambda: os.statvfs(mounted.work).f_bfree * os.statvfs(mounted.work).f_frsize
+    p = new(mounted, "evicted", random_bytes(64 << 20, 9))
+    p.read_bytes()
+    mounted.protect(p)
+    registered = mounted.status()["fuse"]["registered_files"]
+    before = used()
+    mounted.evict(p)
+    if mounted.passed:
+        assert registered > mounted.status()["fuse"]["registered_files"]
+    wait_for("the space is free", lambda: used() > before + (32 << 20))
+
+
+def test_many_openers(mounted):
+    data = random_bytes(FILE, 10)
+    p = new(mounted, "many", data)
+    with Requests(mounted) as r:
+        files = [open(p, "rb") for _ in range(20)]
+        with open(p, "r+b", buffering=0) as w:
+            w.write(b"first")
+            assert all(f.read(5) == b"first" for f in files)
+        for f in files:
+            f.close()
+    r.check("read", "write")
+
+
+ONLY_SYS_ADMIN = "CapEff:\t0000000000200000"
+
+
+def broker(g):
+    """The child of the supervisor that has this one capability; its pid."""
+    pid = g.proc.pid
+    for c in open(f"/proc/{pid}/task/{pid}/children").read().split():
+        status = open(f"/proc/{c}/status").read()
+        if ONLY_SYS_ADMIN in status:
+            assert "Uid:\t60901\t60901\t60901\t60901" in status
+            return int(c)
+    return None
+
+
+def test_without_its_broker():
+    """It dies: what is open works on, new files are served by the worker."""
+    if not offered():
+        pytest.skip("this kernel has no passthrough")
+    data = random_bytes(FILE, 11)
+    with running(trusts=("rem",)) as g:
+        pid = broker(g)
+        assert pid
+        p = new(g, "before", data)
+        with open(p, "rb") as f:
+            os.kill(pid, signal.SIGKILL)
+            wait_for("the broker is gone", lambda: not alive(pid))
+            assert f.read() == data
+        assert new(g, "after", data).read_bytes() == data
+        assert p.read_bytes() == data
+        assert g.status()["fuse"]["reason"] == "broker"
+        assert "broker" in g.log()
+        # and ends with its worker, whose next life has another
+        old = g.worker_pid()
+        os.kill(old, signal.SIGKILL)
+        wait_for("the worker is gone", lambda: not alive(old))
+        wait_for("it serves again", lambda: g.serves("rem"))
+        wait_for("with another broker", lambda: g.status()["fuse"]["passthrough"] and broker(g))
+        assert p.read_bytes() == data

@@ -8,6 +8,7 @@
  * `closing_lock` alone, and does not wait: what the socket does not take now
  * goes with the next call.
  */
+#include <poll.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -61,11 +62,6 @@ void super_backing_free(struct super_backing *b)
 	free(b);
 }
 
-const char *super_backing_why(struct super_backing *b)
-{
-	return b->why;
-}
-
 /* Once: from now on there is no passthrough, for this reason. */
 static int give_up(struct super_backing *b, enum log_level level,
 		   const char *why, const char *text)
@@ -83,6 +79,15 @@ static int hung_up(struct super_backing *b)
 {
 	return give_up(b, LOG_LEVEL_WARN, "broker",
 		       "the process that registers them ended");
+}
+
+const char *super_backing_why(struct super_backing *b)
+{
+	struct pollfd p = { .fd = b->fd };
+
+	if (!b->why && poll(&p, 1, 0) > 0 && p.revents & POLLHUP)
+		hung_up(b);
+	return b->why;
 }
 
 /* ---- giving back ----------------------------------------------------- */

@@ -224,13 +224,14 @@ run(struct broker *b, const struct super_sandbox *s, const char *trust)
 }
 
 /*
- * The filesystem of the cache. No link is followed: who took a worker over
- * could have made it, and what it leads to might never answer.
+ * The filesystem of the cache. In the state directory no link is followed: who
+ * took a worker over could have made it, and what it leads to might never
+ * answer.
  */
 static int cache_dev(const char *state_dir, dev_t *out)
 {
 	CLEANUP_CLOSE int fd =
-		open(state_dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		open(state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)

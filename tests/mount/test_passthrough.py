@@ -5,15 +5,26 @@ Every test runs with passthrough on and off. On: the worker must have seen no
 READ and no WRITE. Off: it must have seen them, or the counters prove nothing.
 Where the kernel offers passthrough and it is not used, tests fail.
 """
+import errno
 import mmap
 import os
 import platform
 import signal
+import subprocess
 import time
 
 import pytest
 
-from conftest import alive, drop_caches, random_bytes, running, wait_for
+from conftest import (
+    Gateway,
+    alive,
+    drop_caches,
+    is_mounted,
+    random_bytes,
+    running,
+    wait_for,
+    workdir,
+)
 
 FILE = 3 << 20
 
@@ -32,8 +43,10 @@ def offered():
 @pytest.fixture(scope="module", params=["true", "false"], ids=["passed", "served"])
 def mounted(request):
     with running(trusts=("rem",), settle="0s", passthrough=request.param) as g:
-        g.passed = request.param == "true" and offered()
         g.off = request.param == "false"
+        g.passed = False
+        if not g.off:
+            ready(g)
         yield g
 
 
@@ -60,6 +73,21 @@ def new(g, name, data):
     p = g.mount() / name
     p.write_bytes(data)
     return p
+
+
+def ready(g):
+    """New files are passed from the moment when the first were prepared."""
+
+    def passed(n=iter(range(10000))):
+        p = g.mount() / f"ready{next(n)}"
+        with Requests(g) as r:
+            p.write_bytes(b"x")
+        p.unlink()
+        return r.n["write"] == 0
+
+    g.passed = offered()
+    if g.passed:
+        wait_for("new files are passed", passed)
 
 
 def test_status_says_which(mounted):
@@ -219,6 +247,72 @@ def test_many_openers(mounted):
 ONLY_SYS_ADMIN = "CapEff:\t0000000000200000"
 
 
+def loop_ext4(image, where):
+    """A filesystem of 320 MiB, a third of which is root's reserve."""
+    with open(image, "wb") as f:
+        f.truncate(320 << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "33", image], check=True)
+    subprocess.run(["mount", "-o", "loop", image, where], check=True)
+
+
+def test_reserve_of_the_disk():
+    """What the kernel writes for a client leaves root's reserve alone (S8)."""
+    if not offered():
+        pytest.skip("this kernel has no passthrough")
+    with workdir() as work:
+        g = Gateway(work, trusts=("rem",), passthrough="true, passthrough_reserve: 1MiB")
+        state = work / "state"
+        loop_ext4(work / "image", state)
+        try:
+            g.setup().start()
+            ready(g)
+            with Requests(g) as r, open(g.mount() / "big", "wb", buffering=0) as f:
+                with pytest.raises(OSError) as e:
+                    for _ in range(320):
+                        f.write(bytes(1 << 20))
+                assert e.value.errno == errno.ENOSPC
+                disk = os.statvfs(state)
+            assert r.n["write"] == 0
+            assert disk.f_bavail * disk.f_frsize < 2 << 20
+            assert disk.f_bfree * disk.f_frsize > 96 << 20
+            g.stop()
+            assert not g.sanitizer_reports()
+        finally:
+            g.destroy()
+            print(g.log()[-8000:])
+            subprocess.run(["umount", "-l", state], check=False)
+
+
+def test_single():
+    """One process: passed when root mounts it."""
+    with workdir() as work:
+        g = Gateway(work, trusts=("rem",))
+        g.setup()
+        g.mount().mkdir()
+        with open(g.log_path, "wb") as log:
+            p = subprocess.Popen(
+                [g.build / "daemon/main/merseyd", "--single", "rem", g.mount(), "--config", g.config],
+                stdout=log, stderr=log, env=g.env(),
+            )  # fmt: skip
+        try:
+            g.proc = p
+            wait_for("it serves", lambda: g.serves("rem") and is_mounted(g.mount()))
+            ready(g)
+            assert g.status()["fuse"]["passthrough"] == g.passed
+            data = random_bytes(FILE, 12)
+            with Requests(g) as r:
+                assert new(g, "single", data).read_bytes() == data
+            r.check("read", "write")
+            children = open(f"/proc/{p.pid}/task/{p.pid}/children").read().split()
+            assert g.stop() == 0
+            wait_for("its helpers are gone", lambda: not any(alive(c) for c in children))
+            assert not is_mounted(g.mount())
+            assert not g.sanitizer_reports()
+        finally:
+            g.destroy()
+            print(g.log()[-8000:])
+
+
 def broker(g):
     """The child of the supervisor that has this one capability; its pid."""
     pid = g.proc.pid
@@ -238,6 +332,7 @@ def test_without_its_broker():
     with running(trusts=("rem",)) as g:
         pid = broker(g)
         assert pid
+        ready(g)
         p = new(g, "before", data)
         with open(p, "rb") as f:
             os.kill(pid, signal.SIGKILL)
@@ -245,7 +340,7 @@ def test_without_its_broker():
             assert f.read() == data
         assert new(g, "after", data).read_bytes() == data
         assert p.read_bytes() == data
-        assert g.status()["fuse"]["reason"] == "broker"
+        wait_for("it is noticed", lambda: g.status()["fuse"]["reason"] == "broker")
         assert "broker" in g.log()
         # and ends with its worker, whose next life has another
         old = g.worker_pid()

@@ -454,6 +454,7 @@ static void test_no_broker(void **unused)
 	assert_null(super_backing_why(b));
 	close(p[0]); /* it died */
 	super_backing_close(b, 5);
+	assert_string_equal(super_backing_why(b), "broker");
 	assert_int_equal(super_backing_open(b, 0), -EOPNOTSUPP);
 	assert_string_equal(super_backing_why(b), "broker");
 	super_backing_close(b, 6);

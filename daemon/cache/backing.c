@@ -255,9 +255,10 @@ static int pass_dirty(struct cache_file *f)
 	return rc;
 }
 
-int cache_pass_begin(struct cache_file *f, bool writable, struct cache_pass *p)
+int cache_pass_begin(struct cache_file *f, bool writable, bool seen,
+		     struct cache_pass *p)
 {
-	bool room = !writable || pass_room(f->c);
+	bool room = !writable || (!seen && pass_room(f->c));
 	int rc;
 
 	*p = (struct cache_pass){ .writable = writable };
@@ -276,6 +277,13 @@ int cache_pass_begin(struct cache_file *f, bool writable, struct cache_pass *p)
 	return rc;
 }
 
+static void read_watch_end_locked(struct cache_file *f)
+{
+	if (f->atime_ns)
+		atomic_fetch_sub(&f->c->read_watches, 1);
+	f->atime_ns = 0;
+}
+
 void cache_pass_end(struct cache_file *f, const struct cache_pass *p)
 {
 	LOCK_SCOPE(&f->lock);
@@ -285,7 +293,65 @@ void cache_pass_end(struct cache_file *f, const struct cache_pass *p)
 	}
 	f->passed--;
 	f->passed_writers -= p->writable;
+	if (f->passed == 0)
+		read_watch_end_locked(f);
 	backing_look_locked(f);
+}
+
+bool cache_passed(struct cache *c, uint64_t ino, int64_t mtime_ns)
+{
+	CLEANUP(cache_put_guard) struct cache_file *f = cache_find(c, ino);
+
+	if (!f)
+		return false;
+	LOCK_SCOPE(&f->lock);
+	return f->unseen && f->mtime_ns != mtime_ns;
+}
+
+/* ---- reads of the kernel --------------------------------------------- */
+
+int cache_read_watch(struct cache_file *f)
+{
+	/* Old enough that any read moves it. */
+	const struct timespec ts[2] = { { .tv_nsec = 1 },
+					{ .tv_nsec = UTIME_OMIT } };
+	struct stat st;
+
+	if (f->c->no_atime)
+		return -EOPNOTSUPP;
+	LOCK_SCOPE(&f->lock);
+	if (f->atime_ns || f->rfd < 0)
+		return f->atime_ns ? 0 : -EOPNOTSUPP;
+	/* An open one's own times say so already, and are seen. */
+	if (!f->opened && futimens(f->rfd, ts) < 0)
+		return -errno;
+	if (fstat(f->rfd, &st) < 0)
+		return -errno;
+	f->atime_ns = clock_ns(st.st_atim);
+	atomic_fetch_add(&f->c->read_watches, 1);
+	return 0;
+}
+
+int cache_read_seen(struct cache *c, uint64_t ino, int64_t *ns)
+{
+	CLEANUP(cache_put_guard) struct cache_file *f = NULL;
+	struct stat st;
+
+	if (atomic_load(&c->read_watches) == 0)
+		return 0;
+	f = cache_find(c, ino);
+	if (!f)
+		return 0;
+	LOCK_SCOPE(&f->lock);
+	if (!f->atime_ns || f->rfd < 0)
+		return 0;
+	if (fstat(f->rfd, &st) < 0)
+		return -errno;
+	*ns = clock_ns(st.st_atim);
+	if (*ns == f->atime_ns)
+		return 0;
+	read_watch_end_locked(f);
+	return 1;
 }
 
 /* ---- what the kernel did --------------------------------------------- */

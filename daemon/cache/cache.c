@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/xattr.h>
 
 #include "base/io.h"
@@ -41,6 +42,7 @@ static int cache_try_xattr(struct cache *c, struct err *err)
 
 static int cache_open_dirs(struct cache *c, struct err *err)
 {
+	struct statvfs st;
 	int rc;
 
 	rc = cache_open_dir(c->o.dir, "cache", &c->root_fd, err);
@@ -48,6 +50,9 @@ static int cache_open_dirs(struct cache *c, struct err *err)
 		rc = cache_open_dir(c->o.dir, "lost+found", &c->lost_fd, err);
 	if (rc == 0)
 		rc = cache_try_xattr(c, err);
+	if (rc == 0 && fstatvfs(c->root_fd, &st) < 0)
+		rc = fail(err, -errno, "cannot examine '%s': %m", c->o.dir);
+	c->no_atime = rc == 0 && st.f_flag & ST_NOATIME;
 	if (rc == 0 && (rc = io_sync_dir(c->o.dir)) < 0)
 		rc = fail(err, rc, "cannot sync '%s': %m", c->o.dir);
 	return rc;

@@ -121,11 +121,24 @@ struct cache_pass {
  * Decides it for an open of the kernel, after cache_acquire() and O_TRUNC:
  * all opens of one inode must agree, so a file keeps its way from the first
  * to the last of them. A file that the kernel may write by itself is DIRTY
- * from here on, as by a first change. Each success is matched by
- * cache_pass_end(), before cache_release().
+ * from here on, as by a first change. `seen`: each write must come here, for
+ * what it does besides. Each success is matched by cache_pass_end(), before
+ * cache_release().
  */
-int cache_pass_begin(struct cache_file *f, bool writable, struct cache_pass *p);
+int cache_pass_begin(struct cache_file *f, bool writable, bool seen,
+		     struct cache_pass *p);
 void cache_pass_end(struct cache_file *f, const struct cache_pass *p);
+/* Was the last change of a file, which left this mtime, one that the kernel
+ * made by itself? */
+bool cache_passed(struct cache *c, uint64_t ino, int64_t mtime_ns);
+/*
+ * Reads that the kernel makes by itself are seen by the access time of the
+ * cache file. Watches for the next one, between cache_pass_begin() and _end;
+ * -EOPNOTSUPP: its filesystem keeps none.
+ */
+int cache_read_watch(struct cache_file *f);
+/* 1: it came, at *ns; nobody watches any more. */
+int cache_read_seen(struct cache *c, uint64_t ino, int64_t *ns);
 
 /*
  * The inode number of a cache file that is ready, empty and registered, for a

@@ -147,6 +147,7 @@ void cache_change_end(struct cache_file *f)
 	f->changing--;
 	if (fstat(f->wfd, &st) == 0) {
 		f->size = (uint64_t)st.st_size;
+		f->mtime_ns = clock_ns(st.st_mtim);
 		space_update(f, (uint64_t)st.st_blocks * 512);
 	}
 	quota_settle_locked(f);

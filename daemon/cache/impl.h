@@ -89,9 +89,12 @@ struct cache_file {
 	unsigned passed;   /* kernel's opens by that id ... */
 	unsigned passed_writers; /* ... of these for writing */
 	unsigned served;	 /* kernel's opens that come here */
-	_Atomic bool unseen;	 /* the kernel may have changed it by itself, or
-				    still may: until a lease was had */
-	int rfd, wfd, ffd;	 /* -1 = none */
+	int64_t mtime_ns;	 /* that our own last change left; 0 = none */
+	int64_t atime_ns;    /* of the cache file when its next read was to be
+				watched for; 0 = it is not */
+	_Atomic bool unseen; /* the kernel may have changed it by itself, or
+				still may: until a lease was had */
+	int rfd, wfd, ffd;   /* -1 = none */
 	struct presence have;
 };
 
@@ -100,6 +103,7 @@ struct cache {
 	struct meta *m;
 	uint8_t volume[16];
 	int root_fd, lost_fd;
+	bool no_atime; /* its filesystem keeps no access times */
 	struct job *flusher;
 
 	pthread_mutex_t hook_lock; /* guards the hooks; held while one runs */
@@ -108,11 +112,12 @@ struct cache {
 		void *arg;
 	} on_pressure, on_dirty;
 
-	pthread_mutex_t backing_lock; /* guards backing; held while it is
-					 called */
-	struct cache_backing backing; /* open NULL: none */
-	_Atomic bool passing;	      /* there is one */
-	struct job *passer;	      /* pool and watch */
+	pthread_mutex_t backing_lock;  /* guards backing; held while it is
+					  called */
+	struct cache_backing backing;  /* open NULL: none */
+	_Atomic bool passing;	       /* there is one */
+	_Atomic unsigned read_watches; /* files with atime_ns */
+	struct job *passer;	       /* pool and watch */
 	struct pool *pool;
 
 	pthread_mutex_t flush_lock; /* held while a batch is synced */

@@ -8,6 +8,9 @@
 #include "cache/impl.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
 
 #define POOL_FILES 64
 /* A burst of small files is as well served without: filling up costs other
@@ -134,6 +137,9 @@ bool pool_has(struct cache *c, uint64_t ino)
 
 bool pool_adopt_locked(struct cache_file *f)
 {
+	/* Its time was that of the pool; a read must differ from it. */
+	const struct timespec now[2] = { { .tv_nsec = UTIME_OMIT },
+					 { .tv_nsec = UTIME_NOW } };
 	struct pool_file p;
 
 	if (!pool_pick(f->c->pool, POOL_TAKEN, f->ino, POOL_EMPTY, &p))
@@ -141,6 +147,9 @@ bool pool_adopt_locked(struct cache_file *f)
 	f->rfd = p.rfd;
 	f->wfd = p.wfd;
 	f->backing = p.id;
+	if (futimens(f->wfd, now) < 0)
+		log_warn("cache file of inode %llu: cannot set its times: %s",
+			 (unsigned long long)f->ino, errno_name(errno));
 	return true;
 }
 

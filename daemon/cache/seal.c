@@ -19,8 +19,9 @@ void cache_break_seal_locked(struct cache_file *f)
 	if (atomic_load(&f->seal) != SEAL_HELD)
 		return;
 	atomic_store(&f->seal, SEAL_BROKEN);
-	/* An empty file is sealed without one. */
-	if (f->size > 0 && f->rfd >= 0 &&
+	/* An empty file is sealed without one. Closing gives none back while
+	 * the kernel has the descriptor's file registered. */
+	if (f->rfd >= 0 && fcntl(f->rfd, F_GETLEASE) != F_UNLCK &&
 	    fcntl(f->rfd, F_SETLEASE, F_UNLCK) < 0)
 		log_warn("inode %llu: cannot give a lease back: %s",
 			 (unsigned long long)f->ino, errno_name(errno));

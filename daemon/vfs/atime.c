@@ -29,23 +29,52 @@ bool atime_due(struct vfs *v, const struct meta_inode *in)
 	       clock_wall_ns() - now.atime_ns >= ATIME_AGE;
 }
 
+struct atime {
+	uint64_t ino;
+	int64_t ns;
+};
+
 static int atime_in(struct meta_txn *t, void *arg)
 {
-	const uint64_t *ino = arg;
+	const struct atime *a = arg;
 	struct meta_inode in = { 0 };
-	int rc = meta_inode_get(t, *ino, &in);
+	int rc = meta_inode_get(t, a->ino, &in);
 
-	in.atime_ns = clock_wall_ns();
+	in.atime_ns = a->ns;
 	return rc < 0 ? rc : meta_inode_update(t, &in);
 }
 
-void atime_write(struct vfs *v, uint64_t ino)
+static void atime_set(struct vfs *v, uint64_t ino, int64_t ns)
 {
-	int rc = meta_run(v->meta, atime_in, &ino, NULL);
+	struct atime a = { .ino = ino, .ns = ns };
+	int rc = meta_run(v->meta, atime_in, &a, NULL);
 
 	if (rc < 0) /* not worth failing a read for */
 		log_warn("cannot write the access time of inode %llu: %s",
 			 (unsigned long long)ino, errno_name(rc));
+}
+
+void atime_write(struct vfs *v, uint64_t ino)
+{
+	atime_set(v, ino, clock_wall_ns());
+}
+
+void atime_watch(struct vfs *v, struct handle *h)
+{
+	int rc = h->atime_due ? cache_read_watch(h->f) : 0;
+
+	if (rc < 0) /* then with the open: what comes next is not seen */
+		atime_read(v, h);
+}
+
+void atime_seen(struct vfs *v, struct meta_inode *in)
+{
+	int64_t ns;
+
+	if (cache_read_seen(v->cache, in->ino, &ns) != 1)
+		return;
+	in->atime_ns = ns;
+	atime_set(v, in->ino, ns);
 }
 
 void atime_read(struct vfs *v, struct handle *h)

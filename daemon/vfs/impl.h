@@ -245,6 +245,13 @@ int privs_drop_in(struct meta_txn *t, struct meta_inode *in, unsigned what,
  * `who` may not keep set-id bits; NULL may. */
 int privs_drop(struct vfs *v, uint64_t ino, const struct vfs_cred *who);
 
+/*
+ * A file that got set-id bits while the kernel was writing to it by itself:
+ * they go when it was written to after that. `in` with the times of its cache
+ * file; ctime_ns is the row's.
+ */
+int privs_passed(struct vfs *v, struct meta_inode *in, int64_t ctime_ns);
+
 /* ---- atime.c --------------------------------------------------------- */
 
 /* Does relatime owe an access time? */
@@ -253,6 +260,10 @@ bool atime_due(struct vfs *v, const struct meta_inode *in);
 void atime_write(struct vfs *v, uint64_t ino);
 /* The same by the first read of a handle, when it is due. */
 void atime_read(struct vfs *v, struct handle *h);
+/* The kernel may read by itself from now on. */
+void atime_watch(struct vfs *v, struct handle *h);
+/* Has it? Then row and `in` get the time. */
+void atime_seen(struct vfs *v, struct meta_inode *in);
 
 /* ---- io.c ------------------------------------------------------------ */
 

@@ -55,13 +55,15 @@ static int load_regular(struct vfs *v, uint64_t ino, struct meta_inode *in)
 }
 
 /*
- * What the kernel does by itself is not seen here: the access time is written
- * with the open, and what O_SYNC promises for each write, that its name is
- * durable, is true before the first (S2).
+ * What the kernel does by itself is not seen here. What O_SYNC promises for
+ * each write, that its name is durable, is true before the first (S2). Writes
+ * that clear set-id bits come here.
  */
-static int open_pass(struct vfs *v, struct handle *h, int flags)
+static int open_pass(struct vfs *v, struct handle *h, int flags,
+		     const struct meta_inode *in)
 {
-	int rc = cache_pass_begin(h->f, h->writable, &h->pass);
+	bool setid = in->mode & (S_ISUID | S_ISGID);
+	int rc = cache_pass_begin(h->f, h->writable, setid, &h->pass);
 
 	if (rc < 0)
 		return rc;
@@ -69,7 +71,7 @@ static int open_pass(struct vfs *v, struct handle *h, int flags)
 	if (!h->pass.id)
 		return 0;
 	if (!h->pass.direct)
-		atime_read(v, h);
+		atime_watch(v, h);
 	return h->writable && flags & (O_SYNC | O_DSYNC)
 		       ? meta_durable(v->meta, 0)
 		       : 0;
@@ -94,7 +96,7 @@ static int open_file(struct vfs *v, struct handle *h, int flags,
 	if (in->nlink == 0) /* by its node id, from another descriptor */
 		vfs_gone(v, in->ino);
 	rc = flags & O_TRUNC ? cache_truncate(h->f, 0) : 0;
-	return rc < 0 ? rc : open_pass(v, h, flags);
+	return rc < 0 ? rc : open_pass(v, h, flags, in);
 }
 
 int vfs_open(struct vfs *v, uint64_t ino, int flags, uint64_t *fh)
@@ -222,9 +224,28 @@ int vfs_tmpfile(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
 	return create(v, &mk, flags & ~(O_EXCL | O_TRUNC), out, fh);
 }
 
+/* What the kernel did by itself may end set-id bits, or move the access time,
+ * and nobody asked for them since. */
+static int release_passed(struct vfs *v, uint64_t fh)
+{
+	HANDLE_REF(r, v, fh, HANDLE_FILE);
+	struct meta_inode in = { 0 };
+	struct vfs_entry e;
+	int rc;
+
+	if (!r.h || !r.h->pass.id || !(r.h->writable || r.h->atime_due))
+		return 0;
+	rc = node_find(v, r.h->ino, &in);
+	if (rc == 0 && (in.mode & (S_ISUID | S_ISGID) || r.h->atime_due))
+		rc = entry_fill(v, &in, &e);
+	return rc;
+}
+
 int vfs_release(struct vfs *v, uint64_t fh)
 {
-	return handle_close(v, fh, HANDLE_FILE);
+	int rc = release_passed(v, fh), end = handle_close(v, fh, HANDLE_FILE);
+
+	return rc < 0 ? rc : end;
 }
 
 /* ---- reading --------------------------------------------------------- */

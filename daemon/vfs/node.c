@@ -109,14 +109,18 @@ static void fill_stat(const struct meta_inode *in, blkcnt_t blocks,
 int entry_fill(struct vfs *v, struct meta_inode *in, struct vfs_entry *out)
 {
 	blkcnt_t blocks = 0;
+	int64_t ctime_ns = in->ctime_ns;
 	bool volatile_attr = false;
-	int rc;
+	int rc = 0;
 
-	if (S_ISREG(in->mode)) {
+	if (S_ISREG(in->mode))
 		rc = cache_attr(v->cache, in, &blocks, &volatile_attr);
-		if (rc < 0)
-			return rc;
-	}
+	if (rc == 0 && volatile_attr && in->mode & (S_ISUID | S_ISGID))
+		rc = privs_passed(v, in, ctime_ns);
+	if (rc < 0)
+		return rc;
+	if (S_ISREG(in->mode))
+		atime_seen(v, in);
 	out->ino = in->ino;
 	out->generation = in->generation;
 	out->volatile_attr = volatile_attr;

@@ -120,3 +120,18 @@ int vfs_unprivilege(struct vfs *v, uint64_t fh, const struct vfs_cred *who)
 		atomic_fetch_and(&r.h->plain, ~(unsigned)PRIV_SETID);
 	return rc;
 }
+
+int privs_passed(struct vfs *v, struct meta_inode *in, int64_t ctime_ns)
+{
+	static const struct vfs_cred somebody = { .gid = (gid_t)-1 };
+	struct meta_inode row = { 0 };
+	int rc;
+
+	if (in->mtime_ns <= ctime_ns ||
+	    !cache_passed(v->cache, in->ino, in->mtime_ns))
+		return 0;
+	rc = drop(v, in->ino, PRIV_SETID, &somebody, &row);
+	if (rc == 1)
+		in->mode = row.mode;
+	return MIN(rc, 0);
+}

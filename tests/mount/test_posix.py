@@ -441,7 +441,7 @@ def test_nothing_is_left_of_a_tmpfile_after_a_crash(gateway, here):
     fds = [os.open(here, os.O_TMPFILE | os.O_RDWR) for _ in range(10)]
     for fd in fds:
         os.write(fd, b"x" * 1000000)
-    assert gateway.status()["cached_bytes"] >= before + 10 * 1000000
+    wait_for("they are counted", lambda: gateway.status()["cached_bytes"] >= before + 10 * 1000000)
     os.kill(gateway.worker_pid(), signal.SIGKILL)
     for fd in fds:
         with contextlib.suppress(OSError):

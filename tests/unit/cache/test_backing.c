@@ -128,7 +128,7 @@ static struct open k_open(uint64_t ino, bool writable)
 	struct open o = { .fd = -1 };
 
 	o.f = file_open(ino, writable);
-	assert_int_equal(cache_pass_begin(o.f, writable, &o.p), 0);
+	assert_int_equal(cache_pass_begin(o.f, writable, false, &o.p), 0);
 	if (o.p.id)
 		o.fd = kernel_open(o.p.id, writable ? O_RDWR : O_RDONLY);
 	cache_check(o.f);
@@ -199,6 +199,25 @@ static void test_create(void **state)
 	expect_content(ino, 1, 300005);
 	reopen();
 	expect_content(ino, 1, 300005);
+}
+
+/* An empty file, too, is free again after it was looked at. */
+static void test_empty(void **state)
+{
+	struct cache_file *f;
+	struct open o;
+	uint64_t ino;
+
+	backing_on();
+	ino = take_file("a");
+	o = k_open(ino, true);
+	k_close(&o);
+	assert_int_equal(cache_flush(c), 0);
+	assert_int_equal(protect(ino), 0);
+	f = file_open(ino, true);
+	write_at(f, 1, 0, 100);
+	file_close(f, true);
+	expect_content(ino, 1, 100);
 }
 
 /* Many at once: one syncfs, and each by its own lease. */
@@ -590,6 +609,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BACKING_TEST(test_create),
+		BACKING_TEST(test_empty),
 		BACKING_TEST(test_flush_many),
 		BACKING_TEST(test_mapping_outlives),
 		BACKING_TEST(test_mapping_outlives_process),

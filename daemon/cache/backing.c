@@ -24,7 +24,8 @@
 
 #include "base/log.h"
 
-#define WATCH_NS NSEC_PER_SEC
+#define WATCH_NS     NSEC_PER_SEC
+#define READ_TICK_NS 500000 /* a part of a tick of the kernel's clock */
 /* A file this small is in the kernel's pages after one request. */
 #define PASS_MIN (128ULL << 10)
 /* Opening a protected file for writing is no change yet, and would be one: a
@@ -133,8 +134,7 @@ void backing_forget(struct cache_file *f)
 
 unsigned cache_backing_count(struct cache *c)
 {
-	LOCK_SCOPE(&c->lock);
-	return c->n_warm;
+	return atomic_load(&c->n_warm);
 }
 
 /* Every id, before the functions go. */
@@ -277,13 +277,6 @@ int cache_pass_begin(struct cache_file *f, bool writable, bool seen,
 	return rc;
 }
 
-static void read_watch_end_locked(struct cache_file *f)
-{
-	if (f->atime_ns)
-		atomic_fetch_sub(&f->c->read_watches, 1);
-	f->atime_ns = 0;
-}
-
 void cache_pass_end(struct cache_file *f, const struct cache_pass *p)
 {
 	LOCK_SCOPE(&f->lock);
@@ -294,7 +287,7 @@ void cache_pass_end(struct cache_file *f, const struct cache_pass *p)
 	f->passed--;
 	f->passed_writers -= p->writable;
 	if (f->passed == 0)
-		read_watch_end_locked(f);
+		f->atime_ns = 0;
 	backing_look_locked(f);
 }
 
@@ -310,26 +303,44 @@ bool cache_passed(struct cache *c, uint64_t ino, int64_t mtime_ns)
 
 /* ---- reads of the kernel --------------------------------------------- */
 
-int cache_read_watch(struct cache_file *f)
+/*
+ * Sees to it that the next read moves the access time of the cache file. One
+ * that is not open gets a very old one; the times of an open one are seen,
+ * and let any read move it that is due, but not within the same tick of the
+ * clock: 1, wait for the next.
+ */
+static int read_watch_arm_locked(struct cache_file *f)
 {
-	/* Old enough that any read moves it. */
 	const struct timespec ts[2] = { { .tv_nsec = 1 },
 					{ .tv_nsec = UTIME_OMIT } };
+	struct timespec now;
 	struct stat st;
 
-	if (f->c->no_atime)
+	if (f->rfd < 0)
 		return -EOPNOTSUPP;
-	LOCK_SCOPE(&f->lock);
-	if (f->atime_ns || f->rfd < 0)
-		return f->atime_ns ? 0 : -EOPNOTSUPP;
-	/* An open one's own times say so already, and are seen. */
 	if (!f->opened && futimens(f->rfd, ts) < 0)
 		return -errno;
 	if (fstat(f->rfd, &st) < 0)
 		return -errno;
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	if (clock_ns(st.st_atim) == clock_ns(now))
+		return 1;
 	f->atime_ns = clock_ns(st.st_atim);
-	atomic_fetch_add(&f->c->read_watches, 1);
 	return 0;
+}
+
+int cache_read_watch(struct cache_file *f)
+{
+	int rc = f->c->no_atime ? -EOPNOTSUPP : 1;
+
+	while (rc == 1) {
+		pthread_mutex_lock(&f->lock);
+		rc = f->atime_ns ? 0 : read_watch_arm_locked(f);
+		pthread_mutex_unlock(&f->lock);
+		if (rc == 1)
+			clock_sleep_ns(READ_TICK_NS);
+	}
+	return rc;
 }
 
 int cache_read_seen(struct cache *c, uint64_t ino, int64_t *ns)
@@ -337,20 +348,22 @@ int cache_read_seen(struct cache *c, uint64_t ino, int64_t *ns)
 	CLEANUP(cache_put_guard) struct cache_file *f = NULL;
 	struct stat st;
 
-	if (atomic_load(&c->read_watches) == 0)
+	*ns = 0;
+	if (atomic_load(&c->n_warm) == 0)
 		return 0;
 	f = cache_find(c, ino);
 	if (!f)
 		return 0;
 	LOCK_SCOPE(&f->lock);
+	*ns = f->read_ns;
 	if (!f->atime_ns || f->rfd < 0)
 		return 0;
 	if (fstat(f->rfd, &st) < 0)
 		return -errno;
-	*ns = clock_ns(st.st_atim);
-	if (*ns == f->atime_ns)
+	if (clock_ns(st.st_atim) == f->atime_ns)
 		return 0;
-	read_watch_end_locked(f);
+	f->atime_ns = 0;
+	*ns = f->read_ns = clock_wall_ns();
 	return 1;
 }
 

@@ -137,7 +137,8 @@ bool cache_passed(struct cache *c, uint64_t ino, int64_t mtime_ns);
  * -EOPNOTSUPP: its filesystem keeps none.
  */
 int cache_read_watch(struct cache_file *f);
-/* 1: it came, at *ns; nobody watches any more. */
+/* 1: it came, and nobody watches any more. *ns: when the last one was seen, by
+ * whoever asked; 0: none was. */
 int cache_read_seen(struct cache *c, uint64_t ino, int64_t *ns);
 
 /*

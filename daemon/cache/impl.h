@@ -92,6 +92,7 @@ struct cache_file {
 	int64_t mtime_ns;	 /* that our own last change left; 0 = none */
 	int64_t atime_ns;    /* of the cache file when its next read was to be
 				watched for; 0 = it is not */
+	int64_t read_ns;     /* when such a read was last seen */
 	_Atomic bool unseen; /* the kernel may have changed it by itself, or
 				still may: until a lease was had */
 	int rfd, wfd, ffd;   /* -1 = none */
@@ -112,12 +113,11 @@ struct cache {
 		void *arg;
 	} on_pressure, on_dirty;
 
-	pthread_mutex_t backing_lock;  /* guards backing; held while it is
-					  called */
-	struct cache_backing backing;  /* open NULL: none */
-	_Atomic bool passing;	       /* there is one */
-	_Atomic unsigned read_watches; /* files with atime_ns */
-	struct job *passer;	       /* pool and watch */
+	pthread_mutex_t backing_lock; /* guards backing; held while it is
+					 called */
+	struct cache_backing backing; /* open NULL: none */
+	_Atomic bool passing;	      /* there is one */
+	struct job *passer;	      /* pool and watch */
 	struct pool *pool;
 
 	pthread_mutex_t flush_lock; /* held while a batch is synced */
@@ -129,7 +129,7 @@ struct cache {
 	unsigned queue_len;
 	/* Registered files, and those the kernel may write by itself. */
 	struct cache_file *warm, *watched;
-	unsigned n_warm;
+	_Atomic unsigned n_warm;
 
 	_Atomic uint64_t used;	 /* sum of all files' blocks */
 	_Atomic uint64_t wanted; /* bytes that writers wait for */

@@ -71,10 +71,15 @@ void atime_seen(struct vfs *v, struct meta_inode *in)
 {
 	int64_t ns;
 
-	if (cache_read_seen(v->cache, in->ino, &ns) != 1)
-		return;
-	in->atime_ns = ns;
-	atime_set(v, in->ino, ns);
+	int rc = cache_read_seen(v->cache, in->ino, &ns);
+
+	if (rc == 1) {
+		in->atime_ns = ns;
+		atime_set(v, in->ino, ns);
+	} else if (ns > MAX(in->atime_ns, in->ctime_ns)) {
+		/* Somebody else saw it, and the row is older than that. */
+		in->atime_ns = ns;
+	}
 }
 
 void atime_read(struct vfs *v, struct handle *h)

@@ -365,9 +365,14 @@ static void test_fsync_syncs_the_log(void **state)
 {
 	uint64_t ino = make_file("a", 1, SIZE);
 	struct cache_file *f = file_open(ino, true);
+	struct job_info info;
 
 	assert_int_equal(cache_fsync(f, true), 0);
 	watch_file(ino);
+	do { /* its first sync must not be the one that fails */
+		clock_sleep_ns(1000000);
+		meta_job(m, &info);
+	} while (info.started_ns == 0 || info.state == JOB_RUNNING);
 	no_log_sync = true;
 	new_file("b");
 	assert_int_equal(cache_fsync(f, true), -EIO);

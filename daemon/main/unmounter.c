@@ -32,8 +32,13 @@ static int unmount(const char *trust, const char *mountpoint, bool force)
 static void attach(int fd, const char *mountpoint)
 {
 	struct err err = ERR_INIT;
+	int rc;
 
-	super_attach(mountpoint, service_root_name(), &err);
+	if (service_root_name())
+		super_attach(mountpoint, service_root_name(), &err);
+	rc = super_read_ahead(mountpoint);
+	if (rc < 0)
+		log_info("reads ahead stay short: %s", strerror(-rc));
 	if (io_write(fd, err.msg, sizeof(err.msg)) < 0)
 		log_err("%s", err.msg);
 }
@@ -92,7 +97,7 @@ int unmounter_attach(struct unmounter *u, struct err *err)
 	ssize_t n;
 	int rc;
 
-	if (u->pid <= 0 || !service_root_name())
+	if (u->pid <= 0)
 		return 0;
 	rc = io_write(u->fd, &c, 1);
 	n = rc < 0 ? rc : io_read(u->fd, msg, sizeof(msg));

@@ -279,6 +279,21 @@ int mount_connection(const char *mountpoint)
 	return strcmp(e.fstype, MOUNT_FSTYPE) == 0 ? (int)e.minor : -ENOENT;
 }
 
+int super_read_ahead(const char *mountpoint)
+{
+	int connection = mount_connection(mountpoint);
+	CLEANUP_FREE char *path =
+		io_path("/sys/class/bdi/0:%d/read_ahead_kb", connection);
+	CLEANUP_CLOSE int fd = -1;
+	char kib[16];
+	int n = snprintf(kib, sizeof(kib), "%d", SUPER_READ_AHEAD_KIB);
+
+	if (connection < 0 || !path)
+		return connection < 0 ? connection : -ENOMEM;
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : io_write(fd, kib, (size_t)n);
+}
+
 int mount_abort(int connection)
 {
 	CLEANUP_FREE char *path =

@@ -187,6 +187,13 @@ bool super_can_attach(const char *release);
  * the mount stays as it is, which is logged and no error.
  */
 int super_attach(const char *mountpoint, const char *name, struct err *err);
+/*
+ * What the kernel reads ahead of who reads a file of the mount from its
+ * beginning to its end, and so the longest request: 128 KiB, unless root says
+ * otherwise. When it serves: the greeting sets it back. 0 or -errno.
+ */
+#define SUPER_READ_AHEAD_KIB 1024
+int super_read_ahead(const char *mountpoint);
 /* Gives the mount there other flags. -EINVAL when it is none of ours. */
 int super_remount(const char *mountpoint, const struct super_mount_opts *o,
 		  struct err *err);

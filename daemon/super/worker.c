@@ -252,6 +252,16 @@ static bool worker_attach(struct worker *w)
 	return false;
 }
 
+/* It is slower without. */
+static void worker_read_ahead(const struct worker *w)
+{
+	int rc = super_read_ahead(w->trust->mountpoint);
+
+	if (rc < 0)
+		log_info("%s: reads ahead stay short: %s", w->trust->name,
+			 strerror(-rc));
+}
+
 void worker_message(struct worker *w)
 {
 	unsigned char p[2];
@@ -271,6 +281,7 @@ void worker_message(struct worker *w)
 	}
 	if (!worker_attach(w))
 		return;
+	worker_read_ahead(w);
 	worker_set(w, WORKER_SERVING);
 	w->tried = true;
 	log_info("%s: serving '%s'", w->trust->name, w->trust->mountpoint);

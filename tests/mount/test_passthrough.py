@@ -104,6 +104,18 @@ def test_status_says_which(mounted):
     assert ("by the kernel itself" in checks["passthrough"]["message"]) == mounted.passed
 
 
+def test_long_requests(mounted):
+    """Reads that the worker serves come in requests of up to 1 MiB."""
+    if mounted.passed:
+        return
+    data = random_bytes(8 << 20, 13)
+    p = new(mounted, "long", data)
+    drop_caches()
+    with Requests(mounted) as r, open(p, "rb", buffering=0) as f:
+        assert b"".join(iter(lambda: f.read(128 << 10), b"")) == data
+    assert 8 <= r.n["read"] < 32  # of 128 KiB: 64
+
+
 def test_write_and_read(mounted):
     data = random_bytes(FILE, 1)
     with Requests(mounted) as r:

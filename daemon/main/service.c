@@ -317,7 +317,7 @@ static int backing_open(struct service *s, const struct service_run *r,
 	*out = NULL;
 	if (!s->ct->t->cache_passthrough || r->fuse_fd < 0)
 		return 0;
-	s->backing = super_backing_new(r->broker_fd);
+	s->backing = super_backing_new(r->broker_fd, r->control_fd);
 	if (!s->backing)
 		return fail(err, -ENOMEM, "%m");
 	s->cache_backing = (struct cache_backing){

@@ -55,6 +55,7 @@ struct service_run {
 	const char *options; /* of that mount, or NULL */
 	int ctl_fd;	     /* taken */
 	int broker_fd;	     /* taken; -1: there is no broker */
+	int control_fd;	     /* see super_backing_new(); -1 */
 	unsigned restarts;
 	int unmount_fd; /* see ending_attach() */
 	/* Called once when the mount is served. 0 or -errno. */

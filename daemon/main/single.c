@@ -142,6 +142,7 @@ static int serve(struct single *s, const struct conf_trust *ct, struct err *err)
 		.options = s->options.len ? (char *)s->options.data : NULL,
 		.ctl_fd = s->ctl_fd,
 		.broker_fd = s->broker.fd,
+		.control_fd = -1,
 		.unmount_fd = s->unmounter.pid > 0 ? s->unmounter.fd : -1,
 		.ready = single_ready,
 		.arg = s,

@@ -20,7 +20,8 @@ struct unmounter {
 /* Before threads start. */
 int unmounter_start(struct unmounter *u, const char *trust,
 		    const char *mountpoint, struct err *err);
-/* The server serves: super_attach(), super_read_ahead(). Fine when none was started. */
+/* The server serves: super_attach(), super_read_ahead(). Fine when none was
+ * started. */
 int unmounter_attach(struct unmounter *u, struct err *err);
 /* Waits until the mount is gone. Fine when none was started. */
 void unmounter_finish(struct unmounter *u);

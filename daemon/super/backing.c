@@ -5,9 +5,11 @@
  * `lock` is held while an answer is waited for: one open at a time, some ten
  * microseconds each. It is never waited for longer than ANSWER_WAIT_S: an
  * answer that comes later is recognised by its number. Giving ids back takes
- * `closing_lock` alone, and does not wait: what the socket does not take now
- * goes with the next call.
+ * `closing_lock` alone, a leaf, and does not wait: what the socket does not
+ * take now goes with the next call. The same when the broker was killed: ids
+ * belong to the connection, and the next broker can give them back.
  */
+#include <fcntl.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -16,25 +18,42 @@
 
 #include "base/log.h"
 #include "super/broker.h"
+#include "super/passfd.h"
 #include "super/super.h"
+#include "super/wire.h"
 
 #define ANSWER_WAIT_S 1
 
 struct super_backing {
-	int fd;
-	_Atomic(const char *) why; /* NULL: it works */
+	int fd;		/* its number stays when another broker comes */
+	int control_fd; /* brings another; -1: none comes */
+	/* NULL: it works. Else why not: for good, unless that is `ended` and
+	 * another may come. */
+	_Atomic(const char *) why;
+	_Atomic unsigned life; /* counts brokers */
 
-	pthread_mutex_t lock;
-	uint32_t asked, answered; /* numbers of opens; lock */
+	pthread_mutex_t lock;	  /* guards the next three */
+	uint32_t asked, answered; /* numbers of opens */
+	unsigned asked_life;	  /* whom they were asked */
 
-	pthread_mutex_t closing_lock; /* a leaf */
-	struct buf closing;	      /* ids of 32 bits; closing_lock */
+	pthread_mutex_t closing_lock; /* guards `closing`; a new broker */
+	struct buf closing;	      /* ids of 32 bits */
 };
 
-struct super_backing *super_backing_new(int fd)
+static const char ended[] = "broker";
+
+static int set_wait(int fd)
+{
+	struct timeval wait = { .tv_sec = ANSWER_WAIT_S };
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) < 0)
+		return -errno;
+	return 0;
+}
+
+struct super_backing *super_backing_new(int fd, int control_fd)
 {
 	struct super_backing *b = calloc(1, sizeof(*b));
-	struct timeval wait = { .tv_sec = ANSWER_WAIT_S };
 
 	if (!b) {
 		if (fd >= 0)
@@ -42,9 +61,9 @@ struct super_backing *super_backing_new(int fd)
 		return NULL;
 	}
 	b->fd = fd;
-	if (fd < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) < 0)
-		b->why = "broker";
+	b->control_fd = fd < 0 ? -1 : control_fd;
+	if (fd < 0 || set_wait(fd) < 0)
+		b->why = ended;
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_mutex_init(&b->closing_lock, NULL);
 	return b;
@@ -75,18 +94,41 @@ static int give_up(struct super_backing *b, enum log_level level,
 	return -EOPNOTSUPP;
 }
 
+/* ---- another broker -------------------------------------------------- */
+
 static int hung_up(struct super_backing *b)
 {
-	return give_up(b, LOG_LEVEL_WARN, "broker",
-		       "the process that registers them ended");
+	give_up(b, LOG_LEVEL_WARN, ended,
+		"the process that registers them ended");
+	return b->control_fd < 0 ? -EOPNOTSUPP : -EAGAIN;
+}
+
+/* Takes the one that the supervisor has started instead; false: none yet. */
+static bool adopt_locked(struct super_backing *b)
+{
+	CLEANUP_CLOSE int fd = -1;
+	char c;
+
+	if (b->control_fd < 0 || b->why != ended)
+		return false;
+	if (passfd_receive(b->control_fd, &c, 1, MSG_DONTWAIT, &fd) != 1 ||
+	    c != WIRE_BROKER || fd < 0 || set_wait(fd) < 0 ||
+	    dup3(fd, b->fd, O_CLOEXEC) < 0)
+		return false;
+	b->life++;
+	b->why = NULL;
+	log_info("files are passed through to the kernel again");
+	return true;
 }
 
 const char *super_backing_why(struct super_backing *b)
 {
 	struct pollfd p = { .fd = b->fd };
 
+	LOCK_SCOPE(&b->closing_lock);
 	if (!b->why && poll(&p, 1, 0) > 0 && p.revents & POLLHUP)
 		hung_up(b);
+	adopt_locked(b);
 	return b->why;
 }
 
@@ -103,19 +145,19 @@ static void flush_locked(struct super_backing *b)
 		size_t left = b->closing.len - n;
 
 		memcpy(m + 1, b->closing.data + left, n);
-		if (send(b->fd, m, word + n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
-			if (errno != EAGAIN)
-				b->closing.len = 0; /* nobody is there */
-			return;
+		if (send(b->fd, m, word + n, MSG_DONTWAIT | MSG_NOSIGNAL) >=
+		    0) {
+			b->closing.len = left;
+			continue;
 		}
-		b->closing.len = left;
+		if (errno == EAGAIN)
+			return;
+		if (hung_up(b) == -EOPNOTSUPP)
+			b->closing.len = 0; /* nobody will ever take them */
+		else if (adopt_locked(b))
+			continue;
+		return;
 	}
-}
-
-static void flush(struct super_backing *b)
-{
-	LOCK_SCOPE(&b->closing_lock);
-	flush_locked(b);
 }
 
 void super_backing_close(void *arg, int id)
@@ -133,26 +175,12 @@ void super_backing_close(void *arg, int id)
 
 static int ask(struct super_backing *b, int fd)
 {
-	uint32_t m[2] = { BROKER_OPEN, ++b->asked };
-	struct iovec iov = { m, sizeof(m) };
-	union {
-		struct cmsghdr align;
-		char b[CMSG_SPACE(sizeof(fd))];
-	} control = { 0 };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = control.b,
-			      .msg_controllen = sizeof(control.b) };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+	uint32_t m[2] = { BROKER_OPEN, b->asked + 1 };
+	int rc = passfd_send(b->fd, m, sizeof(m), fd);
 
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(fd));
-	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	if (sendmsg(b->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
-		return 0;
-	b->asked--;
-	return errno == EPIPE || errno == ECONNRESET ? hung_up(b) : -errno;
+	if (rc == 0)
+		b->asked++;
+	return rc == -EPIPE || rc == -ECONNRESET ? hung_up(b) : rc;
 }
 
 /* An id came that nobody waits for any more. */
@@ -180,11 +208,15 @@ static int answer(struct super_backing *b, int flags, int *id)
 	return 0;
 }
 
-/* Answers that came too late, before the next question. */
+/* Answers that came too late, before the next question. Those of a broker
+ * that ended do not come. */
 static int catch_up(struct super_backing *b)
 {
 	int id, rc;
 
+	if (b->asked_life != b->life)
+		b->answered = b->asked;
+	b->asked_life = b->life;
 	while (b->answered != b->asked) {
 		rc = answer(b, MSG_DONTWAIT, &id);
 		if (rc < 0)
@@ -214,14 +246,24 @@ static int judge(struct super_backing *b, int rc)
 	}
 }
 
+/* 0, -EAGAIN: not now, -EOPNOTSUPP. */
+static int usable(struct super_backing *b)
+{
+	LOCK_SCOPE(&b->closing_lock);
+	adopt_locked(b);
+	flush_locked(b);
+	if (!b->why)
+		return 0;
+	return b->control_fd >= 0 && b->why == ended ? -EAGAIN : -EOPNOTSUPP;
+}
+
 int super_backing_open(void *arg, int fd)
 {
 	struct super_backing *b = arg;
-	int id = 0, rc;
+	int id = 0, rc = usable(b);
 
-	if (b->why)
-		return -EOPNOTSUPP;
-	flush(b);
+	if (rc < 0)
+		return rc;
 	LOCK_SCOPE(&b->lock);
 	rc = catch_up(b);
 	if (rc == 0)

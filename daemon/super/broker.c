@@ -18,6 +18,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "super/passfd.h"
 #include "super/super.h"
 #include "super/wire.h"
 
@@ -73,44 +74,6 @@ static void broker_forget(struct broker *b, uint32_t id)
 
 /* ---- messages -------------------------------------------------------- */
 
-/* The descriptor that came along; -1: none. Room for one was given. */
-static int received_fd(struct msghdr *msg)
-{
-	struct cmsghdr *c;
-	int fd = -1;
-
-	for (c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c))
-		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-		    c->cmsg_len == CMSG_LEN(sizeof(fd)))
-			memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-	return fd;
-}
-
-/* Bytes of a message and its descriptor (the caller's to close in any case),
- * 0: the worker hung up, -errno. */
-static ssize_t receive(int sock, uint32_t *words, size_t size, int *fd)
-{
-	union {
-		struct cmsghdr align;
-		char b[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov = { words, size };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = control.b,
-			      /* CMSG_SPACE is room for two. */
-			      .msg_controllen = CMSG_LEN(sizeof(int)) };
-	ssize_t n;
-
-	do
-		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return errno == ECONNRESET ? 0 : -errno;
-	*fd = received_fd(&msg);
-	return msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? -EPROTO : n;
-}
-
 /* Who asks reads its answers: there is room. */
 static int answer(const struct broker *b, uint32_t number, int rc)
 {
@@ -126,11 +89,11 @@ static int broker_one(struct broker *b)
 {
 	uint32_t words[BROKER_WORDS];
 	CLEANUP_CLOSE int fd = -1;
-	ssize_t n = receive(b->fd, words, sizeof(words), &fd);
+	ssize_t n = passfd_receive(b->fd, words, sizeof(words), 0, &fd);
 	size_t i, count;
 
 	if (n <= 0)
-		return (int)n;
+		return n == -ECONNRESET ? 0 : (int)n;
 	count = (size_t)n / sizeof(*words);
 	if ((size_t)n % sizeof(*words) || count < 2)
 		return -EPROTO;

@@ -140,16 +140,20 @@ int super_broker_start(struct super_broker *b, const struct super_trust *t,
 
 /* The worker's side. */
 struct super_backing;
-/* Takes `fd` over; -1: there is no broker. NULL without memory. */
-struct super_backing *super_backing_new(int fd);
+/*
+ * Takes `fd` over; -1: there is no broker. `control_fd` (borrowed) leads to
+ * the supervisor, which may start another when it was killed; -1: nobody
+ * does. NULL without memory.
+ */
+struct super_backing *super_backing_new(int fd, int control_fd);
 /* When nobody calls it any more: ends the broker. */
 void super_backing_free(struct super_backing *b);
 DEFINE_GUARD(struct super_backing *, super_backing_free);
 /*
  * Registers the file behind `fd` (O_RDONLY, the trust's own, on the
  * filesystem of its cache): an id > 0, or -errno. -EOPNOTSUPP: it will never
- * work; -EAGAIN: the broker is behind. `arg` is the super_backing. Any
- * thread.
+ * work; -EAGAIN: not now, the broker is behind, or another one comes. `arg` is
+ * the super_backing. Any thread.
  */
 int super_backing_open(void *arg, int fd);
 /* Gives the id back; waits for nobody. Any thread. */

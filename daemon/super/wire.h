@@ -5,6 +5,7 @@
  *
  * supervisor -> worker   'S' name length (u8) name value    one secret
  *                        'E' count (u8)                      that was all
+ * supervisor -> worker   'B' and a descriptor                another broker
  * worker -> supervisor   'R'                                 serving
  *
  * Both ends are the same program; still each end checks every byte: a worker
@@ -16,6 +17,7 @@
 #define WIRE_SECRET 'S'
 #define WIRE_END    'E'
 #define WIRE_READY  'R'
+#define WIRE_BROKER 'B'
 
 /* Where a worker finds its descriptors after exec. */
 #define WIRE_CONTROL_FD 3

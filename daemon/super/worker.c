@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "super/mount.h"
+#include "super/passfd.h"
 #include "super/spawn.h"
 #include "super/wire.h"
 
@@ -92,6 +93,7 @@ static void worker_broker(struct worker *w)
 
 	if (!w->trust->passthrough)
 		return;
+	w->broker_starts = 1;
 	if (super_broker_start(&w->broker, w->trust, w->fuse_fd, &err) < 0)
 		log_warn("%s: no files are passed through to the kernel: %s",
 			 w->trust->name, err.msg);
@@ -169,6 +171,12 @@ static void describe(int status, char *out, size_t size)
 			 WEXITSTATUS(status));
 }
 
+static bool worker_serves(const struct worker *w)
+{
+	return w->pid > 0 && w->control_fd >= 0 &&
+	       (w->state == WORKER_STARTING || w->state == WORKER_SERVING);
+}
+
 /* It ends when its worker does; who holds the worker's end does not change
  * that. The rest comes with SIGCHLD. */
 static void worker_kill_broker(struct worker *w)
@@ -184,16 +192,36 @@ void worker_end_broker(struct worker *w)
 		w->broker.pid = 0;
 }
 
+/* The worker gets it with the next file that it registers or gives back. */
+static int worker_replace_broker(struct worker *w, struct err *err)
+{
+	const char what = WIRE_BROKER;
+	int rc = super_broker_start(&w->broker, w->trust, w->fuse_fd, err);
+
+	if (rc < 0)
+		return rc;
+	w->broker_starts++;
+	rc = passfd_send(w->control_fd, &what, 1, w->broker.fd);
+	close(w->broker.fd);
+	return rc < 0 ? fail(err, rc, "cannot send to the worker: %m") : 0;
+}
+
 void worker_broker_died(struct worker *w, int status)
 {
+	bool again = WIFSIGNALED(status) && w->broker_starts < BROKER_STARTS;
+	struct err err = ERR_INIT;
 	char how[96];
 
 	describe(status, how, sizeof(how));
-	if (status != 0 && w->pid > 0)
-		log_warn("%s: the broker (pid %d) %s: no more files are passed "
-			 "through to the kernel until the next start",
-			 w->trust->name, w->broker.pid, how);
+	if (status != 0 && worker_serves(w))
+		log_warn("%s: the broker (pid %d) %s: %s", w->trust->name,
+			 w->broker.pid, how,
+			 again ? "another one is started"
+			       : "no more files are passed through to the "
+				 "kernel until the next start");
 	w->broker.pid = 0;
+	if (again && worker_serves(w) && worker_replace_broker(w, &err) < 0)
+		log_failure(w, &err);
 }
 
 static void died_leaving(struct worker *w, int status, const char *how)

@@ -36,6 +36,10 @@ enum worker_state {
 	WORKER_STATES,
 };
 
+/* How many brokers a worker gets: one that was killed is replaced; one that
+ * ended by itself had a reason that stays. */
+#define BROKER_STARTS 5
+
 struct worker {
 	const struct super_opts *o;
 	const struct super_trust *trust;
@@ -44,6 +48,7 @@ struct worker {
 	int control_fd;		    /* -1 when closed */
 	int fuse_fd;		    /* our copy of the connection */
 	struct super_broker broker; /* its fd is the worker's only */
+	unsigned broker_starts;	    /* for this process */
 	int connection;		    /* see mount_connection(); while LEAVING */
 	unsigned restarts;
 	bool tried;	    /* it served once, or its first start failed */
@@ -65,8 +70,8 @@ void worker_died(struct worker *w, int status, int64_t now);
 
 /* Ends its broker and waits for that. */
 void worker_end_broker(struct worker *w);
-/* Its broker ended with `status`: when not because the worker did, files are
- * served by the worker from now on. Logs. */
+/* Its broker ended with `status`: when it was killed, another is started. Logs.
+ */
 void worker_broker_died(struct worker *w, int status);
 
 /* Something came from the worker, or it hung up. */

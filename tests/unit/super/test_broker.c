@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "super/broker.h"
+#include "super/passfd.h"
 #include "super/super.h"
 
 #define MS  1000000LL
@@ -440,7 +441,7 @@ static void *fake(void *arg)
 
 static void test_no_broker(void **unused)
 {
-	struct super_backing *b = super_backing_new(-1);
+	struct super_backing *b = super_backing_new(-1, -1);
 	int p[2];
 
 	assert_string_equal(super_backing_why(b), "broker");
@@ -450,7 +451,7 @@ static void test_no_broker(void **unused)
 	super_backing_free(NULL);
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, p), 0);
-	b = super_backing_new(p[1]);
+	b = super_backing_new(p[1], -1);
 	assert_null(super_backing_why(b));
 	close(p[0]); /* it died */
 	super_backing_close(b, 5);
@@ -459,6 +460,46 @@ static void test_no_broker(void **unused)
 	assert_string_equal(super_backing_why(b), "broker");
 	super_backing_close(b, 6);
 	super_backing_free(b);
+}
+
+/* A broker that was killed: ids that it gave go back to the next one. */
+static void test_another_broker(void **unused)
+{
+	CLEANUP_CLOSE int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	const uint32_t want[4] = { BROKER_CLOSE, 5, 6, 7 };
+	uint32_t m[2], ids[4], reply[2] = { 2, 41 };
+	struct super_backing *b;
+	int control[2], p[2], q[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, control), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, p), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, q), 0);
+	b = super_backing_new(p[1], control[1]);
+	assert_int_equal(super_backing_open(b, null), -EAGAIN); /* late */
+	close(p[0]);
+	assert_string_equal(super_backing_why(b), "broker");
+	super_backing_close(b, 5);
+	assert_int_equal(super_backing_open(b, null), -EAGAIN);
+	super_backing_close(b, 6);
+	assert_int_equal(passfd_send(control[0], "B", 1, q[1]), 0);
+	close(q[1]);
+	assert_null(super_backing_why(b));
+	super_backing_close(b, 7);
+	assert_int_equal(recv(q[0], ids, sizeof(ids), 0), sizeof(ids));
+	assert_memory_equal(ids, want, sizeof(ids)); /* none is lost */
+	/* Nobody waits for what the first one was asked. */
+	assert_int_equal(send(q[0], reply, sizeof(reply), 0), sizeof(reply));
+	assert_int_equal(super_backing_open(b, null), 41);
+	assert_int_equal(recv(q[0], m, sizeof(m), 0), sizeof(m));
+	assert_int_equal(m[0], BROKER_OPEN);
+	/* What is no broker is none. */
+	close(q[0]);
+	assert_int_equal(passfd_send(control[0], "X", 1, null), 0);
+	assert_string_equal(super_backing_why(b), "broker");
+	close(control[0]);
+	assert_int_equal(super_backing_open(b, null), -EAGAIN);
+	super_backing_free(b);
+	close(control[1]);
 }
 
 /* What the kernel says once and for all. */
@@ -479,7 +520,7 @@ static void test_judged(void **unused)
 	s.fd = p[0];
 	s.fuse_fd = null;
 	assert_int_equal(pthread_create(&t, NULL, fake, &s), 0);
-	b = super_backing_new(p[1]);
+	b = super_backing_new(p[1], -1);
 	assert_int_equal(super_backing_open(b, null), -EACCES);
 	assert_null(super_backing_why(b)); /* that file only */
 	assert_int_equal(super_backing_open(b, fd), -EOPNOTSUPP);
@@ -490,7 +531,7 @@ static void test_judged(void **unused)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, p), 0);
 	s = (struct broker){ p[0], null, st.st_uid, st.st_dev, 0, 0 };
 	assert_int_equal(pthread_create(&t, NULL, fake, &s), 0);
-	b = super_backing_new(p[1]);
+	b = super_backing_new(p[1], -1);
 	assert_int_equal(super_backing_open(b, fd), -EOPNOTSUPP);
 	assert_string_equal(super_backing_why(b), "kernel");
 	super_backing_free(b);
@@ -522,7 +563,7 @@ static void test_late(void **unused)
 	ssize_t n;
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, p), 0);
-	b = super_backing_new(p[1]);
+	b = super_backing_new(p[1], -1);
 	assert_int_equal(super_backing_open(b, null), -EAGAIN);
 	assert_int_equal(super_backing_open(b, null), -EAGAIN);
 	for (i = 1; i <= LATE_IDS; i++) /* more than the socket takes */
@@ -659,7 +700,7 @@ static void test_registers(void **unused)
 		skip(); /* Linux before 6.9 */
 	}
 	assert_int_equal(super_broker_start(&b, &trust, fuse_fd, &err), 0);
-	c = super_backing_new(b.fd);
+	c = super_backing_new(b.fd, -1);
 	fd = open(file, O_RDONLY | O_CLOEXEC);
 	id = super_backing_open(c, fd);
 	assert_true(id > 0);
@@ -683,6 +724,7 @@ int main(void)
 		cmocka_unit_test(test_credentials),
 		cmocka_unit_test(test_life),
 		cmocka_unit_test(test_no_broker),
+		cmocka_unit_test(test_another_broker),
 		cmocka_unit_test(test_judged),
 		cmocka_unit_test(test_late),
 		cmocka_unit_test(test_registers),

@@ -387,6 +387,17 @@ static pid_t broker_of(const struct run *r, pid_t worker)
 	return found;
 }
 
+static pid_t wait_broker(const struct run *r, pid_t worker)
+{
+	pid_t pid = broker_of(r, worker);
+
+	for (int i = 0; i < 500 && !pid; i++) {
+		clock_sleep_ns(10 * MS);
+		pid = broker_of(r, worker);
+	}
+	return pid;
+}
+
 /* Not there any more, also not as a zombie. */
 static void wait_gone(pid_t pid)
 {
@@ -395,7 +406,8 @@ static void wait_gone(pid_t pid)
 	assert_int_equal(kill(pid, 0), -1);
 }
 
-/* A worker does without its broker; a broker never without its worker. */
+/* A worker does without its broker, though it gets some more; a broker never
+ * without its worker. */
 static void test_broker(void **state)
 {
 	const char *const names[] = { "serve" };
@@ -412,8 +424,15 @@ static void test_broker(void **state)
 	starts("serve", &worker, NULL);
 	broker = broker_of(&r, worker);
 	assert_true(broker > 0);
-	kill(broker, SIGKILL);
+	for (int i = 0; i < 4; i++, broker = second) {
+		kill(broker, SIGKILL);
+		wait_gone(broker); /* reaped, and replaced in one go */
+		second = wait_broker(&r, worker);
+		assert_true(second > 0 && second != broker);
+	}
+	kill(broker, SIGKILL); /* that is enough */
 	wait_gone(broker);
+	assert_int_equal(broker_of(&r, worker), 0);
 	assert_int_equal(stat(r.mount[0], &st), 0);
 	assert_int_equal(starts("serve", NULL, NULL), 1);
 

@@ -295,6 +295,35 @@ def test_reserve_of_the_disk():
             subprocess.run(["umount", "-l", state], check=False)
 
 
+def test_stacked_filesystem():
+    """The kernel passes nothing through to overlayfs: the worker serves."""
+    with workdir() as work:
+        g = Gateway(work, trusts=("rem",))
+        for d in ("lower", "upper", "layer"):
+            (work / d).mkdir()
+        options = f"lowerdir={work}/lower,upperdir={work}/upper,workdir={work}/layer"
+        subprocess.run(["mount", "-t", "overlay", "-o", options, "x", work / "state"], check=True)
+        try:
+            g.setup().start()
+            data = random_bytes(FILE, 14)
+            p = new(g, "stacked", data)
+            drop_caches()
+            with Requests(g) as r:
+                assert p.read_bytes() == data
+            assert r.n["read"] > 0
+            g.protect(p)
+            drop_caches()
+            assert p.read_bytes() == data
+            want = "filesystem" if offered() else "kernel"
+            wait_for("it says why", lambda: g.status()["fuse"]["reason"] == want)
+            g.stop()
+            assert not g.sanitizer_reports()
+        finally:
+            g.destroy()
+            print(g.log()[-8000:])
+            subprocess.run(["umount", "-l", work / "state"], check=False)
+
+
 def test_single():
     """One process: passed when root mounts it."""
     with workdir() as work:

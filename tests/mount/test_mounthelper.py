@@ -351,6 +351,7 @@ def test_plain_user():
             echo text >{work}/m/f
             cat {work}/m/f
             {mersey} info {work}/m/f
+            {mersey} status rem
             fusermount3 -u {work}/m
         """
         r = subprocess.run(
@@ -361,4 +362,5 @@ def test_plain_user():
         assert f"user_id={uid}" in r.stdout and "noatime" in r.stdout
         assert "Read-only file system" in r.stderr
         assert "\ntext\n" in r.stdout
+        assert "by the worker: root did not mount it" in r.stdout
         wait_for("it ended", lambda: (work / "run/rem.lock").read_text() == "", 60)

@@ -25,6 +25,8 @@ import pytest
 BUILD = pathlib.Path(os.environ.get("MERSEY_BUILD", "build")).resolve()
 PLAIN = pathlib.Path(os.environ.get("MERSEY_PLAIN", BUILD)).resolve()
 WORK = os.environ.get("MERSEY_WORK", "/tmp")
+# "false": the worker serves all files, as on an older kernel.
+PASSTHROUGH = os.environ.get("MERSEY_PASSTHROUGH", "true")
 FULL = bool(os.environ.get("MERSEY_FULL"))
 
 # Service accounts and clients of the two trusts; numbers without passwd rows.
@@ -90,7 +92,7 @@ class Gateway:
             "settle": "1s",
             "read_wait": "4s",
             "cache_size": "1GiB",
-            "passthrough": "true",
+            "passthrough": PASSTHROUGH,
             "delete_after": "35d",
             "quota": "{}",
             "buckets": {},

@@ -298,7 +298,7 @@ def test_reserve_of_the_disk():
 def test_stacked_filesystem():
     """The kernel passes nothing through to overlayfs: the worker serves."""
     with workdir() as work:
-        g = Gateway(work, trusts=("rem",))
+        g = Gateway(work, trusts=("rem",), passthrough="true")
         for d in ("lower", "upper", "layer"):
             (work / d).mkdir()
         options = f"lowerdir={work}/lower,upperdir={work}/upper,workdir={work}/layer"
@@ -327,7 +327,7 @@ def test_stacked_filesystem():
 def test_single():
     """One process: passed when root mounts it."""
     with workdir() as work:
-        g = Gateway(work, trusts=("rem",))
+        g = Gateway(work, trusts=("rem",), passthrough="true")
         g.setup()
         g.mount().mkdir()
         with open(g.log_path, "wb") as log:
@@ -370,7 +370,7 @@ def test_without_its_broker():
     if not offered():
         pytest.skip("this kernel has no passthrough")
     data = random_bytes(FILE, 11)
-    with running(trusts=("rem",)) as g:
+    with running(trusts=("rem",), passthrough="true") as g:
         pid = broker(g)
         assert pid
         ready(g)

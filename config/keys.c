@@ -325,9 +325,9 @@ static const struct config_key defaults_keys[] = {
 	  .type = CONFIG_DURATION,
 	  .def = "60s",
 	  .help = "A file is protected this long after its last close; in a "
-		  "directory that is still being filled after up to four "
-		  "times that, so that files that arrive one by one share an "
-		  "object.",
+		  "DICOM study or a directory that is still being filled "
+		  "after up to four times that, so that files that arrive "
+		  "one by one share an object.",
 	  .max = DAY,
 	  CONFIG_FIELD(struct config_trust, settle_ns) },
 	{ .name = "read_wait",

@@ -116,11 +116,15 @@ static inline void dcm_elements(struct dcm *d, const struct dcm_image *im)
 
 static inline void dcm_pixels(struct dcm *d, size_t n)
 {
-	uint8_t x = 1;
+	uint32_t x = (uint32_t)n;
+	uint8_t noise; /* does not become smaller */
 
 	dcm_head(d, 0x7fe00010, "OW", (uint32_t)n);
-	for (; n > 0; n--, x = (uint8_t)(x * 5 + 3))
-		dcm_add(d, &x, 1);
+	while (n-- > 0) {
+		x = x * 1664525 + 1013904223;
+		noise = (uint8_t)(x >> 24);
+		dcm_add(d, &noise, 1);
+	}
 }
 
 /* A whole file of explicit VR. */

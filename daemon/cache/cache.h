@@ -275,6 +275,13 @@ int cache_seal_commit(struct cache_seal *s, struct meta_txn *t, int64_t now_ns);
 /* Gives the lease back. `committed`: the transaction went through. */
 void cache_seal_end(struct cache_seal *s, bool committed);
 
+/*
+ * A descriptor of a closed file's bytes, for a look that needs no promise: who
+ * acts on it compares the version in the row, which a change moves first. The
+ * caller closes it. -ENOENT: there is no cache file, -EUCLEAN: a foreign one.
+ */
+int cache_peek(struct cache *c, uint64_t ino);
+
 /* Marks a file whose bytes cannot be read back as damaged, with a log line:
  * it is neither protected nor evicted. */
 void cache_damage(struct cache_file *f, const char *what, int rc);

@@ -244,8 +244,8 @@ int meta_protectable_study(struct meta_txn *t, uint64_t study,
  * Is directory `parent` still being filled? 1 when a dirty file in it is
  * opened_for_write, or was closed at or after before_ns (wall), and those
  * that settled before are fewer than `files` and hold less than `bytes`;
- * else 0. It looks at a bounded number of files: a wrong 0 costs a smaller
- * pack.
+ * else 0. Those of studies do not count. It looks at a bounded number of files:
+ * a wrong 0 costs a smaller pack.
  */
 int meta_directory_fills(struct meta_txn *t, uint64_t parent, int64_t before_ns,
 			 uint64_t bytes, size_t files);

@@ -46,6 +46,7 @@ static const char *const sql[] = {
 	[RECENT] = "SELECT ino FROM inode"
 		   " WHERE state = 0 AND nlink > 0"
 		   " AND opened_for_write = 0 AND damaged = 0"
+		   " AND COALESCE(study, 0) = 0"
 		   " AND settle_ns >= ?1 ORDER BY settle_ns DESC LIMIT ?2",
 	[EVICTABLE] = "SELECT ino, access_ns, cached_bytes FROM inode"
 		      " WHERE state IN (1, 2) AND cached_bytes > 0"

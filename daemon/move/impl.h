@@ -7,6 +7,7 @@
  * fetch.c    what a fetch thread does: GET, open frames, fill
  * keys.c     packs' names and data keys, the recently used
  * protect.c  the job: which files, when
+ * study.c    which study files belong to
  * build.c    files into a pack
  * send.c     intent, PUT, commit
  * evict.c reap.c gc.c   the other jobs
@@ -24,7 +25,7 @@
 
 #define MOVE_STREAMS_MAX  8
 #define MOVE_FETCHERS_MAX 16
-#define MOVE_ITEMS_MAX	  512 /* files of one pack: each holds a lease */
+#define MOVE_ITEMS_MAX	  1024 /* files of one pack: each holds a lease */
 #define MOVE_NOW_MAX	  256
 #define FETCH_BYTES	  (4ULL << 20) /* of one GET, at most */
 #define FETCH_SMALL	  (1ULL << 20) /* a file up to this comes at once */
@@ -115,9 +116,9 @@ struct move {
 	struct protect_now now;
 	pthread_mutex_t build_lock; /* one stream chooses files at a time */
 	struct {
-		uint64_t dir;
+		uint64_t group;
 		int64_t boot_ns;
-	} packed[64]; /* directories that got packs lately; by build_lock */
+	} packed[64]; /* groups that got packs lately; by build_lock */
 	unsigned streams;
 
 	pthread_mutex_t jobs_lock; /* guards the pointers to jobs */
@@ -184,6 +185,19 @@ int send_pack(struct move *mv, struct job *job, struct parcel *p,
 int send_commit(struct move *mv, struct job *job, struct parcel *p);
 /* Condemns the parcel's packs. */
 int send_abandon(struct move *mv, struct parcel *p);
+
+/* ---- study.c -------------------------------------------------------- */
+
+struct dicom_header;
+
+/* Reads the headers of all files that were closed since the last time and
+ * writes which study each belongs to. -EINTR: the job is stopping. */
+int study_read_headers(struct move *mv, struct job *job);
+/* The study of all that a parcel may name; 0 when it is not one. */
+int study_of_parcel(struct meta_txn *t, const struct parcel *p,
+		    uint64_t *study);
+/* What the file behind `fd` says of itself; empty when it is no DICOM. */
+int dicom_header_read(int fd, uint64_t size, struct dicom_header *out);
 
 /* ---- evict.c reap.c gc.c -------------------------------------------- */
 

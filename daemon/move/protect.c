@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Protect: settled files go into packs, the oldest first, with those of the
- * same directory that have settled too. A directory that is still being
- * filled is held back until it fills a pack, or nothing came for a settle
- * time, or PROTECT_HOLD of them have passed since its last pack: else a study
- * that arrives slice by slice would become an object for each slice. Several
+ * same group that have settled too: of its study, wherever they lie, else of
+ * its directory. A group that is still being filled is held back until it
+ * fills a pack, or nothing came for a settle time, or PROTECT_HOLD of them
+ * have passed since its last pack: else a study that arrives slice by slice
+ * would become an object for each slice. A pack holds one study and nothing
+ * else; a directory that does not make half a pack is joined by the next
+ * oldest, so that many small ones do not become an object each. Several
  * streams send; one at a time chooses and seals files, so that a directory is
  * not cut up between them.
  */
@@ -18,7 +21,8 @@
 #define PROTECT_BUSY_NS	 NSEC_PER_SEC /* look again for files in use */
 #define PROTECT_PAUSE_NS (NSEC_PER_SEC / 10)
 #define PROTECT_HOLD	 4 /* settle times */
-#define PROTECT_HELD_MAX 16
+#define PROTECT_GROUPS	 64
+#define GROUP_STUDY	 (1ULL << 63) /* and its row; else a directory */
 
 /* ---- at once, please ------------------------------------------------ */
 
@@ -55,16 +59,26 @@ static void wish_take(struct move *mv, struct wish *w)
 
 /* ---- choosing ------------------------------------------------------- */
 
+struct groups {
+	unsigned n;
+	uint64_t id[PROTECT_GROUPS];
+};
+
 struct choice {
 	struct move *mv;
 	struct parcel *p;
 	struct pack_writer *w;
 	int64_t before_ns;
-	bool at_once;			 /* nothing is held back */
-	bool busy;			 /* some were in use, or held back */
-	uint64_t held[PROTECT_HELD_MAX]; /* directories held back */
-	unsigned n_held;
+	bool at_once;	    /* nothing is held back */
+	bool busy;	    /* some were in use, or held back */
+	struct groups held; /* are held back */
+	struct groups done; /* have nothing more for this pack */
 };
+
+static uint64_t todo_group(const struct meta_todo *todo)
+{
+	return todo->at.study ? GROUP_STUDY | todo->at.study : todo->parent;
+}
 
 static int choose_page(struct choice *ch, uint64_t parent,
 		       const struct meta_todo *after, struct meta_todo *todo)
@@ -129,73 +143,171 @@ static int choose_mates(struct choice *ch, uint64_t parent, uint64_t first)
 		if (n > 0)
 			after = todo[n - 1];
 	} while (rc == 1 && n == PROTECT_PAGE);
-	return n < 0 ? n : MIN(rc, 0);
+	return n < 0 ? n : rc;
 }
 
-/* Did the directory get a pack less than PROTECT_HOLD settle times ago? */
-static bool packed_lately(const struct move *mv, uint64_t parent)
+static int choose_study_page(struct choice *ch, uint64_t study,
+			     const struct meta_todo *after,
+			     struct meta_todo *todo)
+{
+	META_TXN(t);
+	int rc = meta_look(ch->mv->m, &t);
+
+	return rc < 0 ? rc
+		      : meta_protectable_study(&t, study, ch->before_ns, after,
+					       todo, PROTECT_PAGE);
+}
+
+/* From the first file of the study on until the pack is full. */
+static int choose_study(struct choice *ch, uint64_t study)
+{
+	struct meta_todo todo[PROTECT_PAGE], after, *last = NULL;
+	int n, i, rc = 1;
+
+	do {
+		n = choose_study_page(ch, study, last, todo);
+		for (i = 0; rc == 1 && i < n; i++)
+			rc = choose_file(ch, todo[i].ino, todo[i].size);
+		if (n > 0) {
+			after = todo[n - 1];
+			last = &after;
+		}
+	} while (rc == 1 && n == PROTECT_PAGE);
+	return n < 0 ? n : rc;
+}
+
+/* Did the group get a pack less than PROTECT_HOLD settle times ago? */
+static bool packed_lately(const struct move *mv, uint64_t group)
 {
 	int64_t since = clock_boot_ns() - PROTECT_HOLD * mv->o.settle_ns;
 	unsigned i;
 
 	for (i = 0; i < ARRAY_SIZE(mv->packed); i++)
-		if (mv->packed[i].dir == parent)
+		if (mv->packed[i].group == group)
 			return mv->packed[i].boot_ns > since;
 	return false;
 }
 
 /* Remembers it, in the place of the one longest ago. */
-static void packed_note(struct move *mv, uint64_t parent)
+static void packed_note(struct move *mv, uint64_t group)
 {
 	unsigned i, old = 0;
 
 	for (i = 0; i < ARRAY_SIZE(mv->packed); i++) {
-		if (mv->packed[i].dir == parent) {
+		if (mv->packed[i].group == group) {
 			old = i;
 			break;
 		}
 		if (mv->packed[i].boot_ns < mv->packed[old].boot_ns)
 			old = i;
 	}
-	mv->packed[old].dir = parent;
+	mv->packed[old].group = group;
 	mv->packed[old].boot_ns = clock_boot_ns();
 }
 
-static bool choice_holds(const struct choice *ch, uint64_t parent)
+static bool groups_have(const struct groups *g, uint64_t id)
 {
 	unsigned i;
 
-	for (i = 0; i < ch->n_held; i++)
-		if (ch->held[i] == parent)
+	for (i = 0; i < g->n; i++)
+		if (g->id[i] == id)
 			return true;
 	return false;
 }
 
-/* 1: its directory is still being filled; 0: take it. */
+/* False when no more can be remembered. */
+static bool groups_add(struct groups *g, uint64_t id)
+{
+	if (g->n == PROTECT_GROUPS)
+		return false;
+	g->id[g->n++] = id;
+	return true;
+}
+
+static int choose_fills(const struct choice *ch, const struct meta_todo *todo)
+{
+	const uint64_t bytes = ch->mv->o.object_size;
+	META_TXN(t);
+	int rc = meta_look(ch->mv->m, &t);
+
+	if (rc < 0)
+		return rc;
+	return todo->at.study
+		       ? meta_study_fills(&t, todo->at.study, ch->before_ns,
+					  bytes, MOVE_ITEMS_MAX)
+		       : meta_directory_fills(&t, todo->parent, ch->before_ns,
+					      bytes, MOVE_ITEMS_MAX);
+}
+
+/* 1: its group is still being filled; 0: take it. */
 static int choose_hold(struct choice *ch, const struct meta_todo *todo)
 {
 	const struct move_opts *o = &ch->mv->o;
-	META_TXN(t);
+	uint64_t group = todo_group(todo);
 	int rc;
 
-	if (ch->at_once || !todo->parent || todo->size >= o->object_size ||
+	if (ch->at_once || !group || todo->size >= o->object_size ||
 	    (todo->settle_ns < ch->before_ns - PROTECT_HOLD * o->settle_ns &&
-	     !packed_lately(ch->mv, todo->parent)))
+	     !packed_lately(ch->mv, group)))
 		return 0;
-	if (choice_holds(ch, todo->parent))
+	if (groups_have(&ch->held, group))
 		return 1;
-	rc = meta_look(ch->mv->m, &t);
-	if (rc == 0)
-		rc = meta_directory_fills(&t, todo->parent, ch->before_ns,
-					  o->object_size, MOVE_ITEMS_MAX);
-	if (rc != 1 || ch->n_held == PROTECT_HELD_MAX)
+	rc = choose_fills(ch, todo);
+	if (rc != 1 || !groups_add(&ch->held, group))
 		return MIN(rc, 0);
-	ch->held[ch->n_held++] = todo->parent;
 	ch->busy = true;
 	return 1;
 }
 
-/* The oldest that can be had, and its directory's. */
+/* Is there room in a pack of documents for those of another directory? */
+static bool choice_joins(const struct choice *ch)
+{
+	return ch->p->n < MOVE_ITEMS_MAX / 2 &&
+	       pack_writer_len(ch->w) < ch->mv->o.object_size / 2;
+}
+
+/* The first group of a pack: all that there is of it. */
+static int choose_group(struct choice *ch, const struct meta_todo *todo)
+{
+	int rc;
+
+	if (todo->at.study) {
+		rc = choose_study(ch, todo->at.study);
+	} else {
+		rc = choose_file(ch, todo->ino, todo->size);
+		if (rc == 1 && ch->p->n > 0 && todo->parent)
+			rc = choose_mates(ch, todo->parent, todo->ino);
+	}
+	if (rc != 1)
+		return rc;
+	if (ch->p->n > 0 && (todo->at.study || !choice_joins(ch)))
+		return 0;
+	/* Those of a directory were all in use? Each is tried by itself. */
+	if (ch->p->n > 0 || todo->at.study)
+		groups_add(&ch->done, todo_group(todo));
+	return 1;
+}
+
+/* 1: the pack takes more. */
+static int choose_next(struct choice *ch, const struct meta_todo *todo)
+{
+	size_t had = ch->p->n;
+	int rc;
+
+	if (groups_have(&ch->done, todo_group(todo)) ||
+	    (had > 0 && todo->at.study))
+		return 1;
+	rc = choose_hold(ch, todo);
+	if (rc != 0)
+		return rc;
+	rc = had > 0 ? choose_file(ch, todo->ino, todo->size)
+		     : choose_group(ch, todo);
+	if (ch->p->n > had)
+		packed_note(ch->mv, todo_group(todo));
+	return rc;
+}
+
+/* The oldest that can be had, with its group; and what joins it. */
 static int choose_oldest(struct choice *ch)
 {
 	struct meta_todo todo[PROTECT_PAGE], after = { .dirty_ns = INT64_MIN };
@@ -203,17 +315,8 @@ static int choose_oldest(struct choice *ch)
 
 	do {
 		n = choose_page(ch, 0, &after, todo);
-		for (i = 0; rc == 1 && i < n; i++) {
-			rc = choose_hold(ch, &todo[i]);
-			if (rc == 0)
-				rc = choose_file(ch, todo[i].ino, todo[i].size);
-			if (ch->p->n == 0)
-				continue;
-			packed_note(ch->mv, todo[i].parent);
-			return rc == 1 ? choose_mates(ch, todo[i].parent,
-						      todo[i].ino)
-				       : rc;
-		}
+		for (i = 0; rc == 1 && i < n; i++)
+			rc = choose_next(ch, &todo[i]);
 		if (n > 0)
 			after = todo[n - 1];
 	} while (rc == 1 && n == PROTECT_PAGE);
@@ -387,7 +490,9 @@ static int protect_round(struct stream *st, struct job *job, struct wish *w,
 		return -errno;
 	ch.w = pw;
 	pthread_mutex_lock(&mv->build_lock);
-	rc = choose(&ch, w);
+	rc = study_read_headers(mv, job);
+	if (rc == 0)
+		rc = choose(&ch, w);
 	pthread_mutex_unlock(&mv->build_lock);
 	w->n = 0;
 	*busy = ch.busy;

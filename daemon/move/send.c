@@ -232,11 +232,14 @@ static int commit_item(struct meta_txn *t, struct item *it, int64_t now)
 static int commit_rows(struct meta_txn *t, struct parcel *p)
 {
 	int64_t now = clock_wall_ns();
-	int rc = 0, files = 0;
+	uint64_t study;
+	int rc = study_of_parcel(t, p, &study), files = 0;
 	size_t i;
 
-	for (i = 0; rc >= 0 && i < p->packs; i++)
+	for (i = 0; rc >= 0 && i < p->packs; i++) {
+		p->pack[i].study = study;
 		rc = meta_pack_stored(t, &p->pack[i]);
+	}
 	for (i = 0; rc >= 0 && i < p->n; i++) {
 		rc = commit_item(t, &p->item[i], now);
 		files += rc > 0;

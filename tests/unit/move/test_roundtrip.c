@@ -105,7 +105,8 @@ static void test_all_hole(void **state)
 	file_close(f, false);
 }
 
-/* Small files of one directory share a pack, those of others do not. */
+/* Small files of one directory share a pack; when they make half of one,
+ * those of others do not. */
 static void test_grouping(void **state)
 {
 	uint64_t d[2], ino[40], freed;
@@ -122,7 +123,7 @@ static void test_grouping(void **state)
 	for (i = 0; i < 40; i++) {
 		snprintf(name, sizeof(name), "%d", i);
 		ino[i] = new_file_in(d[i % 2], name, S_IFREG | 0644);
-		write_file(ino[i], i, 5000);
+		write_file(ino[i], i, 10000);
 	}
 	assert_int_equal(cache_flush(c), 0);
 	SET(down, false);
@@ -138,7 +139,7 @@ static void test_grouping(void **state)
 	for (i = 0; i < 40; i++)
 		assert_int_equal(cache_evict(c, ino[i], &freed), 0);
 	for (i = 0; i < 40; i++)
-		expect_file(ino[i], i, 5000);
+		expect_file(ino[i], i, 10000);
 }
 
 /* A new version replaces the old pack, which is condemned. */

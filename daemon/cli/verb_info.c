@@ -118,6 +118,19 @@ static void info_where(struct cli *c, const json_t *f)
 		info_line(c, "tier", (char *)b.data);
 }
 
+static void info_study(struct cli *c, const json_t *f)
+{
+	CLEANUP_BUF struct buf b = { 0 };
+	int rc = -ENOENT;
+
+	if (json_known(f, "study_uid"))
+		rc = buf_addf(&b, "%s", json_text(f, "study_uid"));
+	if (rc == 0 && json_known(f, "modality"))
+		rc = buf_addf(&b, " (%s)", json_text(f, "modality"));
+	if (rc == 0 && buf_str(&b))
+		info_line(c, "study", (char *)b.data);
+}
+
 static void info_show_file(struct cli *c, const json_t *f)
 {
 	static const struct table_col col[] = {
@@ -135,6 +148,7 @@ static void info_show_file(struct cli *c, const json_t *f)
 	info_state(c, f);
 	info_size(c, f);
 	info_where(c, f);
+	info_study(c, f);
 	if (json_array_size(extents))
 		table_print(c->out, col, ARRAY_SIZE(col), extents, NULL);
 }

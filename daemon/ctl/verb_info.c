@@ -17,8 +17,9 @@ struct info {
 	struct ctl_call *c;
 	struct meta_inode in;
 	struct buf path;
-	struct cache_file *f;  /* NULL: no regular file, or not to be had */
-	struct meta_pack pack; /* of the last extent looked at */
+	struct cache_file *f;	 /* NULL: no regular file, or not to be had */
+	struct meta_pack pack;	 /* of the last extent looked at */
+	struct meta_study study; /* row 0: none, or not known yet */
 	json_t *extents;
 	uint64_t cached_bytes;
 };
@@ -28,6 +29,16 @@ static void info_done(struct info *i)
 	cache_put(i->f);
 	buf_done(&i->path);
 	json_decref(i->extents);
+}
+
+static int info_study(struct info *i, struct meta_txn *t)
+{
+	struct meta_instance at;
+	int rc = meta_instance_get(t, i->in.ino, &at);
+
+	if (rc < 0 || at.study == 0)
+		return rc == -ENODATA ? 0 : rc;
+	return meta_study_get(t, at.study, &i->study);
 }
 
 static int info_find(struct info *i)
@@ -41,7 +52,7 @@ static int info_find(struct info *i)
 				  i->path.len, &ino);
 	if (rc == 0)
 		rc = meta_inode_get(&t, ino, &i->in);
-	return rc;
+	return rc < 0 ? rc : info_study(i, &t);
 }
 
 /* Bytes of [off, off + len) that are in the cache. */
@@ -138,6 +149,15 @@ static int info_extents(struct info *i)
 
 /* ---- one file ------------------------------------------------------- */
 
+/* A patient's id is of the file's character set; what is no UTF-8 is not
+ * shown. */
+static json_t *info_text(const char *s)
+{
+	json_t *o = *s ? json_string(s) : NULL;
+
+	return o ? o : json_null();
+}
+
 static json_t *info_json(struct info *i)
 {
 	bool stored = i->pack.row != 0;
@@ -145,8 +165,8 @@ static json_t *info_json(struct info *i)
 					  : meta_state_name(i->in.state);
 	json_t *o = proto_path(i->path.data, i->path.len);
 	CLEANUP_JSON json_t *more = json_pack(
-		"{s:o, s:o, s:s, s:o, s:o, s:o, s:n, s:O, s:o, s:n, s:n, s:n,"
-		" s:n, s:n, s:n, s:n}",
+		"{s:o, s:o, s:s, s:o, s:o, s:o, s:n, s:O, s:o, s:o, s:o, s:o,"
+		" s:n, s:n, s:n, s:n, s:n}",
 		"inode", proto_count(i->in.ino), "size_bytes",
 		proto_count(i->f ? cache_size(i->f) : i->in.size), "state",
 		state, "tier", stored ? json_string(i->pack.tier) : json_null(),
@@ -157,8 +177,11 @@ static json_t *info_json(struct info *i)
 		       : json_null(),
 		"protected_at", proto_time(i->in.protected_ns), "versions",
 		"extents", i->extents, "cached_bytes",
-		proto_count(i->cached_bytes), "study_uid", "patient_id",
-		"pinned_until", "hold", "quota_dir", "rule", "recall");
+		proto_count(i->cached_bytes), "study_uid",
+		info_text(i->study.uid), "patient_id",
+		info_text(i->study.patient), "modality",
+		info_text(i->study.modality), "pinned_until", "hold",
+		"quota_dir", "rule", "recall");
 
 	if (!o || !more || json_object_update(o, more) < 0) {
 		json_decref(o);

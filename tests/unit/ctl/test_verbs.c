@@ -139,6 +139,40 @@ static void test_info(void **state)
 	assert_int_equal(int_at(d, "result.files.0.cached_bytes"), 0);
 }
 
+static void put_in_study(uint64_t ino)
+{
+	struct meta_study s = { .uid = "1.2.3",
+				.patient = "caf\xe9", /* no UTF-8 */
+				.modality = "CT\\SR" };
+	struct meta_instance at = { 0 };
+	struct meta_inode row;
+	META_TXN(t);
+
+	assert_int_equal(cache_flush(c), 0);
+	assert_int_equal(meta_begin(m, &t), 0);
+	assert_int_equal(meta_study_put(&t, &s), 0);
+	at.study = s.row;
+	assert_int_equal(meta_inode_get(&t, ino, &row), 0);
+	assert_int_equal(meta_instance_set(&t, ino, row.content_version, &at),
+			 0);
+	assert_int_equal(meta_commit(&t, NULL), 0);
+}
+
+static void test_info_study(void **state)
+{
+	CLEANUP_JSON json_t *a = NULL, *b = NULL;
+	uint64_t ino = make_in(META_ROOT_INO, "a", 100);
+
+	a = ask(INFO("a"));
+	assert_true(json_is_null(at(a, "result.files.0.study_uid")));
+	assert_true(json_is_null(at(a, "result.files.0.modality")));
+	put_in_study(ino);
+	b = ask(INFO("a"));
+	assert_string_equal(text_at(b, "result.files.0.study_uid"), "1.2.3");
+	assert_string_equal(text_at(b, "result.files.0.modality"), "CT\\SR");
+	assert_true(json_is_null(at(b, "result.files.0.patient_id")));
+}
+
 static void test_info_names(void **state)
 {
 	CLEANUP_JSON json_t *a = NULL;
@@ -447,6 +481,7 @@ int main(void)
 		WORKER_TEST(test_quota),
 		WORKER_TEST(test_status_degraded),
 		WORKER_TEST(test_info),
+		WORKER_TEST(test_info_study),
 		WORKER_TEST(test_info_names),
 		WORKER_TEST(test_evict),
 		WORKER_TEST(test_evict_many),

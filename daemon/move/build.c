@@ -12,6 +12,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "dicom/dicom.h"
 
 static void item_forget(struct item *it)
 {
@@ -346,6 +347,15 @@ static int build_dead(struct pack_writer *w, struct item *it)
 	return pack_writer_member(w, NULL);
 }
 
+/* An image that its transfer syntax has compressed does not shrink again. */
+static bool build_compressed(const struct cache_seal *s)
+{
+	struct dicom_header h;
+
+	return s->fd >= 0 && dicom_header_read(s->fd, s->size, &h) == 0 &&
+	       h.compressed;
+}
+
 int build_item(struct move *mv, struct pack_writer *w, struct item *it,
 	       uint64_t off, uint64_t end)
 {
@@ -353,8 +363,10 @@ int build_item(struct move *mv, struct pack_writer *w, struct item *it,
 	struct building b = { .w = w,
 			      .it = it,
 			      .buf = { buf, buf + META_FRAME_SIZE } };
-	int rc = buf ? build_frames(&b, off, end) : -ENOMEM, dead;
+	int rc, dead;
 
+	pack_writer_hint(w, !build_compressed(&it->seal));
+	rc = buf ? build_frames(&b, off, end) : -ENOMEM;
 	if (rc == 0)
 		rc = build_emit(&b, true);
 	if (rc == 0)

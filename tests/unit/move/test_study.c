@@ -315,6 +315,51 @@ static void test_wishes(void **state)
 	assert_int_equal(p.study, 0);
 }
 
+/* Zeros and a text: what any frame of it that is tried is made smaller. */
+static uint64_t add_shrinking(const char *name, const char *syntax)
+{
+	uint64_t ino = new_file(name);
+	struct dcm d = { 0 };
+
+	dcm_begin(&d, syntax);
+	dcm_elements(&d, &(struct dcm_image){ .study = "1.2.3" });
+	dcm_head(&d, 0x7fe00010, "OW", 150000);
+	dcm_zero(&d, 150000);
+	memset(d.b.data + d.b.len - 140000, 'x', 140000);
+	write_dcm(ino, &d);
+	dcm_done(&d);
+	return ino;
+}
+
+static bool is_compressed(uint64_t ino)
+{
+	struct meta_extent e;
+	bool compressed;
+	META_TXN(t);
+
+	assert_int_equal(meta_read(m, &t), 0);
+	assert_int_equal(meta_extent_list(&t, ino, 0, 1, &e, 1), 1);
+	compressed = e.table[0] & PACK_TABLE_COMPRESSED;
+	meta_extent_done(&e);
+	return compressed;
+}
+
+/* What its transfer syntax has compressed is not compressed again; that is
+ * said for one file and not for the next. */
+static void test_compressed_syntax(void **state)
+{
+	uint64_t ino[3] = { add_shrinking("a", DCM_EXPLICIT),
+			    add_shrinking("b", DCM_JPEG2000),
+			    add_shrinking("c", DCM_IMPLICIT) };
+	unsigned i;
+
+	start_with(0);
+	for (i = 0; i < 3; i++) {
+		assert_true(wait_state(ino[i], META_LOCAL));
+		assert_int_equal(is_compressed(ino[i]), i != 1);
+	}
+}
+
 /* ---- when ----------------------------------------------------------- */
 
 /* A letter that settled long ago shows that protect has come by. */
@@ -453,6 +498,7 @@ int main(void)
 		STUDY_TEST(test_large_file),
 		STUDY_TEST(test_wishes),
 		STUDY_TEST(test_small_directories),
+		STUDY_TEST(test_compressed_syntax),
 		STUDY_TEST(test_settle_holds),
 		STUDY_TEST(test_endless_study),
 		STUDY_TEST(test_restart),

@@ -16,13 +16,18 @@ enum {
 	HAS_PARENT,
 	A_PARENT,
 	NEXT_SETTLE,
-	RECENT,
+	LATEST,
+	NEXT,
 	EVICTABLE,
 };
 #define TODO_COLS                                                        \
 	"SELECT ino, size, dirty_ns, settle_ns, study, series, instance" \
 	" FROM inode WHERE state = 0 AND nlink > 0"                      \
 	" AND opened_for_write = 0 AND damaged = 0"
+#define RECENT                                                \
+	"SELECT ino FROM inode WHERE state = 0 AND nlink > 0" \
+	" AND opened_for_write = 0 AND damaged = 0"           \
+	" AND COALESCE(study, 0) = 0 AND settle_ns >= ?1"
 static const char *const sql[] = {
 	[ORPHANS] = "SELECT ino FROM inode WHERE nlink = 0 AND ino > ?1"
 		    " ORDER BY ino LIMIT ?2",
@@ -43,11 +48,8 @@ static const char *const sql[] = {
 			" WHERE state = 0 AND nlink > 0"
 			" AND opened_for_write = 0 AND damaged = 0"
 			" ORDER BY settle_ns LIMIT 1",
-	[RECENT] = "SELECT ino FROM inode"
-		   " WHERE state = 0 AND nlink > 0"
-		   " AND opened_for_write = 0 AND damaged = 0"
-		   " AND COALESCE(study, 0) = 0"
-		   " AND settle_ns >= ?1 ORDER BY settle_ns DESC LIMIT ?2",
+	[LATEST] = RECENT " ORDER BY settle_ns DESC LIMIT ?2",
+	[NEXT] = RECENT " ORDER BY settle_ns LIMIT ?2",
 	[EVICTABLE] = "SELECT ino, access_ns, cached_bytes FROM inode"
 		      " WHERE state IN (1, 2) AND cached_bytes > 0"
 		      " AND damaged = 0 AND (access_ns, ino) > (?1, ?2)"
@@ -197,18 +199,24 @@ static int queue_any_in(struct meta_txn *t, struct db_stmt *st, uint64_t parent)
 	return found ? 1 : MIN(rc, 0);
 }
 
-static int queue_active(struct meta_txn *t, uint64_t parent, int64_t since_ns)
+static int queue_recent(struct meta_txn *t, int i, uint64_t parent,
+			int64_t since_ns)
 {
-	struct db_stmt *st = m_stmt(t, META_G_QUEUE, RECENT, sql);
-	int rc;
+	struct db_stmt *st = m_stmt(t, META_G_QUEUE, i, sql);
 
 	m_bind_int(st, 1, since_ns);
-	rc = queue_any_in(t, st, parent);
-	if (rc)
-		return rc;
-	st = m_stmt(t, META_G_QUEUE, OPENED, sql);
-	m_bind_u64(st, 1, 0);
 	return queue_any_in(t, st, parent);
+}
+
+/* Of many files those that settle next are asked, as they end what was begun,
+ * and the latest; and those that are open. */
+static int queue_active(struct meta_txn *t, uint64_t parent, int64_t since_ns)
+{
+	int rc = queue_recent(t, NEXT, parent, since_ns);
+
+	if (rc == 0)
+		rc = queue_recent(t, LATEST, parent, since_ns);
+	return rc ? rc : queue_recent(t, OPENED, parent, 0);
 }
 
 int meta_directory_fills(struct meta_txn *t, uint64_t parent, int64_t before_ns,

@@ -110,6 +110,35 @@ static void test_directory_fills(void **state)
 	assert_int_equal(meta_directory_fills(&t, b, 500, 1000, 10), 1);
 }
 
+/* However many were closed elsewhere since: what was begun is ended first. */
+static void test_many_are_recent(void **state)
+{
+	uint64_t a, b;
+	char name[16];
+	int i;
+	META_TXN(t);
+
+	begin(&t);
+	a = make_dir(&t, META_ROOT_INO, "a");
+	b = make_dir(&t, META_ROOT_INO, "b");
+	dirty_file(&t, a, "settled", 1, 100);
+	dirty_file(&t, a, "not", 1, 300);
+	for (i = 0; i < 3000; i++) {
+		/* Fewer ids than one transaction may have. */
+		if (i % 500 == 0) {
+			commit(&t);
+			begin(&t);
+		}
+		snprintf(name, sizeof(name), "%d", i);
+		dirty_file(&t, b, name, 1, 400 + i);
+	}
+	assert_int_equal(meta_directory_fills(&t, a, 300, 1000, 10), 1);
+	dirty_file(&t, META_ROOT_INO, "latest", 1, 9000);
+	assert_int_equal(meta_directory_fills(&t, META_ROOT_INO, 300, 1000, 10),
+			 1);
+	commit(&t);
+}
+
 static void test_hard_link(void **state)
 {
 	struct meta_todo td[8];
@@ -265,6 +294,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		META_TEST(test_protectable),
 		META_TEST(test_directory_fills),
+		META_TEST(test_many_are_recent),
 		META_TEST(test_hard_link),
 		META_TEST(test_orphans_and_opened),
 		META_TEST(test_evictable),

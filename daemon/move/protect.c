@@ -426,7 +426,7 @@ static int protect_send(struct move *mv, struct job *job, struct parcel *p,
  */
 static int protect_before(struct move *mv, bool all, int64_t *before_ns)
 {
-	int64_t settle, now = clock_wall_ns();
+	int64_t settle = 0, now = clock_wall_ns();
 	META_TXN(t);
 	int rc;
 

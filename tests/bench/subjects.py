@@ -149,7 +149,7 @@ class Mersey(Subject):
             cache_size="40GiB",
         )
         self.root = self.g.mount("rem")
-        self.version = version_of(build / "daemon/cli/mersey", "--version")
+        self.built = version_of(build / "daemon/cli/mersey", "--version")
 
     def setup(self):
         self.g.setup()
@@ -164,6 +164,8 @@ class Mersey(Subject):
         for t in self.g.trusts:
             wait_for(f"{t} is served", lambda t=t: self.g.serves(t))
         self.pids = [self.g.proc.pid] + [self.g.worker_pid(t) for t in self.g.trusts]
+        path = self.g.status(self.g.trusts[0])["worker"]["data_path"]
+        self.version = f"{self.built} ({path})"
 
     def stop(self):
         self.g.destroy()
@@ -184,9 +186,15 @@ class Mersey(Subject):
 
     def cold(self, path, files):
         """All below `path` is in the bucket only (`files` are looked at), and
-        the kernel has forgotten it, too. A file is closed a moment after its
-        reader has closed it: until then it is passed over."""
-        wait_for(f"{path} is evicted", lambda: not self.g.evict(path)["skipped"])
+        the kernel has forgotten it, too. Tried again for a while: a file is
+        closed a moment after its reader has closed it, and what was asked for
+        ahead may still be coming."""
+
+        def gone():
+            done = self.g.evict(path)
+            return not done["skipped"] and all(self.state(f) == "remote" for f in files)
+
+        wait_for(f"{path} is remote", gone)
         drop_caches(3)
         for f in files:
             if self.state(f) != "remote":

@@ -66,6 +66,7 @@ struct slot {
 	struct fuse_buf in;
 	char *out;
 	uint32_t opcode; /* of the request that came last */
+	int backing;	 /* for the reply to it, else 0 */
 };
 
 struct dir {
@@ -426,14 +427,13 @@ static void reply_opened(fuse_req_t req, const struct fuse_entry_param *e,
 	int id = passthrough ? backing_of(n, fd) : 0, rc;
 
 	open_flags(fi, fd);
+	mine->backing = MAX(id, 0);
 	if (id < 0)
 		rc = fuse_reply_err(req, -id);
-	else if (passthrough)
-		rc = e ? pt_reply_create(req, e, fi->fh, id)
-		       : pt_reply_open(req, fi->fh, id);
 	else
 		rc = e ? fuse_reply_create(req, e, fi)
 		       : fuse_reply_open(req, fi);
+	mine->backing = 0;
 	if (rc == -ENOENT || id < 0) /* interrupted, or refused */
 		close(fd);
 }
@@ -665,14 +665,16 @@ static ssize_t io_read(int fd, void *buf, size_t len, void *arg)
 /* libfuse 3.14 forgets to ask for parallel lookups in one directory. */
 static ssize_t io_writev(int fd, struct iovec *iov, int count, void *arg)
 {
-	if (mine->opcode == FUSE_INIT && count == 2 &&
-	    iov[1].iov_len >= sizeof(struct fuse_init_out)) {
-		struct fuse_init_out *out = iov[1].iov_base;
+	void *reply = count == 2 ? iov[1].iov_base : NULL;
 
-		out->flags |= FUSE_PARALLEL_DIROPS;
+	if (mine->opcode == FUSE_INIT && reply &&
+	    iov[1].iov_len >= sizeof(struct fuse_init_out)) {
+		((struct fuse_init_out *)reply)->flags |= FUSE_PARALLEL_DIROPS;
 		if (passthrough)
-			pt_ask(out);
+			pt_ask(reply);
 	}
+	if (mine->backing > 0 && reply)
+		pt_pass(reply, iov[1].iov_len, mine->backing);
 	return writev(fd, iov, count);
 }
 

@@ -146,6 +146,7 @@ class Mersey(Subject):
             },
             buckets=buckets,
             settle="1d",
+            read_wait="20s",
             cache_size="40GiB",
         )
         self.root = self.g.mount("rem")

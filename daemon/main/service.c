@@ -292,9 +292,7 @@ static const char *passthrough_reason(const struct service *s)
 		return "off";
 	if (!s->backing)
 		return "not_root";
-	if (super_backing_why(s->backing))
-		return super_backing_why(s->backing);
-	return fuse_server_passthrough(s->fuse) ? NULL : "kernel";
+	return super_backing_why(s->backing);
 }
 
 static void data_path(void *arg, struct ctl_data_path *out)
@@ -434,6 +432,8 @@ int service_run(struct service *s, const struct service_run *r, struct err *err)
 		return rc;
 	}
 	s->fuse = fuse;
+	if (s->backing && !fuse_server_passthrough(fuse))
+		super_backing_stop(s->backing);
 	log_data_path(s);
 	rc = serve(s, fuse, r, err);
 	fuse_server_free(fuse);

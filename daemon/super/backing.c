@@ -94,6 +94,15 @@ static int give_up(struct super_backing *b, enum log_level level,
 	return -EOPNOTSUPP;
 }
 
+void super_backing_stop(struct super_backing *b)
+{
+	const char *none = NULL;
+
+	atomic_compare_exchange_strong(&b->why, &none, "kernel");
+	if (b->fd >= 0)
+		shutdown(b->fd, SHUT_RDWR);
+}
+
 /* ---- another broker -------------------------------------------------- */
 
 static int hung_up(struct super_backing *b)

@@ -149,6 +149,8 @@ struct super_backing *super_backing_new(int fd, int control_fd);
 /* When nobody calls it any more: ends the broker. */
 void super_backing_free(struct super_backing *b);
 DEFINE_GUARD(struct super_backing *, super_backing_free);
+/* The kernel passes nothing through: ends the broker, for good. */
+void super_backing_stop(struct super_backing *b);
 /*
  * Registers the file behind `fd` (O_RDONLY, the trust's own, on the
  * filesystem of its cache): an id > 0, or -errno. -EOPNOTSUPP: it will never

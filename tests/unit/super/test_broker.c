@@ -439,6 +439,25 @@ static void *fake(void *arg)
 	return NULL;
 }
 
+/* A kernel that passes nothing through needs no broker. */
+static void test_stop(void **unused)
+{
+	struct super_broker b;
+	struct super_backing *c;
+
+	if (geteuid() != 0)
+		skip();
+	start(&b);
+	c = super_backing_new(b.fd, -1);
+	assert_null(super_backing_why(c));
+	super_backing_stop(c);
+	assert_int_equal(ended(&b), 0);
+	assert_string_equal(super_backing_why(c), "kernel");
+	assert_int_equal(super_backing_open(c, 0), -EOPNOTSUPP);
+	super_backing_close(c, 5);
+	super_backing_free(c);
+}
+
 static void test_no_broker(void **unused)
 {
 	struct super_backing *b = super_backing_new(-1, -1);
@@ -723,6 +742,7 @@ int main(void)
 		cmocka_unit_test(test_flood),
 		cmocka_unit_test(test_credentials),
 		cmocka_unit_test(test_life),
+		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_no_broker),
 		cmocka_unit_test(test_another_broker),
 		cmocka_unit_test(test_judged),

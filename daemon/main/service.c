@@ -26,14 +26,18 @@ static uint64_t clamp(uint64_t v, uint64_t least, uint64_t most)
 }
 
 /*
- * limits.memory. The big users are the packs in the making (a sealed one and
- * its sources, 3 objects each) and recalls (a pack's run of frames for each
+ * limits.memory. The big users are the packs in the making (one for each
+ * stream, with its index) and recalls (a pack's run of frames for each
  * thread); the rows of the namespace get an eighth, and the kernel-facing
  * buffers are small and fixed.
  */
-static unsigned memory_streams(const struct config_trust *t)
+static unsigned memory_streams(const struct config_trust *t,
+			       const struct config_store *s)
 {
-	return (unsigned)clamp(t->limit_memory / (6 * OBJECT_SIZE), 1, 4);
+	uint64_t n = clamp(t->limit_memory / (4 * OBJECT_SIZE), 1, 8);
+
+	/* Half of the requests at once stay for who reads. */
+	return (unsigned)clamp(n, 1, MAX(s->in_flight / 2, 1U));
 }
 
 /* Names and attributes: rows, and pages of the database. */
@@ -209,7 +213,7 @@ static int open_data(struct service *s, struct err *err)
 		.read_wait_ns = t->read_wait_ns,
 		.delete_after_ns = t->delete_after_ns,
 		.object_size = OBJECT_SIZE,
-		.streams = memory_streams(t),
+		.streams = memory_streams(t, s->ct->tier->store),
 		.in_flight = fetch_threads(t, s->ct->tier->store),
 		.tier = s->ct->tier->name,
 		.storage_class = "",

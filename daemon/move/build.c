@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "dicom/dicom.h"
 
-static void item_forget(struct item *it)
+void item_forget(struct item *it)
 {
 	while (it->n > 0)
 		meta_extent_done(&it->extent[--it->n]);
@@ -24,6 +24,8 @@ void parcel_drop_last(struct parcel *p)
 {
 	struct item *it = &p->item[--p->n];
 
+	if (it->seal.f)
+		atomic_fetch_sub(p->leases, 1);
 	cache_seal_end(&it->seal, it->committed);
 	item_forget(it);
 	free(it->extent);
@@ -53,14 +55,17 @@ int parcel_add(struct move *mv, struct parcel *p, uint64_t ino)
 	}
 	p->item[p->n] = (struct item){ 0 };
 	rc = cache_seal_begin(mv->c, ino, &p->item[p->n].seal);
-	if (rc == 0)
-		p->n++;
-	return rc;
+	if (rc < 0)
+		return rc;
+	p->n++;
+	p->leases = &mv->leases;
+	atomic_fetch_add(p->leases, 1);
+	return 0;
 }
 
 /* ---- extents -------------------------------------------------------- */
 
-static struct meta_extent *item_extent(struct item *it)
+struct meta_extent *item_extent(struct item *it)
 {
 	if (!it->extent || it->n == it->cap) {
 		size_t cap = it->cap ? 2 * it->cap : 4;
@@ -175,22 +180,23 @@ static int build_frame(struct building *b, uint64_t off, size_t n)
 	return rc;
 }
 
-/* The next run of data in [*off, end), in whole frames. False: none. */
-static bool build_data(int fd, uint64_t *off, uint64_t end, uint64_t *to)
+bool build_data(const struct cache_seal *s, uint64_t *off, uint64_t end,
+		uint64_t *to)
 {
-	off_t data = lseek(fd, (off_t)*off, SEEK_DATA);
+	off_t data = s->fd < 0 ? -1 : lseek(s->fd, (off_t)*off, SEEK_DATA);
 	off_t hole;
 
-	if (data < 0 && errno == ENXIO)
+	*to = end;
+	if (data < 0 && (s->fd < 0 || errno == ENXIO)) {
+		*off = MAX(*off, s->size);
 		return false;
-	if (data < 0) { /* the filesystem cannot tell */
-		*to = end;
-		return true;
 	}
-	if ((uint64_t)data >= end)
-		return false;
+	if (data < 0) /* the filesystem cannot tell */
+		return true;
 	*off = MAX(*off, (uint64_t)data & ~(META_FRAME_SIZE - 1));
-	hole = lseek(fd, data, SEEK_HOLE);
+	if (*off >= end)
+		return false;
+	hole = lseek(s->fd, data, SEEK_HOLE);
 	*to = hole < 0 ? end : MIN(end, (uint64_t)hole);
 	return true;
 }
@@ -201,7 +207,7 @@ static int build_frames(struct building *b, uint64_t off, uint64_t end)
 	int rc = 0;
 
 	while (rc == 0 && off < end &&
-	       build_data(b->it->seal.fd, &off, end, &to)) {
+	       build_data(&b->it->seal, &off, end, &to)) {
 		for (; rc == 0 && off < to; off += META_FRAME_SIZE)
 			rc = build_frame(b, off,
 					 MIN(META_FRAME_SIZE, end - off));
@@ -356,8 +362,18 @@ static bool build_compressed(const struct cache_seal *s)
 	       h.compressed;
 }
 
+static int build_spans(struct building *b, const struct span *span, size_t n)
+{
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; rc == 0 && i < n; i++)
+		rc = build_frames(b, span[i].off, span[i].end);
+	return rc;
+}
+
 int build_item(struct move *mv, struct pack_writer *w, struct item *it,
-	       uint64_t off, uint64_t end)
+	       const struct span *span, size_t n)
 {
 	CLEANUP_FREE uint8_t *buf = malloc(2 * META_FRAME_SIZE);
 	struct building b = { .w = w,
@@ -366,7 +382,7 @@ int build_item(struct move *mv, struct pack_writer *w, struct item *it,
 	int rc, dead;
 
 	pack_writer_hint(w, !build_compressed(&it->seal));
-	rc = buf ? build_frames(&b, off, end) : -ENOMEM;
+	rc = buf ? build_spans(&b, span, n) : -ENOMEM;
 	if (rc == 0)
 		rc = build_emit(&b, true);
 	if (rc == 0)

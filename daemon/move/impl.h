@@ -8,12 +8,15 @@
  * keys.c     packs' names and data keys, the recently used
  * protect.c  the job: which files, when
  * study.c    which study files belong to
+ * seal.c     what was chosen becomes a pack: beside the other streams
+ * large.c    a large file: its parts by all streams
  * build.c    files into a pack
  * send.c     intent, PUT, commit
  * evict.c reap.c gc.c   the other jobs
  *
- * Locks: build_lock > now.lock; fetcher.lock > cache's; keys.lock and
- * jobs_lock are innermost. None is held over a call of a store.
+ * Locks: build_lock > now.lock; fetcher.lock > cache's; keys.lock,
+ * jobs_lock, sealing.lock and larges.lock are innermost. None is held over a
+ * call of a store.
  */
 #ifndef MERSEY_MOVE_IMPL_H
 #define MERSEY_MOVE_IMPL_H
@@ -26,6 +29,7 @@
 #define MOVE_STREAMS_MAX  8
 #define MOVE_FETCHERS_MAX 16
 #define MOVE_ITEMS_MAX	  1024 /* files of one pack: each holds a lease */
+#define MOVE_LEASES_MAX	  2048 /* of all packs in the making */
 #define MOVE_NOW_MAX	  256
 #define FETCH_BYTES	  (4ULL << 20) /* of one GET, at most */
 #define FETCH_SMALL	  (1ULL << 20) /* a file up to this comes at once */
@@ -89,7 +93,17 @@ struct parcel {
 	size_t n, cap;
 	struct meta_pack *pack; /* whose intent is a row */
 	size_t packs, packs_cap;
+	_Atomic unsigned *leases;  /* counts the items */
+	const _Atomic int *failed; /* others gave up; NULL: there are none */
+	char why[160];		   /* what the store said last */
 };
+
+/* Bytes [off, end) of a file: whole frames, or up to its end. */
+struct span {
+	uint64_t off, end;
+};
+
+struct large; /* large.c */
 
 struct protect_now {
 	pthread_mutex_t lock; /* guards all below */
@@ -102,6 +116,7 @@ struct stream {
 	struct move *mv;
 	struct job *job;
 	unsigned index;
+	_Atomic bool all; /* the one before it does not wait for settle */
 };
 
 struct move {
@@ -115,6 +130,18 @@ struct move {
 	struct fetcher fetcher;
 	struct protect_now now;
 	pthread_mutex_t build_lock; /* one stream chooses files at a time */
+	_Atomic unsigned leases;    /* files that are held */
+	_Atomic unsigned density; /* bytes stored of 256, in the latest packs */
+	struct {
+		pthread_mutex_t lock; /* guards all below */
+		pthread_cond_t left;
+		unsigned free; /* cores that nobody seals on */
+	} sealing;
+	struct {
+		pthread_mutex_t lock; /* guards the list and all in it */
+		pthread_cond_t done;  /* a part is */
+		struct large *list;
+	} larges;
 	struct {
 		uint64_t group;
 		int64_t boot_ns;
@@ -157,7 +184,7 @@ int fetch_run(struct move *mv, const struct fetch *x);
 int fetcher_start(struct move *mv);
 void fetcher_stop(struct move *mv);
 
-/* ---- protect.c build.c send.c --------------------------------------- */
+/* ---- protect.c seal.c large.c build.c send.c ------------------------ */
 
 /* The job of one upload stream (job_run_fn). */
 int64_t protect_run(struct job *job, void *stream);
@@ -171,13 +198,46 @@ void parcel_drop_last(struct parcel *p);
 /* Seals a file and adds it. -EBUSY, -EIO and others of cache_seal_begin. */
 int parcel_add(struct move *mv, struct parcel *p, uint64_t ino);
 /*
- * Reads [off, end) of an item into the writer and ends the member: named
- * when the file is proven unchanged, else its frames are dead. 1: named,
- * 0: not, -ENOSPC: not, the pack takes no more, -errno: the writer is of no
- * use any more.
+ * Reads spans of an item, which ascend, into the writer and ends the member:
+ * named when the file is proven unchanged, else its frames are dead. 1:
+ * named, 0: not, -ENOSPC: not, the pack takes no more, -errno: the writer is
+ * of no use any more.
  */
 int build_item(struct move *mv, struct pack_writer *w, struct item *it,
-	       uint64_t off, uint64_t end);
+	       const struct span *span, size_t n);
+/*
+ * Where data begins in [*off, end), in whole frames, and where it ends.
+ * False: there is none; *off is behind `end` then, where the next is.
+ */
+bool build_data(const struct cache_seal *s, uint64_t *off, uint64_t end,
+		uint64_t *to);
+
+void sealing_init(struct move *mv);
+void sealing_done(struct move *mv);
+void larges_init(struct move *mv);
+void larges_done(struct move *mv);
+
+/* Sealing takes a core: as many at a time as there are. */
+void sealing_take(struct move *mv);
+void sealing_give(struct move *mv);
+/* How many plain bytes are likely to fill a pack. */
+uint64_t sealing_room(struct move *mv);
+/* Seals the files of a parcel into a pack and sends it. Those that it has no
+ * room for are given back. -ESTALE: none of them is what it was. */
+int seal_parcel(struct move *mv, struct job *job, struct parcel *p);
+/* The same for a parcel of one large file: packs of its own. */
+int large_protect(struct move *mv, struct job *job, struct parcel *p);
+/* Does one part of another stream's large file, if there is any left. 1: it
+ * did, 0: there was none. */
+int large_help(struct move *mv, struct job *job);
+
+/* Makes room for one more pack; it is counted by parcel->packs++. */
+struct meta_pack *parcel_pack(struct parcel *p);
+/* Adds an empty extent to an item. */
+struct meta_extent *item_extent(struct item *it);
+/* Forgets an item's extents. */
+void item_forget(struct item *it);
+
 /* Seals the pack, writes its intent, puts it. On -errno nothing names it. */
 int send_pack(struct move *mv, struct job *job, struct parcel *p,
 	      struct pack_writer *w);

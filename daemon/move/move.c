@@ -80,6 +80,8 @@ static struct move *move_new(const struct move_opts *o, struct meta *m,
 	keys_init(&mv->keys);
 	pthread_mutex_init(&mv->now.lock, NULL);
 	pthread_mutex_init(&mv->build_lock, NULL);
+	sealing_init(mv);
+	larges_init(mv);
 	pthread_mutex_init(&mv->jobs_lock, NULL);
 	pthread_mutex_init(&mv->held.lock, NULL);
 	pthread_mutex_init(&mv->fetcher.lock, NULL);
@@ -192,6 +194,8 @@ void move_stop(struct move *mv)
 	pthread_mutex_destroy(&mv->fetcher.lock);
 	pthread_mutex_destroy(&mv->held.lock);
 	pthread_mutex_destroy(&mv->jobs_lock);
+	larges_done(mv);
+	sealing_done(mv);
 	pthread_mutex_destroy(&mv->build_lock);
 	pthread_mutex_destroy(&mv->now.lock);
 	free(mv);

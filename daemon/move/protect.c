@@ -7,9 +7,9 @@
  * have passed since its last pack: else a study that arrives slice by slice
  * would become an object for each slice. A pack holds one study and nothing
  * else; a directory that does not make half a pack is joined by the next
- * oldest, so that many small ones do not become an object each. Several
- * streams send; one at a time chooses and seals files, so that a directory is
- * not cut up between them.
+ * oldest, so that many small ones do not become an object each. One
+ * stream at a time chooses files, so that a group is not cut up between them;
+ * all read, seal and send beside each other.
  */
 #include "move/impl.h"
 
@@ -67,7 +67,7 @@ struct groups {
 struct choice {
 	struct move *mv;
 	struct parcel *p;
-	struct pack_writer *w;
+	uint64_t bytes, room; /* of the files so far; of the pack */
 	int64_t before_ns;
 	bool at_once;	    /* nothing is held back */
 	bool busy;	    /* some were in use, or held back */
@@ -93,8 +93,7 @@ static int choose_page(struct choice *ch, uint64_t parent,
 
 static bool choose_fits(const struct choice *ch, uint64_t size)
 {
-	return ch->p->n == 0 ||
-	       pack_writer_len(ch->w) + size <= ch->mv->o.object_size;
+	return ch->p->n == 0 || ch->bytes + size <= ch->room;
 }
 
 /* 1: taken or passed over; 0: the pack is full. */
@@ -121,12 +120,8 @@ static int choose_file(struct choice *ch, uint64_t ino, uint64_t size)
 		parcel_drop_last(p);
 		return 1;
 	}
-	rc = build_item(ch->mv, ch->w, &p->item[p->n - 1], 0, size);
-	if (rc == -ENOSPC && p->n > 1) { /* the index is full */
-		parcel_drop_last(p);
-		return 0;
-	}
-	return rc < 0 ? rc : 1;
+	ch->bytes += size;
+	return 1;
 }
 
 /* Goes on in one directory until the pack is full. */
@@ -263,7 +258,7 @@ static int choose_hold(struct choice *ch, const struct meta_todo *todo)
 static bool choice_joins(const struct choice *ch)
 {
 	return ch->p->n < MOVE_ITEMS_MAX / 2 &&
-	       pack_writer_len(ch->w) < ch->mv->o.object_size / 2;
+	       ch->bytes < ch->room / 2;
 }
 
 /* The first group of a pack: all that there is of it. */
@@ -358,55 +353,15 @@ static int choose(struct choice *ch, const struct wish *w)
 
 /* ---- sending -------------------------------------------------------- */
 
-/* A large file: packs of its own, one after the other, one commit. */
-static int protect_large(struct move *mv, struct job *job, struct parcel *p)
-{
-	uint64_t part = MAX(mv->o.object_size & ~(META_FRAME_SIZE - 1),
-			    META_FRAME_SIZE);
-	struct item *it = &p->item[0];
-	uint64_t off, size = it->seal.size;
-	int rc = 1;
-
-	for (off = 0; rc == 1 && off < size; off += part) {
-		CLEANUP(pack_writer_free_guard)
-		struct pack_writer *w = pack_writer_new(mv->kr);
-
-		if (!w)
-			return -errno;
-		if (job_stopping(job))
-			return -EINTR;
-		rc = build_item(mv, w, it, off, MIN(off + part, size));
-		/* A part of holes needs no pack, but the file one. */
-		if (rc == 1 && (pack_writer_frames(w) > 0 ||
-				(p->packs == 0 && off + part >= size))) {
-			rc = send_pack(mv, job, p, w);
-			rc = rc == 0 ? 1 : rc;
-		}
-	}
-	return rc == 0 ? -ESTALE : MIN(rc, 0);
-}
-
-static int protect_small(struct move *mv, struct job *job, struct parcel *p,
-			 struct pack_writer *w)
-{
-	size_t i;
-
-	for (i = 0; i < p->n; i++)
-		if (p->item[i].named)
-			return send_pack(mv, job, p, w);
-	return -ESTALE;
-}
-
 /* How many files became protected. */
-static int protect_send(struct move *mv, struct job *job, struct parcel *p,
-			struct pack_writer *w)
+static int protect_send(struct move *mv, struct job *job, struct parcel *p)
 {
 	int rc, undo;
 
 	if (p->item[0].seal.size > mv->o.object_size)
-		rc = protect_large(mv, job, p);
+		rc = large_protect(mv, job, p);
 	else
-		rc = protect_small(mv, job, p, w);
+		rc = seal_parcel(mv, job, p);
 	if (rc == 0)
 		rc = send_commit(mv, job, p);
 	if (rc >= 0 || p->packs == 0)
@@ -472,23 +427,33 @@ static void protect_after(struct move *mv)
 		move_wake(mv, &mv->evict);
 }
 
+/* There may be work for one more stream, of the same kind. */
+static void protect_wake_next(struct stream *st, bool all)
+{
+	struct move *mv = st->mv;
+	struct stream *next = &mv->stream[(st->index + 1) % mv->streams];
+
+	if (next == st)
+		return;
+	if (all)
+		atomic_store(&next->all, true);
+	move_wake(mv, &next->job);
+}
+
 /* One pack, or one large file. > 0: go on; 0: nothing to do. */
 static int protect_round(struct stream *st, struct job *job, struct wish *w,
 			 bool *busy)
 {
 	struct move *mv = st->mv;
-	CLEANUP(pack_writer_free_guard) struct pack_writer *pw = NULL;
 	CLEANUP(parcel_done) struct parcel p = { 0 };
-	struct choice ch = { .mv = mv, .p = &p, .at_once = w->all };
+	struct choice ch = {
+		.mv = mv, .p = &p, .room = sealing_room(mv), .at_once = w->all
+	};
 	int rc = protect_before(mv, w->all, &ch.before_ns);
 
 	*busy = false;
 	if (rc < 0 || (rc == 0 && w->n == 0))
 		return rc;
-	pw = pack_writer_new(mv->kr);
-	if (!pw)
-		return -errno;
-	ch.w = pw;
 	pthread_mutex_lock(&mv->build_lock);
 	rc = study_read_headers(mv, job);
 	if (rc == 0)
@@ -498,9 +463,8 @@ static int protect_round(struct stream *st, struct job *job, struct wish *w,
 	*busy = ch.busy;
 	if (rc < 0 || p.n == 0)
 		return rc;
-	if (st->index + 1 < mv->streams)
-		move_wake(mv, &mv->stream[st->index + 1].job);
-	rc = protect_send(mv, job, &p, pw);
+	protect_wake_next(st, w->all);
+	rc = protect_send(mv, job, &p);
 	protect_after(mv);
 	if (rc != -ESTALE)
 		return rc < 0 ? rc : 1;
@@ -518,9 +482,10 @@ static void protect_total(struct move *mv, struct job *job)
 }
 
 /* Files that were closed a moment ago are flushed first. */
-static int protect_wishes(struct move *mv, struct wish *w)
+static int protect_wishes(struct stream *st, struct wish *w)
 {
-	bool had = w->all;
+	bool had = atomic_exchange(&st->all, false) || w->all;
+	struct move *mv = st->mv;
 	int rc;
 
 	wish_take(mv, w);
@@ -529,20 +494,32 @@ static int protect_wishes(struct move *mv, struct wish *w)
 	return rc;
 }
 
+/* Each file that is held is a descriptor: there are not too many. */
+static int protect_leases(struct move *mv, struct job *job)
+{
+	while (!job_stopping(job)) {
+		if (atomic_load(&mv->leases) < MOVE_LEASES_MAX / 2)
+			return 0;
+		clock_sleep_ns(PROTECT_PAUSE_NS / 10);
+	}
+	return -EINTR;
+}
+
 static int64_t protect_run_loop(struct stream *st, struct job *job,
 				struct wish *w)
 {
 	struct move *mv = st->mv;
 	bool busy = false;
-	int rc;
+	int rc, helped;
 
 	do {
-		if (job_stopping(job))
-			return JOB_IDLE;
-		rc = protect_wishes(mv, w);
+		rc = protect_leases(mv, job);
+		helped = rc == 0 ? large_help(mv, job) : 0;
+		if (rc == 0)
+			rc = protect_wishes(st, w);
 		if (rc == 0)
 			rc = protect_round(st, job, w, &busy);
-	} while (rc > 0);
+	} while (rc > 0 || (rc == 0 && helped));
 	if (rc == -EINTR)
 		return JOB_IDLE;
 	if (rc < 0) {

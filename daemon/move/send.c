@@ -52,7 +52,7 @@ static int send_intend(struct move *mv, struct meta_pack *pack)
 	return rc < 0 ? rc : meta_durable(mv->m, seq);
 }
 
-static struct meta_pack *parcel_pack(struct parcel *p)
+struct meta_pack *parcel_pack(struct parcel *p)
 {
 	if (p->packs == p->packs_cap) {
 		size_t cap = p->packs_cap ? 2 * p->packs_cap : 1;
@@ -156,31 +156,50 @@ static int send_try(struct move *mv, const struct meta_pack *pack,
 			     : rc;
 }
 
+/*
+ * Until the next try. Who waits for this stream's part of a large file must
+ * not wait for the end of its pause: -EINTR, or -ECANCELED when others failed.
+ */
+static int send_pause(struct move *mv, struct job *job, const struct parcel *p,
+		      int64_t ns)
+{
+	int64_t end = clock_boot_ns() + ns, now;
+
+	while ((now = clock_boot_ns()) < end) {
+		if (job_stopping(job) || atomic_load(&mv->stopping))
+			return -EINTR;
+		if (p->failed && atomic_load(p->failed) < 0)
+			return -ECANCELED;
+		clock_sleep_ns(MIN(end - now, (int64_t)(NSEC_PER_SEC / 10)));
+	}
+	return 0;
+}
+
 /* For ever, while the store is away and anybody still wants the pack. */
 static int send_put(struct move *mv, struct job *job, struct parcel *p,
 		    const struct meta_pack *pack, const void *data)
 {
 	int64_t pause = NSEC_PER_SEC;
-	char why[128], next[UNITS_SIZE];
+	char next[UNITS_SIZE];
 	int rc;
 
 	while ((rc = send_try(mv, pack, data)) < 0) {
+		move_why(rc, p->why, sizeof(p->why));
 		if (!store_is_transient(rc)) {
-			job_error(job, "tier '%s': %s", mv->o.tier,
-				  move_why(rc, why, sizeof(why)));
-			return rc;
+			job_error(job, "tier '%s': %s", mv->o.tier, p->why);
+			break;
 		}
 		job_waiting(job, "tier '%s': %s; next try in %s", mv->o.tier,
-			    move_why(rc, why, sizeof(why)),
-			    units_format_duration(pause, next));
-		if (move_sleep(job, pause))
-			return -EINTR;
-		if (!parcel_wanted(p))
-			return -ESTALE;
+			    p->why, units_format_duration(pause, next));
+		rc = send_pause(mv, job, p, pause);
+		if (rc == 0 && !parcel_wanted(p))
+			rc = -ESTALE;
+		if (rc < 0)
+			break;
 		pause = MIN(2 * pause, SEND_PAUSE_MAX_NS);
 	}
 	job_waiting(job, NULL);
-	return 0;
+	return rc;
 }
 
 int send_pack(struct move *mv, struct job *job, struct parcel *p,

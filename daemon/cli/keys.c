@@ -285,6 +285,8 @@ const struct cli_key cli_keys[] = {
 	{ "pack list", "files[].mtime_at", T, "" },
 	{ "pack list", "files[].frames", N, "in this pack" },
 	{ "pack list", "files[].bytes_here", N, "in this pack" },
+	{ "pack list", "files[].bytes_elsewhere", N,
+	  "in packs of older versions, which this one names" },
 };
 const size_t cli_keys_n = ARRAY_SIZE(cli_keys);
 

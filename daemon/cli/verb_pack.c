@@ -184,6 +184,17 @@ static uint64_t entry_bytes(const struct pack_entry *e, uint32_t *frames)
 	return n;
 }
 
+/* Bytes that did not change, in packs of older versions. */
+static uint64_t entry_elsewhere(const struct pack_entry *e)
+{
+	uint64_t n = 0;
+	size_t i;
+
+	for (i = 0; i < e->m.kepts; i++)
+		n += e->m.kept[i].len;
+	return n;
+}
+
 static json_t *entry_json(const struct pack_entry *e)
 {
 	json_t *o = proto_path(e->m.path, e->m.path_len);
@@ -193,11 +204,12 @@ static json_t *entry_json(const struct pack_entry *e)
 	CLEANUP_JSON json_t *more = NULL;
 
 	snprintf(mode, sizeof(mode), "%04o", e->m.mode & 07777);
-	more = json_pack("{s:o, s:o, s:s, s:o, s:i, s:o}", "inode",
+	more = json_pack("{s:o, s:o, s:s, s:o, s:i, s:o, s:o}", "inode",
 			 proto_count(e->m.inode), "size_bytes",
 			 proto_count(e->m.size), "mode", mode, "mtime_at",
 			 proto_time(e->m.mtime_ns), "frames", (int)frames,
-			 "bytes_here", proto_count(bytes));
+			 "bytes_here", proto_count(bytes), "bytes_elsewhere",
+			 proto_count(entry_elsewhere(e)));
 	if (!o || !more || json_object_update(o, more) < 0) {
 		json_decref(o);
 		return NULL;
@@ -292,6 +304,21 @@ static int extract_problem(struct cli *c, const struct pack_entry *e, int rc,
 	return json_array_append_new(c->problems, p) < 0 ? -ENOMEM : 0;
 }
 
+/* What was written is a part of the file: that is for a person to know. */
+static int extract_part(struct cli *c, const struct pack_entry *e)
+{
+	struct err err = ERR_INIT;
+	char id[2 * PACK_ID_SIZE + 1], size[UNITS_SIZE];
+
+	hex_encode(e->m.kept[0].pack.b, PACK_ID_SIZE, id);
+	fail(&err, -ENODATA,
+	     "%s of it did not change and lie in older packs, the first in "
+	     "pack %s: they read as zeros here",
+	     units_format_size(entry_elsewhere(e), size), id);
+	c->exit = CLI_FAILED;
+	return extract_problem(c, e, -ENODATA, &err);
+}
+
 /* One file that fails hides no other. */
 static int extract_one(struct offline *o, const struct extract *x, size_t i,
 		       json_t *files)
@@ -312,6 +339,8 @@ static int extract_one(struct offline *o, const struct extract *x, size_t i,
 		     "some of its mode, times and attributes were not set");
 		rc = extract_problem(o->c, e, -ENOTSUP, &err);
 	}
+	if (rc == 0 && e->m.kepts)
+		rc = extract_part(o->c, e);
 	if (rc == 0 && json_array_append_new(files, entry_json(e)) < 0)
 		rc = -ENOMEM;
 	return rc;

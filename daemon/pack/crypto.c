@@ -36,6 +36,11 @@ bool pack_all_zero(const void *p, size_t n)
 	return n == 0;
 }
 
+bool pack_same_bytes(const void *a, const void *b, size_t n)
+{
+	return CRYPTO_memcmp(a, b, n) == 0;
+}
+
 void pack_bind_encode(const struct pack_bind *b, uint8_t nonce[PACK_NONCE_SIZE],
 		      uint8_t aad[PACK_AAD_SIZE])
 {

@@ -74,6 +74,9 @@ int pack_hmac(const uint8_t key[PACK_KEY_SIZE], const void *p, size_t len,
 /* SHA-256. 0 or -EIO. */
 int pack_sha256(const void *p, size_t len, uint8_t out[PACK_DIGEST_SIZE]);
 
+/* Compares in a time that does not depend on the bytes. */
+bool pack_same_bytes(const void *a, const void *b, size_t n);
+
 /* The bytes of pack_root_id(). */
 int pack_root_id_bytes(const struct pack_root *root,
 		       uint8_t out[PACK_ROOT_ID_SIZE]);

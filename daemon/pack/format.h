@@ -74,6 +74,11 @@ enum pack_domain {
 #define INDEX_XATTR_SIZE 6u
 /* Per run: file offset u64, first frame u32, frames u32. */
 #define INDEX_RUN_SIZE 16u
+/* Version 2, behind the members: their count u32; per kept run: number of its
+ * member u32, first frame u32, frames u32, file offset u64, length u64, pack
+ * id 16 bytes. */
+#define INDEX_VERSION_KEPT 2u
+#define INDEX_KEPT_SIZE	   44u
 
 #define PACK_XATTR_NAME_MAX  255u
 #define PACK_XATTR_VALUE_MAX 65536u

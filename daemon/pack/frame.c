@@ -81,14 +81,27 @@ static struct pack_bind frame_bind(const struct pack_volume_id *volume,
 	};
 }
 
+/* `bytes` are those of the frame, compressed when it says so. */
+static int frame_seal(struct pack_sealer *s,
+		      const struct pack_volume_id *volume,
+		      const struct pack_id *id, const struct pack_frame *f,
+		      bool last, const void *bytes, void *dst)
+{
+	uint8_t nonce[PACK_NONCE_SIZE], aad[PACK_AAD_SIZE];
+	const struct pack_bind bind = frame_bind(volume, id, f, last);
+
+	pack_bind_encode(&bind, nonce, aad);
+	return pack_sealer_seal(s, nonce, aad, sizeof(aad), bytes,
+				f->stored_len - PACK_TAG_SIZE, dst);
+}
+
 int pack_frame_seal(struct pack_sealer *s, struct pack_press *p,
 		    const struct pack_volume_id *volume,
 		    const struct pack_id *id, struct pack_frame *f, bool last,
 		    const void *plain, void *dst)
 {
-	uint8_t nonce[PACK_NONCE_SIZE], aad[PACK_AAD_SIZE];
 	size_t len = pack_press_try(p, plain, f->plain_len);
-	struct pack_bind bind;
+	int rc;
 
 	f->compressed = len > 0;
 	if (f->compressed)
@@ -96,9 +109,10 @@ int pack_frame_seal(struct pack_sealer *s, struct pack_press *p,
 	else
 		len = f->plain_len;
 	f->stored_len = (uint32_t)len + PACK_TAG_SIZE;
-	bind = frame_bind(volume, id, f, last);
-	pack_bind_encode(&bind, nonce, aad);
-	return pack_sealer_seal(s, nonce, aad, sizeof(aad), plain, len, dst);
+	rc = frame_seal(s, volume, id, f, last, plain, dst);
+	if (rc == 0)
+		memcpy(f->check, (uint8_t *)dst + len, sizeof(f->check));
+	return rc;
 }
 
 bool pack_frame_sane(const struct pack_frame *f)
@@ -139,4 +153,74 @@ int pack_frame_open(const struct pack_key *k, const struct pack_frame *f,
 	if (rc < 0 || !f->compressed)
 		return rc;
 	return decompress(scratch, len, dst, f->plain_len);
+}
+
+/* ---- still the same? -------------------------------------------------- */
+
+struct pack_checker {
+	struct pack_sealer *sealer;
+	struct pack_press *press;
+	uint8_t key[PACK_KEY_SIZE]; /* that the sealer has */
+	uint8_t sealed[PACK_SEALED_MAX];
+};
+
+struct pack_checker *pack_checker_new(void)
+{
+	struct pack_checker *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->press = pack_press_new();
+	if (c->press)
+		return c;
+	free(c);
+	return NULL;
+}
+
+void pack_checker_free(struct pack_checker *c)
+{
+	if (!c)
+		return;
+	pack_sealer_free(c->sealer);
+	pack_press_free(c->press);
+	explicit_bzero(c->key, sizeof(c->key));
+	free(c);
+}
+
+/* Neighbours are mostly of one pack: its key is kept. */
+static int checker_key(struct pack_checker *c, const struct pack_key *k)
+{
+	if (c->sealer && memcmp(c->key, k->key, sizeof(c->key)) == 0)
+		return 0;
+	pack_sealer_free(c->sealer);
+	c->sealer = pack_sealer_new(k->key);
+	memcpy(c->key, k->key, sizeof(c->key));
+	return c->sealer ? 0 : -ENOMEM;
+}
+
+int pack_checker_same(struct pack_checker *c, const struct pack_key *k,
+		      const struct pack_frame *f, bool last, const void *plain)
+{
+	const void *bytes = plain;
+	int rc;
+
+	if (!pack_frame_sane(f))
+		return 0;
+	if (f->compressed) {
+		size_t n;
+
+		pack_press_begin(c->press, true); /* always tries */
+		n = pack_press_try(c->press, plain, f->plain_len);
+		if (n == 0 || n + PACK_TAG_SIZE != f->stored_len)
+			return 0;
+		bytes = c->press->out;
+	}
+	rc = checker_key(c, k);
+	if (rc == 0)
+		rc = frame_seal(c->sealer, &k->volume, &k->id, f, last, bytes,
+				c->sealed);
+	if (rc < 0)
+		return rc;
+	return pack_same_bytes(c->sealed + f->stored_len - PACK_TAG_SIZE,
+			       f->check, sizeof(f->check));
 }

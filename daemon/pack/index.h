@@ -20,7 +20,8 @@ struct pack_index_bind {
 struct pack_index_build {
 	struct buf table; /* INDEX_FRAME_SIZE bytes per frame */
 	struct buf body;  /* members */
-	uint32_t frames, members, runs, xattrs;
+	struct buf kept;  /* INDEX_KEPT_SIZE bytes per kept run */
+	uint32_t frames, members, runs, xattrs, kepts;
 };
 
 /* Frees what the build holds. */
@@ -46,6 +47,12 @@ int pack_index_add_member(struct pack_index_build *b,
 int pack_index_encode(const struct pack_index_build *b,
 		      const struct pack_index_bind *bind, struct buf *out);
 
+/*
+ * May a member of `size` bytes have these kept runs: whole frames, or up to
+ * the end, ascending, none over another?
+ */
+bool pack_kept_ok(const struct pack_kept *kept, size_t n, uint64_t size);
+
 /* Is that a path below the mount: no NUL, no empty, "." or ".." part? */
 bool pack_path_ok(const void *path, size_t len);
 
@@ -59,6 +66,7 @@ struct pack_index {
 	size_t members;
 	struct pack_run *run;	  /* of all members */
 	struct pack_xattr *xattr; /* of all members */
+	struct pack_kept *kept;	  /* of all members */
 };
 
 /*

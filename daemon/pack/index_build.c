@@ -9,12 +9,14 @@ void pack_index_build_done(struct pack_index_build *b)
 {
 	buf_done(&b->table);
 	buf_done(&b->body);
+	buf_done(&b->kept);
 	*b = (struct pack_index_build){ 0 };
 }
 
 static size_t build_len(const struct pack_index_build *b)
 {
-	return INDEX_HEAD_SIZE + b->table.len + b->body.len;
+	return INDEX_HEAD_SIZE + b->table.len + b->body.len +
+	       (b->kepts ? 4 + b->kept.len : 0);
 }
 
 int pack_index_room(struct pack_index_build *b)
@@ -68,6 +70,26 @@ bool pack_path_ok(const void *path, size_t len)
 	return true;
 }
 
+bool pack_kept_ok(const struct pack_kept *kept, size_t n, uint64_t size)
+{
+	uint64_t end = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		const struct pack_kept *k = &kept[i];
+		uint64_t most = (uint64_t)k->frames * PACK_FRAME_MAX;
+
+		if (k->frames == 0 || k->frames > PACK_FRAMES_MAX ||
+		    k->first_frame > PACK_FRAMES_MAX - k->frames ||
+		    k->file_off < end || k->file_off > size ||
+		    k->len > size - k->file_off || k->len > most ||
+		    k->len <= most - PACK_FRAME_MAX)
+			return false;
+		end = k->file_off + k->len;
+	}
+	return true;
+}
+
 /* Encoded size of a member; 0 when it is not one. */
 static uint64_t member_size(const struct pack_member *m, size_t runs)
 {
@@ -76,7 +98,9 @@ static uint64_t member_size(const struct pack_member *m, size_t runs)
 	size_t i;
 
 	if (!pack_path_ok(m->path, m->path_len) || m->size > INT64_MAX ||
-	    m->xattrs > PACK_INDEX_MAX / INDEX_XATTR_SIZE)
+	    m->xattrs > PACK_INDEX_MAX / INDEX_XATTR_SIZE ||
+	    m->kepts > PACK_INDEX_MAX / INDEX_KEPT_SIZE ||
+	    !pack_kept_ok(m->kept, m->kepts, m->size))
 		return 0;
 	for (i = 0; i < m->xattrs; i++) {
 		size_t name =
@@ -109,6 +133,16 @@ static void put_run(struct buf *b, const struct pack_run *r)
 	(void)buf_add_u32(b, r->frames);
 }
 
+static void put_kept(struct buf *b, uint32_t member, const struct pack_kept *k)
+{
+	(void)buf_add_u32(b, member);
+	(void)buf_add_u32(b, k->first_frame);
+	(void)buf_add_u32(b, k->frames);
+	(void)buf_add_u64(b, k->file_off);
+	(void)buf_add_u64(b, k->len);
+	(void)buf_add(b, k->pack.b, sizeof(k->pack.b));
+}
+
 static void put_member(struct buf *b, const struct pack_member *m, size_t runs)
 {
 	(void)buf_add_u64(b, m->inode);
@@ -139,9 +173,12 @@ int pack_index_add_member(struct pack_index_build *b,
 	if (size == 0)
 		return -EINVAL;
 	if (b->members >= PACK_MEMBERS_MAX ||
-	    build_len(b) + size > PACK_INDEX_MAX)
+	    build_len(b) + size + 4 + m->kepts * INDEX_KEPT_SIZE >
+		    PACK_INDEX_MAX)
 		return -ENOSPC;
 	rc = buf_reserve(&b->body, size);
+	if (rc == 0)
+		rc = buf_reserve(&b->kept, m->kepts * INDEX_KEPT_SIZE);
 	if (rc < 0)
 		return rc;
 	put_member(&b->body, m, runs);
@@ -149,6 +186,9 @@ int pack_index_add_member(struct pack_index_build *b,
 		put_xattr(&b->body, &m->xattr[i]);
 	for (i = 0; i < runs; i++)
 		put_run(&b->body, &run[i]);
+	for (i = 0; i < m->kepts; i++)
+		put_kept(&b->kept, b->members, &m->kept[i]);
+	b->kepts += (uint32_t)m->kepts;
 	b->members++;
 	b->xattrs += (uint32_t)m->xattrs;
 	b->runs += (uint32_t)runs;
@@ -168,7 +208,8 @@ int pack_index_encode(const struct pack_index_build *b,
 	if (!p)
 		return -ENOMEM;
 	pack_put_magic(p, PACK_INDEX_MAGIC);
-	put_le16(p + INDEX_VERSION, PACK_VERSION);
+	put_le16(p + INDEX_VERSION,
+		 b->kepts ? INDEX_VERSION_KEPT : PACK_VERSION);
 	put_le32(p + INDEX_GENERATION, bind->generation);
 	memcpy(p + INDEX_HEADER_HASH, bind->header_hash, PACK_DIGEST_SIZE);
 	put_le32(p + INDEX_FRAMES, b->frames);
@@ -180,7 +221,12 @@ int pack_index_encode(const struct pack_index_build *b,
 	p += INDEX_HEAD_SIZE;
 	if (b->table.len)
 		memcpy(p, b->table.data, b->table.len);
+	p += b->table.len;
 	if (b->body.len)
-		memcpy(p + b->table.len, b->body.data, b->body.len);
+		memcpy(p, b->body.data, b->body.len);
+	if (b->kepts) {
+		put_le32(p + b->body.len, b->kepts);
+		memcpy(p + b->body.len + 4, b->kept.data, b->kept.len);
+	}
 	return 0;
 }

@@ -24,6 +24,7 @@ void pack_index_done(struct pack_index *x)
 	free(x->entry);
 	free(x->run);
 	free(x->xattr);
+	free(x->kept);
 	*x = (struct pack_index){ 0 };
 }
 
@@ -197,11 +198,64 @@ static int read_members(struct index_cursor *c)
 		if (rc < 0)
 			return rc;
 	}
-	/* Nothing is left over: there is one way to write an index. */
-	return rd_left(&c->rd) == 0 && c->run_at == c->runs &&
-			       c->xattr_at == c->xattrs
-		       ? 0
-		       : -EBADMSG;
+	return c->run_at == c->runs && c->xattr_at == c->xattrs ? 0 : -EBADMSG;
+}
+
+/* ---- kept runs ------------------------------------------------------- */
+
+static void read_kept(struct rd *rd, uint32_t *member, struct pack_kept *k)
+{
+	const uint8_t *id;
+
+	*member = rd_u32(rd);
+	k->first_frame = rd_u32(rd);
+	k->frames = rd_u32(rd);
+	k->file_off = rd_u64(rd);
+	k->len = rd_u64(rd);
+	id = rd_bytes(rd, sizeof(k->pack.b));
+	if (id)
+		memcpy(k->pack.b, id, sizeof(k->pack.b));
+}
+
+/* The kept runs of one member. */
+static int read_kepts_of(struct index_cursor *c, uint32_t member,
+			 struct pack_kept *kept, size_t n)
+{
+	struct pack_entry *e;
+
+	if (member >= c->x->members)
+		return -EBADMSG;
+	e = &c->x->entry[member];
+	if (e->m.kepts > 0) /* they stand together */
+		return -EBADMSG;
+	e->m.kept = kept;
+	e->m.kepts = n;
+	return pack_kept_ok(kept, n, e->m.size) ? 0 : -EBADMSG;
+}
+
+static int read_kepts(struct index_cursor *c)
+{
+	uint32_t n = rd_u32(&c->rd), i, member = 0, first = 0, now;
+	int rc = 0;
+
+	if (n == 0 || (uint64_t)n * INDEX_KEPT_SIZE != rd_left(&c->rd))
+		return -EBADMSG;
+	c->x->kept = calloc(n, sizeof(*c->x->kept));
+	if (!c->x->kept)
+		return -ENOMEM;
+	for (i = 0; rc == 0 && i < n; i++) {
+		read_kept(&c->rd, &now, &c->x->kept[i]);
+		if (i > 0 && now < member)
+			return -EBADMSG;
+		if (i > 0 && now > member) {
+			rc = read_kepts_of(c, member, c->x->kept + first,
+					   i - first);
+			first = i;
+		}
+		member = now;
+	}
+	return rc < 0 ? rc
+		      : read_kepts_of(c, member, c->x->kept + first, n - first);
 }
 
 /* ---- the whole ------------------------------------------------------- */
@@ -213,7 +267,8 @@ static int check_head(const uint8_t *p, size_t len,
 
 	if (len < INDEX_HEAD_SIZE || len > PACK_INDEX_MAX ||
 	    len % PACK_INDEX_PAD != 0 || !pack_is_magic(p, PACK_INDEX_MAGIC) ||
-	    get_le16(p + INDEX_VERSION) != PACK_VERSION ||
+	    get_le16(p + INDEX_VERSION) < PACK_VERSION ||
+	    get_le16(p + INDEX_VERSION) > INDEX_VERSION_KEPT ||
 	    !pack_all_zero(p + INDEX_ZERO, 2))
 		return -EBADMSG;
 	if (get_le32(p + INDEX_GENERATION) != bind->generation ||
@@ -266,7 +321,12 @@ static int decode(struct index_cursor *c, const uint8_t *p, uint64_t index_off)
 		return -ENOMEM;
 	x->table = rd_bytes(&c->rd, (size_t)x->frames * INDEX_FRAME_SIZE);
 	rc = read_frames(c, index_off);
-	return rc < 0 ? rc : read_members(c);
+	if (rc == 0)
+		rc = read_members(c);
+	if (rc == 0 && get_le16(p + INDEX_VERSION) == INDEX_VERSION_KEPT)
+		rc = read_kepts(c);
+	/* Nothing is left over: there is one way to write an index. */
+	return rc == 0 && rd_left(&c->rd) > 0 ? -EBADMSG : rc;
 }
 
 int pack_index_decode(const uint8_t *plain, size_t len,

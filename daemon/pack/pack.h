@@ -35,6 +35,7 @@
 #define PACK_MEMBERS_MAX  (1u << 20)
 #define PACK_PATH_MAX	  65536u
 #define PACK_NAME_SIZE	  128 /* of pack_object_name(), with NUL */
+#define PACK_CHECK_SIZE	  12u /* of a frame's tag, see pack_checker */
 
 /* A volume: one trust's namespace; made at init, for ever (S20). */
 struct pack_volume_id {
@@ -126,6 +127,17 @@ struct pack_xattr {
 	size_t len;
 };
 
+/*
+ * Bytes of a member that lie in another pack: an older version of the file
+ * had them too, and the frames it was given then go on to serve.
+ */
+struct pack_kept {
+	uint64_t file_off;
+	uint64_t len;
+	struct pack_id pack;
+	uint32_t first_frame, frames; /* in that pack */
+};
+
 /* What the index says of a member file. Borrowed pointers. */
 struct pack_member {
 	uint64_t inode;
@@ -138,6 +150,9 @@ struct pack_member {
 	int64_t atime_ns, mtime_ns, ctime_ns, btime_ns;
 	const struct pack_xattr *xattr;
 	size_t xattrs;
+	/* Ascending. Of a version that has several packs they stand in one. */
+	const struct pack_kept *kept;
+	size_t kepts;
 };
 
 /* Where the writer put one frame. */
@@ -147,6 +162,7 @@ struct pack_frame {
 	uint32_t stored_len; /* sealed bytes, tag included */
 	uint32_t plain_len;
 	bool compressed;
+	uint8_t check[PACK_CHECK_SIZE]; /* set by the writer */
 };
 
 struct pack_writer;
@@ -195,7 +211,8 @@ int pack_writer_frame(struct pack_writer *w, uint64_t file_off,
  *            NULL and write it into the next pack
  *   -EINVAL  the path is not one (empty, NUL, leading '/', empty or "." or
  *            ".." part, too long), an xattr is too long, frames lie behind
- *            `size`, or its last frame was not marked `last`
+ *            `size`, its last frame was not marked `last`, or kept runs do
+ *            not ascend, or lie behind `size`
  */
 int pack_writer_member(struct pack_writer *w, const struct pack_member *m);
 
@@ -232,6 +249,30 @@ void pack_key_done(struct pack_key *k);
  */
 int pack_frame_open(const struct pack_key *k, const struct pack_frame *f,
 		    bool last, const void *sealed, void *dst, void *scratch);
+
+/*
+ * Tells whether a file still holds the bytes of a frame. The check is the
+ * first 96 bits of the frame's tag, made anew from the bytes: a MAC under the
+ * pack's own key, so the checks of a database say no more than the bucket
+ * does, and nobody who does not know the key can choose bytes that pass for
+ * others (2^-84 for each try). Compares as opening a frame does: what is
+ * sealed for it leaves no trace (S17). One thread at a time.
+ */
+struct pack_checker;
+
+/* NULL without memory. */
+struct pack_checker *pack_checker_new(void);
+/* Wipes; NULL is fine. */
+void pack_checker_free(struct pack_checker *c);
+DEFINE_GUARD(struct pack_checker *, pack_checker_free);
+
+/*
+ * Is plain[0..f->plain_len) what frame f of the pack holds? Lengths, flags and
+ * check of `f` are looked at, and its index. 1 yes, 0 no, or -errno. Frames
+ * that LZ4 compressed in another way than it would now are no more the same.
+ */
+int pack_checker_same(struct pack_checker *c, const struct pack_key *k,
+		      const struct pack_frame *f, bool last, const void *plain);
 
 /* ---- frame tables: how extents keep stored lengths in the database --- */
 

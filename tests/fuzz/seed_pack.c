@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Writes the seeds of the pack fuzz target into a directory. Run by hand
- * when the format gets a new version; the seeds of version 1 stay, since
- * they also prove that old packs can still be read.
+ * when the format gets a new version; seeds that are there stay, since they
+ * also prove that old packs can still be read.
  *
  * Usage: seed-pack DIR
  */
@@ -114,6 +114,37 @@ static void seed_packs(struct pack_keyring *kr)
 	seal(w, "pack-full");
 }
 
+/* A changed file, of which most lies in other packs. */
+static void seed_kept(struct pack_keyring *kr)
+{
+	const struct pack_kept kept[] = {
+		{ .len = 2 * PACK_FRAME_MAX,
+		  .pack = { "an older pack, 1" },
+		  .first_frame = 3,
+		  .frames = 2 },
+		{ .file_off = 3 * PACK_FRAME_MAX,
+		  .len = 9,
+		  .pack = { "an older pack, 2" },
+		  .first_frame = 77,
+		  .frames = 1 },
+	};
+	const struct pack_member m = { .inode = 42,
+				       .content_version = 8,
+				       .meta_version = 9,
+				       .path = "large",
+				       .path_len = 5,
+				       .mode = 0100640,
+				       .size = 3 * PACK_FRAME_MAX + 9,
+				       .kept = kept,
+				       .kepts = 2 };
+	struct pack_writer *w = writer(kr);
+
+	member(w, "small", 0, NULL, 0);
+	frame(w, 2 * PACK_FRAME_MAX, "changed", 7, true);
+	must(pack_writer_member(w, &m), "kept");
+	seal(w, "pack-kept");
+}
+
 static void seed_index(void)
 {
 	const struct pack_xattr x = { .name = "n", .value = "v", .len = 1 };
@@ -172,6 +203,7 @@ int main(int argc, char **argv)
 	save("marker", marker.data, marker.len);
 	save("frame-lz4", lz4, sizeof(lz4));
 	seed_packs(kr);
+	seed_kept(kr);
 	seed_index();
 	pack_keyring_free(kr);
 	pack_root_done(&root);

@@ -187,7 +187,8 @@ def read_index(plain, gen, header, index_off):
     magic, version, index_gen = struct.unpack_from('<8sHxxI', plain)
     frames, members, runs, xattrs = struct.unpack_from('<4I', plain, 48)
     off, length = struct.unpack_from('<QQ', plain, 64)
-    need(magic == b'MERSEYIX' and version == 1 and index_gen == gen, 'index')
+    need(magic == b'MERSEYIX' and version in (1, 2) and index_gen == gen,
+         'index')
     need(plain[16:48] == hashlib.sha256(header).digest(), 'header hash')
     need(off == index_off and not any(plain[length:]), 'index place')
     at, place, table = 80, 128, []
@@ -222,6 +223,16 @@ def read_index(plain, gen, header, index_off):
         runs -= n_runs
         xattrs -= n_xattrs
         out.append(m)
+    if version == 2:
+        n_kept, = struct.unpack_from('<I', plain, at)
+        at += 4
+        for _ in range(n_kept):
+            member, first, n, off, size = struct.unpack_from('<IIIQQ', plain,
+                                                             at)
+            pack = plain[at + 28:at + 44].hex()
+            at += 44
+            out[member].setdefault('kept', []).append(
+                [off, size, pack, first, n])
     need(at == length and runs == 0 and xattrs == 0, 'index length')
     return table, out
 

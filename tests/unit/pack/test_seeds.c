@@ -89,6 +89,27 @@ static void test_full(void **state)
 			    14);
 }
 
+static void test_kept(void **state)
+{
+	CLEANUP(pack_reader_free_guard) struct pack_reader *r = NULL;
+	CLEANUP_BUF struct buf p = { 0 };
+	const struct pack_entry *e;
+	struct mem m;
+
+	load("pack-kept", &p);
+	m = (struct mem){ .p = p.data, .len = p.len };
+	assert_int_equal(
+		pack_reader_open(kr, mem_read, &m, m.len, NULL, &r, NULL), 0);
+	e = pack_reader_member(r, 1);
+	assert_non_null(e);
+	assert_int_equal(e->runs, 1);
+	assert_int_equal(e->m.kepts, 2);
+	assert_memory_equal(e->m.kept[1].pack.b, "an older pack, 2", 16);
+	assert_true(e->m.kept[1].file_off == 3 * PACK_FRAME_MAX &&
+		    e->m.kept[1].len == 9 && e->m.kept[1].frames == 1 &&
+		    e->m.kept[1].first_frame == 77);
+}
+
 static void test_marker(void **state)
 {
 	CLEANUP_BUF struct buf m = { 0 };
@@ -104,6 +125,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_small),
 		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_kept),
 		cmocka_unit_test(test_marker),
 	};
 

@@ -19,7 +19,7 @@
 #include "db/db.h"
 #include "meta/meta.h"
 
-#define META_SCHEMA	   3	      /* version of the tables, schema.c */
+#define META_SCHEMA	   4	      /* version of the tables, schema.c */
 #define META_LOG_BYTES	   (32 << 20) /* wakes the checkpoint */
 #define META_CHECKPOINT_NS (30 * 1000000000LL)
 #define META_ROWS_DEFAULT  (2 << 20) /* bytes */

@@ -461,7 +461,10 @@ struct meta_extent {
 	uint32_t frames;
 	uint32_t *table; /* frame table (pack.h), `frames` entries in host
 			    order; malloc'ed */
+	uint8_t *check;	 /* META_CHECK_SIZE bytes for each frame (pack.h), or
+			    NULL; malloc'ed */
 };
+#define META_CHECK_SIZE 12 /* = PACK_CHECK_SIZE */
 void meta_extent_done(struct meta_extent *e);
 
 /*
@@ -471,6 +474,9 @@ void meta_extent_done(struct meta_extent *e);
  */
 int meta_extent_list(struct meta_txn *t, uint64_t ino, uint64_t off,
 		     uint64_t len, struct meta_extent *out, size_t max);
+/* The same with the checks, where there are any: to tell what changed. */
+int meta_extent_checked(struct meta_txn *t, uint64_t ino, uint64_t off,
+			uint64_t len, struct meta_extent *out, size_t max);
 /* The same without the tables (table = NULL): for `info`. */
 int meta_extent_brief(struct meta_txn *t, uint64_t ino, uint64_t off,
 		      struct meta_extent *out, size_t max);
@@ -488,6 +494,16 @@ int meta_pack_members(struct meta_txn *t, uint64_t pack, uint64_t from,
  * otherwise. Old extents at the same place may stay until meta_extent_clear().
  */
 int meta_extent_insert(struct meta_txn *t, const struct meta_extent *in);
+/*
+ * The file's extents become n_kept of the old ones and n_added new ones; packs
+ * that nobody names any more become CONDEMNED at now_ns. kept[] ascends; one
+ * without a table is there already, exactly so (-EUCLEAN when not), with a
+ * table it is a part of one that is there. What is in none of both goes.
+ */
+int meta_extent_replace(struct meta_txn *t, uint64_t ino,
+			const struct meta_extent *kept, size_t n_kept,
+			const struct meta_extent *added, size_t n_added,
+			int64_t now_ns);
 /*
  * Removes all extents of an inode but those of the `keep` packs; packs that
  * nobody names any more become CONDEMNED at now_ns.

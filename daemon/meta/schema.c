@@ -176,6 +176,10 @@ static const char meta_v3[] =
 
 	"CREATE INDEX extent_pack ON extent (pack, pack_off);";
 
+/* What tells whether the bytes of an extent's frames are still a file's. NULL
+ * in the rows of before: those files are sent whole once more. */
+static const char meta_v4[] = "ALTER TABLE extent ADD COLUMN frame_check BLOB;";
+
 /*
  * One step. The text is run first, then the function, for what text cannot
  * do: both in the one transaction of all steps. A step runs over the whole
@@ -190,6 +194,7 @@ static const struct meta_migration {
 	/* Counters of what has no name, for quotas. */
 	[1] = { .run = meta_counts_widen },
 	[2] = { .sql = meta_v3 },
+	[3] = { .sql = meta_v4 },
 };
 
 static int schema_step(struct meta_txn *t, const struct meta_migration *step)

@@ -356,6 +356,89 @@ static void test_clear_many(void **state)
 	commit(&t);
 }
 
+/* An extent as replace takes it: `part` says that it has a table. */
+static struct meta_extent extent(uint64_t off, uint32_t frames, uint64_t pack,
+				 uint32_t first, bool part)
+{
+	static uint32_t table[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+	static uint8_t check[8 * META_CHECK_SIZE] = { 0xaa };
+
+	return (struct meta_extent){ .off = off * FRAME,
+				     .len = frames * FRAME,
+				     .pack = pack,
+				     .pack_off = 128,
+				     .first_frame = first,
+				     .frames = frames,
+				     .table = part ? table : NULL,
+				     .check = part ? check : NULL };
+}
+
+/* A part of what there was, all of another, and new bytes between: what is
+ * named goes on to be, exactly as often. */
+static void test_replace(void **state)
+{
+	uint64_t a, b, c, d;
+	struct meta_extent kept[3], added[1], e[8];
+	META_TXN(t);
+
+	begin(&t);
+	a = stored(&t, 1);
+	b = stored(&t, 1);
+	c = stored(&t, 1);
+	d = stored(&t, 1);
+	assert_int_equal(name(&t, 5, 0, 8 * FRAME, a), 0);
+	assert_int_equal(name(&t, 5, 8 * FRAME, FRAME, b), 0);
+	assert_int_equal(name(&t, 5, 9 * FRAME, FRAME, c), 0);
+	kept[0] = extent(0, 3, a, 9, true);
+	kept[1] = extent(4, 4, a, 13, true);
+	kept[2] = extent(8, 1, b, 9, false);
+	added[0] = extent(3, 1, d, 0, true);
+	assert_int_equal(meta_extent_replace(&t, 5, kept, 3, added, 1, 66), 0);
+	assert_int_equal(get(&t, a).extents, 2);
+	assert_int_equal(get(&t, b).extents, 1);
+	assert_int_equal(get(&t, c).state, META_PACK_CONDEMNED);
+	assert_int_equal(get(&t, c).condemned_ns, 66);
+	assert_int_equal(get(&t, d).extents, 1);
+	assert_int_equal(
+		meta_extent_checked(&t, 5, 0, UINT64_MAX, e, ARRAY_SIZE(e)), 4);
+	assert_true(e[0].pack == a && e[0].len == 3 * FRAME);
+	assert_true(e[1].pack == d && e[1].off == 3 * FRAME);
+	assert_true(e[2].pack == a && e[2].first_frame == 13);
+	assert_true(e[3].pack == b && e[3].first_frame == 9);
+	assert_int_equal(e[0].check[0], 0xaa);
+	assert_null(e[3].check); /* was not known, and is not now */
+	free_all(e, 4);
+	/* The part becomes a smaller one: at the same place, of that pack. */
+	kept[0] = extent(0, 1, a, 9, true);
+	assert_int_equal(meta_extent_replace(&t, 5, kept, 1, NULL, 0, 67), 0);
+	assert_int_equal(get(&t, a).extents, 1);
+	assert_int_equal(get(&t, a).state, META_PACK_STORED);
+	assert_int_equal(get(&t, b).state, META_PACK_CONDEMNED);
+	assert_int_equal(meta_extent_replace(&t, 5, NULL, 0, NULL, 0, 68), 0);
+	assert_int_equal(get(&t, a).state, META_PACK_CONDEMNED);
+	commit(&t);
+}
+
+/* What is to stay must be there, exactly so. */
+static void test_replace_gone(void **state)
+{
+	struct meta_extent kept;
+	uint64_t a, i;
+
+	for (i = 0; i < 3; i++) {
+		META_TXN(t);
+
+		begin(&t);
+		a = stored(&t, 1);
+		assert_int_equal(name(&t, 5, 0, 2 * FRAME, a), 0);
+		kept = extent(i == 0, 2 - (i == 1), a + (i == 2), 9, false);
+		assert_int_equal(
+			meta_extent_replace(&t, 5, &kept, 1, NULL, 0, 9),
+			-EUCLEAN);
+		assert_int_equal(meta_commit(&t, NULL), -EUCLEAN);
+	}
+}
+
 /* Extents over each other are never handed to a reader. */
 static void test_overlap(void **state)
 {
@@ -387,6 +470,13 @@ static int look_extents(struct meta_txn *t)
 	struct meta_extent e[2];
 
 	return meta_extent_list(t, 5, 0, FRAME, e, 2);
+}
+
+static int look_checks(struct meta_txn *t)
+{
+	struct meta_extent e[2];
+
+	return meta_extent_checked(t, 5, 0, FRAME, e, 2);
 }
 
 static int look_pack(struct meta_txn *t)
@@ -441,6 +531,7 @@ static void test_damaged_rows(void **state)
 	damage("UPDATE extent SET frame_table = x'0102030405060708',"
 	       " frames = 3",
 	       look_extents);
+	damage("UPDATE extent SET frame_check = zeroblob(25)", look_checks);
 	damage("UPDATE extent SET frames = 2, off = -65536", look_extents);
 	damage("UPDATE pack SET salt = x''", look_pack);
 	damage("UPDATE pack SET salt = zeroblob(32),"
@@ -463,6 +554,7 @@ int main(void)
 		META_TEST(test_totals),	    META_TEST(test_extents),
 		META_TEST(test_members),    META_TEST(test_extent_refused),
 		META_TEST(test_references), META_TEST(test_clear_many),
+		META_TEST(test_replace),    META_TEST(test_replace_gone),
 		META_TEST(test_overlap),    META_TEST(test_damaged_rows),
 	};
 

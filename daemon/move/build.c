@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Files into a pack. Holes have no frames, nor have frames of zeros; the
- * others become extents: runs of frames that follow one another in the file
- * and in the pack. A member is named only when its file was proven unchanged
- * after the last frame was read (S18).
+ * Files into a pack. Holes have no frames, nor have frames of zeros, but for
+ * the last one of a file; the others become extents: runs of frames that follow
+ * one another in the file and in the pack. A member is named only when its file
+ * was proven unchanged after the last frame was read (S18).
  */
 #include "move/impl.h"
 
@@ -29,6 +29,7 @@ void parcel_drop_last(struct parcel *p)
 	cache_seal_end(&it->seal, it->committed);
 	item_forget(it);
 	free(it->extent);
+	plan_done(&it->plan);
 }
 
 void parcel_done(struct parcel *p)
@@ -90,18 +91,25 @@ static bool extent_goes_on(const struct meta_extent *e, uint64_t off,
 	       e->first_frame + e->frames == frame->index;
 }
 
-/* The table grows when its length reaches a power of two. */
+/* Table and checks grow when their length reaches a power of two. */
 static int extent_add(struct meta_extent *e, const struct pack_frame *frame,
 		      bool last)
 {
 	if ((e->frames & (e->frames - 1)) == 0) {
 		size_t cap = e->frames ? 2 * (size_t)e->frames : 1;
 		uint32_t *table = realloc(e->table, cap * sizeof(*table));
+		uint8_t *check;
 
 		if (!table)
 			return -ENOMEM;
 		e->table = table;
+		check = realloc(e->check, cap * META_CHECK_SIZE);
+		if (!check)
+			return -ENOMEM;
+		e->check = check;
 	}
+	memcpy(e->check + (size_t)e->frames * META_CHECK_SIZE, frame->check,
+	       META_CHECK_SIZE);
 	e->table[e->frames++] =
 		frame->stored_len |
 		(frame->compressed ? PACK_TABLE_COMPRESSED : 0) |
@@ -153,7 +161,7 @@ static int build_emit(struct building *b, bool last)
 	return rc;
 }
 
-static bool all_zero(const uint8_t *p, size_t n)
+bool build_zero(const uint8_t *p, size_t n)
 {
 	return p[0] == 0 && memcmp(p, p + 1, n - 1) == 0;
 }
@@ -171,7 +179,8 @@ static int build_frame(struct building *b, uint64_t off, size_t n)
 	}
 	if ((size_t)got != n)
 		return 1;
-	if (all_zero(p, n))
+	/* The last one says how long the file is. */
+	if (build_zero(p, n) && off + n < b->it->seal.size)
 		return 0;
 	rc = build_emit(b, false);
 	b->cur = !b->cur;
@@ -201,6 +210,14 @@ bool build_data(const struct cache_seal *s, uint64_t *off, uint64_t end,
 	return true;
 }
 
+/* The last frame of a file, which lies in a hole. */
+static int build_last(struct building *b, uint64_t end)
+{
+	uint64_t off = (end - 1) & ~(META_FRAME_SIZE - 1);
+
+	return build_frame(b, off, end - off);
+}
+
 static int build_frames(struct building *b, uint64_t off, uint64_t end)
 {
 	uint64_t to;
@@ -214,6 +231,9 @@ static int build_frames(struct building *b, uint64_t off, uint64_t end)
 		if (rc == 0 && !cache_seal_valid(&b->it->seal))
 			rc = 1;
 	}
+	if (rc == 0 && end == b->it->seal.size &&
+	    (b->len == 0 || b->off + b->len < end))
+		rc = build_last(b, end);
 	return rc;
 }
 
@@ -225,6 +245,7 @@ static int build_frames(struct building *b, uint64_t off, uint64_t end)
 struct member {
 	struct pack_member m;
 	struct buf path, names, values;
+	struct pack_kept *kept;
 	struct pack_xattr xattr[MEMBER_XATTRS];
 	size_t at[MEMBER_XATTRS]; /* of each value in `values` */
 };
@@ -234,6 +255,7 @@ static void member_done(struct member *mb)
 	buf_done(&mb->path);
 	buf_done(&mb->names);
 	buf_done(&mb->values);
+	free(mb->kept);
 }
 
 static int member_xattrs(struct member *mb, struct meta_txn *t, uint64_t ino)
@@ -327,13 +349,42 @@ static int member_plain(struct member *mb)
 	return 0;
 }
 
+/* What lies in other packs, by their ids. */
+static int member_kept(struct move *mv, struct member *mb,
+		       const struct plan *plan)
+{
+	size_t i;
+	int rc = 0;
+
+	mb->kept = calloc(plan->keeps, sizeof(*mb->kept));
+	if (!mb->kept)
+		return -ENOMEM;
+	for (i = 0; rc == 0 && i < plan->keeps; i++) {
+		const struct meta_extent *e = &plan->keep[i];
+		CLEANUP(move_key_wipe) struct move_key key = { 0 };
+
+		rc = keys_get(mv, e->pack, &key);
+		mb->kept[i] = (struct pack_kept){ .file_off = e->off,
+						  .len = e->len,
+						  .pack = key.key.id,
+						  .first_frame = e->first_frame,
+						  .frames = e->frames };
+	}
+	mb->m.kept = mb->kept;
+	mb->m.kepts = plan->keeps;
+	return rc;
+}
+
 /* 1: named; 0: it changed, or has no name. */
-static int build_member(struct move *mv, struct pack_writer *w, struct item *it)
+static int build_member(struct move *mv, struct pack_writer *w, struct item *it,
+			const struct plan *kept)
 {
 	struct member *mb = calloc(1, sizeof(*mb));
 	int rc = mb ? member_load(mv, &it->seal, mb) : -ENOMEM;
 	bool named = rc == 0 && cache_seal_valid(&it->seal);
 
+	if (rc == 0 && named && kept && kept->keeps)
+		rc = member_kept(mv, mb, kept);
 	if (rc == 0 && named)
 		rc = pack_writer_member(w, &mb->m);
 	if (rc == -EINVAL || rc == -ENAMETOOLONG || rc == -E2BIG) {
@@ -373,7 +424,7 @@ static int build_spans(struct building *b, const struct span *span, size_t n)
 }
 
 int build_item(struct move *mv, struct pack_writer *w, struct item *it,
-	       const struct span *span, size_t n)
+	       const struct span *span, size_t n, const struct plan *kept)
 {
 	CLEANUP_FREE uint8_t *buf = malloc(2 * META_FRAME_SIZE);
 	struct building b = { .w = w,
@@ -386,7 +437,7 @@ int build_item(struct move *mv, struct pack_writer *w, struct item *it,
 	if (rc == 0)
 		rc = build_emit(&b, true);
 	if (rc == 0)
-		rc = build_member(mv, w, it);
+		rc = build_member(mv, w, it, kept);
 	else if (rc == 1)
 		rc = 0;
 	it->named = rc == 1;

@@ -10,6 +10,7 @@
  * study.c    which study files belong to
  * seal.c     what was chosen becomes a pack: beside the other streams
  * large.c    a large file: its parts by all streams
+ * diff.c     what of a file changed since it was protected
  * build.c    files into a pack
  * send.c     intent, PUT, commit
  * evict.c reap.c gc.c   the other jobs
@@ -77,12 +78,27 @@ struct fetcher {
 
 /* ---- protect -------------------------------------------------------- */
 
+/* Bytes [off, end) of a file: whole frames, or up to its end. */
+struct span {
+	uint64_t off, end;
+};
+
+/* What becomes of a file's bytes; both ascend. */
+struct plan {
+	struct span *send;
+	size_t sends, send_cap;
+	struct meta_extent *keep; /* for meta_extent_replace() */
+	size_t keeps, keep_cap;
+	bool same; /* all is as it was: extents stay untouched */
+};
+
 /* A file on its way into packs. */
 struct item {
 	struct cache_seal seal; /* f NULL: given back */
-	struct meta_extent *extent;
+	struct plan plan;
+	struct meta_extent *extent; /* of what was sent */
 	size_t n, cap;
-	bool named; /* its member stands in the index */
+	bool named; /* its member stands in the index, or need not */
 	bool committed;
 };
 
@@ -96,11 +112,6 @@ struct parcel {
 	_Atomic unsigned *leases;  /* counts the items */
 	const _Atomic int *failed; /* others gave up; NULL: there are none */
 	char why[160];		   /* what the store said last */
-};
-
-/* Bytes [off, end) of a file: whole frames, or up to its end. */
-struct span {
-	uint64_t off, end;
 };
 
 struct large; /* large.c */
@@ -184,7 +195,7 @@ int fetch_run(struct move *mv, const struct fetch *x);
 int fetcher_start(struct move *mv);
 void fetcher_stop(struct move *mv);
 
-/* ---- protect.c seal.c large.c build.c send.c ------------------------ */
+/* ---- protect.c seal.c large.c diff.c build.c send.c ------------------ */
 
 /* The job of one upload stream (job_run_fn). */
 int64_t protect_run(struct job *job, void *stream);
@@ -198,13 +209,23 @@ void parcel_drop_last(struct parcel *p);
 /* Seals a file and adds it. -EBUSY, -EIO and others of cache_seal_begin. */
 int parcel_add(struct move *mv, struct parcel *p, uint64_t ino);
 /*
+ * Finds out what of a file has to be sent. `sealing`: the caller has a core
+ * for it already. An empty plan for an empty file.
+ */
+int plan_make(struct move *mv, struct job *job, const struct cache_seal *s,
+	      struct plan *p, bool sealing);
+void plan_done(struct plan *p);
+
+/*
  * Reads spans of an item, which ascend, into the writer and ends the member:
- * named when the file is proven unchanged, else its frames are dead. 1:
- * named, 0: not, -ENOSPC: not, the pack takes no more, -errno: the writer is
- * of no use any more.
+ * named when the file is proven unchanged, else its frames are dead. It also
+ * names what `kept` keeps (NULL: nothing). 1: named, 0: not, -ENOSPC: not,
+ * the pack takes no more, -errno: the writer is of no use any more.
  */
 int build_item(struct move *mv, struct pack_writer *w, struct item *it,
-	       const struct span *span, size_t n);
+	       const struct span *span, size_t n, const struct plan *kept);
+/* Is there nothing but zeros in n > 0 bytes? */
+bool build_zero(const uint8_t *p, size_t n);
 /*
  * Where data begins in [*off, end), in whole frames, and where it ends.
  * False: there is none; *off is behind `end` then, where the next is.
@@ -220,6 +241,11 @@ void larges_done(struct move *mv);
 /* Sealing takes a core: as many at a time as there are. */
 void sealing_take(struct move *mv);
 void sealing_give(struct move *mv);
+/* Bytes of a large file that make a pack: whole frames. */
+static inline uint64_t move_part(const struct move *mv)
+{
+	return MAX(mv->o.object_size & ~(META_FRAME_SIZE - 1), META_FRAME_SIZE);
+}
 /* How many plain bytes are likely to fill a pack. */
 uint64_t sealing_room(struct move *mv);
 /* Seals the files of a parcel into a pack and sends it. Those that it has no

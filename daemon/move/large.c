@@ -16,11 +16,23 @@
 
 #include <utlist.h>
 
+#define PART_SPANS 256
+
+/* What one pack is to hold. */
+struct part {
+	struct span span[PART_SPANS];
+	size_t n;
+	const struct plan *kept; /* this one names what stays elsewhere */
+	bool always;		 /* a pack also when all of it is zeros */
+};
+
 struct large {
 	struct large *prev, *next;
 	struct parcel *p; /* its one item and all packs */
 	uint64_t part;	  /* bytes of one */
-	uint64_t off;	  /* where the next begins */
+	size_t at;	  /* span of the plan where the next begins ... */
+	uint64_t off;	  /* ... there, or at its beginning */
+	bool kept;	  /* a part names what is kept */
 	unsigned active;  /* parts under way */
 	_Atomic int rc;	  /* of the first that failed; read without the lock */
 };
@@ -58,33 +70,35 @@ static int part_init(struct parcel *p, const struct large *lg)
 	return 0;
 }
 
-/* 1: named, and whether it is worth a pack is for the caller to say. */
-static int part_seal(struct move *mv, struct parcel *p, const struct span *span,
+/* Named or not, as build_item(). */
+static int part_seal(struct move *mv, struct parcel *p, const struct part *part,
 		     struct pack_writer **w)
 {
+	size_t i;
 	int rc;
 
-	if (span->end > span->off) /* others read elsewhere in it */
-		posix_fadvise(p->item[0].seal.fd, (off_t)span->off,
-			      (off_t)(span->end - span->off),
+	for (i = 0; i < part->n; i++) /* others read elsewhere in it */
+		posix_fadvise(p->item[0].seal.fd, (off_t)part->span[i].off,
+			      (off_t)(part->span[i].end - part->span[i].off),
 			      POSIX_FADV_WILLNEED);
 	sealing_take(mv);
 	*w = pack_writer_new(mv->kr);
-	rc = *w ? build_item(mv, *w, &p->item[0], span, 1) : -errno;
+	rc = *w ? build_item(mv, *w, &p->item[0], part->span, part->n,
+			     part->kept)
+		: -errno;
 	sealing_give(mv);
 	return rc;
 }
 
-/* Frames of zeros only need no pack, unless they are asked for. */
 static int part_send(struct move *mv, struct job *job, struct parcel *p,
-		     const struct span *span, bool empty_too)
+		     const struct part *part)
 {
 	CLEANUP(pack_writer_free_guard) struct pack_writer *w = NULL;
-	int rc = part_seal(mv, p, span, &w);
+	int rc = part_seal(mv, p, part, &w);
 
 	if (rc <= 0)
 		return rc == 0 ? -ESTALE : rc;
-	if (pack_writer_frames(w) == 0 && !empty_too)
+	if (pack_writer_frames(w) == 0 && !part->always)
 		return 0;
 	return send_pack(mv, job, p, w);
 }
@@ -110,6 +124,7 @@ static int part_merge(struct large *lg, struct parcel *from)
 			return -ENOMEM;
 		*e = part->extent[i];
 		part->extent[i].table = NULL;
+		part->extent[i].check = NULL;
 	}
 	it->named |= part->named;
 	return 0;
@@ -130,65 +145,100 @@ static void part_end_locked(struct large *lg, struct parcel *part, int rc)
 
 /* Does a part that was claimed. */
 static void part_run(struct move *mv, struct job *job, struct large *lg,
-		     const struct span *span, bool empty_too)
+		     const struct part *part)
 {
-	CLEANUP(part_done) struct parcel part = { 0 };
-	int rc = part_init(&part, lg);
+	CLEANUP(part_done) struct parcel p = { 0 };
+	int rc = part_init(&p, lg);
 
 	if (rc == 0)
-		rc = part_send(mv, job, &part, span, empty_too);
+		rc = part_send(mv, job, &p, part);
 	LOCK_SCOPE(&mv->larges.lock);
-	part_end_locked(lg, &part, rc);
+	part_end_locked(lg, &p, rc);
 	lg->active--;
 	pthread_cond_broadcast(&mv->larges.done);
 }
 
 /* ---- sharing --------------------------------------------------------- */
 
-static bool large_left_locked(const struct large *lg)
+/* Where data goes on in what is left of a span, in whole frames. The last
+ * frame of the file counts as data. */
+static bool large_data(const struct cache_seal *s, uint64_t *off, uint64_t end,
+		       uint64_t *to)
 {
-	return atomic_load(&lg->rc) == 0 && lg->off < lg->p->item[0].seal.size;
-}
+	uint64_t last = (s->size - 1) & ~(META_FRAME_SIZE - 1);
 
-/* The next part that holds data; holes are not even looked at one by one. */
-static bool large_claim_locked(struct large *lg, struct span *span)
-{
-	const struct cache_seal *s = &lg->p->item[0].seal;
-
-	while (large_left_locked(lg)) {
-		uint64_t end = MIN(lg->off + lg->part, s->size);
-		uint64_t data = lg->off, to;
-		bool any = build_data(s, &data, end, &to);
-
-		*span = (struct span){ .off = lg->off, .end = end };
-		lg->off = MAX(end, data / lg->part * lg->part);
-		if (any) {
-			lg->active++;
-			return true;
-		}
+	if (build_data(s, off, end, to)) {
+		*to += META_FRAME_SIZE - 1;
+		*to = MIN(end, *to & ~(META_FRAME_SIZE - 1));
+		return true;
 	}
-	return false;
+	*off = last;
+	*to = end;
+	return end == s->size;
 }
 
-static struct large *larges_claim(struct move *mv, struct span *span)
+/* Cuts the next piece of at most `most` bytes off the plan. Holes are skipped
+ * at once, and what lies between them shares packs. */
+static bool large_cut_locked(struct large *lg, uint64_t most, struct span *out)
+{
+	const struct item *it = &lg->p->item[0];
+	bool any = false;
+
+	while (!any && lg->at < it->plan.sends) {
+		const struct span *s = &it->plan.send[lg->at];
+		uint64_t off = MAX(lg->off, s->off), to;
+
+		any = large_data(&it->seal, &off, s->end, &to);
+		if (any) {
+			*out = (struct span){ .off = off,
+					      .end = MIN(to, off + most) };
+			lg->off = out->end;
+		}
+		if (!any || lg->off == s->end)
+			lg->at++;
+	}
+	return any;
+}
+
+static bool large_claim_locked(struct large *lg, struct part *part)
+{
+	uint64_t room = lg->part;
+
+	*part = (struct part){ 0 };
+	while (atomic_load(&lg->rc) == 0 && part->n < PART_SPANS && room > 0 &&
+	       large_cut_locked(lg, room, &part->span[part->n])) {
+		room -= part->span[part->n].end - part->span[part->n].off;
+		part->n++;
+	}
+	if (part->n == 0)
+		return false;
+	if (!lg->kept && lg->p->item[0].plan.keeps > 0) {
+		part->kept = &lg->p->item[0].plan;
+		part->always = lg->kept = true;
+	}
+	lg->active++;
+	return true;
+}
+
+static struct large *larges_claim(struct move *mv, struct part *part)
 {
 	struct large *lg;
 
 	LOCK_SCOPE(&mv->larges.lock);
 	DL_FOREACH(mv->larges.list, lg)
-		if (large_claim_locked(lg, span))
+		if (large_claim_locked(lg, part))
 			return lg;
 	return NULL;
 }
 
 int large_help(struct move *mv, struct job *job)
 {
-	struct span span;
-	struct large *lg = larges_claim(mv, &span);
+	struct part part;
+	struct large *lg = larges_claim(mv, &part);
 
 	if (!lg)
 		return 0;
-	part_run(mv, job, lg, &span, false);
+	part_run(mv, job, lg, &part);
 	return 1;
 }
 
@@ -205,10 +255,10 @@ static void large_share(struct move *mv, struct large *lg)
 		move_wake(mv, &mv->stream[i].job);
 }
 
-static bool large_claim(struct move *mv, struct large *lg, struct span *span)
+static bool large_claim(struct move *mv, struct large *lg, struct part *part)
 {
 	LOCK_SCOPE(&mv->larges.lock);
-	return large_claim_locked(lg, span);
+	return large_claim_locked(lg, part);
 }
 
 static void large_fail(struct move *mv, struct large *lg, int rc)
@@ -228,34 +278,44 @@ static int large_unshare(struct move *mv, struct large *lg)
 	return atomic_load(&lg->rc);
 }
 
-/* A file of holes has a pack as well: its index is what it is rebuilt from. */
-static int large_all_hole(struct move *mv, struct job *job, struct large *lg)
+/* Nothing is new, but the file is shorter or has a hole more: a pack's index
+ * says so. It is what the file is rebuilt from. */
+static int large_index_only(struct move *mv, struct job *job, struct large *lg)
 {
-	const struct span none = { 0 };
+	const struct part part = { .kept = &lg->p->item[0].plan,
+				   .always = true };
 
 	lg->active++;
-	part_run(mv, job, lg, &none, true);
+	part_run(mv, job, lg, &part);
 	return atomic_load(&lg->rc);
+}
+
+static int large_parts(struct move *mv, struct job *job, struct large *lg)
+{
+	struct part part;
+	int rc;
+
+	large_share(mv, lg);
+	while (large_claim(mv, lg, &part)) {
+		if (job_stopping(job))
+			large_fail(mv, lg, -EINTR);
+		part_run(mv, job, lg, &part);
+	}
+	rc = large_unshare(mv, lg);
+	return rc == 0 && lg->p->packs == 0 ? large_index_only(mv, job, lg)
+					    : rc;
 }
 
 int large_protect(struct move *mv, struct job *job, struct parcel *p)
 {
-	struct large lg = { .p = p,
-			    .part = MAX(mv->o.object_size &
-						~(META_FRAME_SIZE - 1),
-					META_FRAME_SIZE) };
-	struct span span;
-	int rc;
+	struct large lg = { .p = p, .part = move_part(mv) };
+	struct item *it = &p->item[0];
+	int rc = plan_make(mv, job, &it->seal, &it->plan, false);
 
-	large_share(mv, &lg);
-	while (large_claim(mv, &lg, &span)) {
-		if (job_stopping(job))
-			large_fail(mv, &lg, -EINTR);
-		part_run(mv, job, &lg, &span, false);
-	}
-	rc = large_unshare(mv, &lg);
-	if (rc == 0 && p->packs == 0)
-		rc = large_all_hole(mv, job, &lg);
+	if (rc == 0 && it->plan.same)
+		it->named = true;
+	else if (rc == 0)
+		rc = large_parts(mv, job, &lg);
 	if (rc < 0 && *p->why)
 		job_error(job, "tier '%s': %s", mv->o.tier, p->why);
 	return rc;

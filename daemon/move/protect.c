@@ -102,7 +102,8 @@ static int choose_file(struct choice *ch, uint64_t ino, uint64_t size)
 	struct parcel *p = ch->p;
 	int rc;
 
-	if (p->n == MOVE_ITEMS_MAX || !choose_fits(ch, size))
+	if (p->n == MOVE_ITEMS_MAX || !choose_fits(ch, size) ||
+	    (p->n > 0 && atomic_load(&ch->mv->leases) >= MOVE_LEASES_MAX))
 		return 0;
 	if (p->n > 0 && size > ch->mv->o.object_size)
 		return 1;

@@ -70,29 +70,49 @@ static bool seal_fits(const struct move *mv, const struct pack_writer *w,
 	return i == 0 || pack_writer_len(w) + size <= mv->o.object_size;
 }
 
-static int seal_items(struct move *mv, struct parcel *p, struct pack_writer *w)
+/* 1: its member stands in the pack, 0: there is none, or it needs none. */
+static int seal_item(struct move *mv, struct job *job, struct item *it,
+		     struct pack_writer *w, uint64_t *plain)
+{
+	const struct plan *plan = &it->plan;
+	size_t i;
+	int rc = plan_make(mv, job, &it->seal, &it->plan, true);
+
+	if (rc < 0)
+		return rc;
+	if (plan->same) { /* the commit asks whether it still is */
+		it->named = true;
+		return 0;
+	}
+	for (i = 0; i < plan->sends; i++)
+		*plain += plan->send[i].end - plan->send[i].off;
+	return build_item(mv, w, it, plan->send, plan->sends, plan);
+}
+
+/* How many members the pack has. */
+static int seal_items(struct move *mv, struct job *job, struct parcel *p,
+		      struct pack_writer *w)
 {
 	uint64_t plain = 0;
 	size_t i;
-	int rc = 0;
+	int rc = 0, members = 0;
 
 	for (i = 0; i < p->n; i++) {
 		struct item *it = &p->item[i];
-		const struct span all = { .end = it->seal.size };
 
-		if (!seal_fits(mv, w, i, all.end))
+		if (!seal_fits(mv, w, i, it->seal.size))
 			break;
-		rc = build_item(mv, w, it, &all, all.end > 0);
+		rc = seal_item(mv, job, it, w, &plain);
 		if (rc < 0)
 			break;
-		plain += all.end;
+		members += rc;
 	}
 	if (rc < 0 && (rc != -ENOSPC || i == 0))
 		return rc;
 	while (p->n > i) /* they go into the next */
 		parcel_drop_last(p);
 	sealing_learn(mv, plain, pack_writer_len(w));
-	return 0;
+	return members;
 }
 
 int seal_parcel(struct move *mv, struct job *job, struct parcel *p)
@@ -103,12 +123,12 @@ int seal_parcel(struct move *mv, struct job *job, struct parcel *p)
 
 	sealing_take(mv);
 	w = pack_writer_new(mv->kr);
-	rc = w ? seal_items(mv, p, w) : -errno;
+	rc = w ? seal_items(mv, job, p, w) : -errno;
 	sealing_give(mv);
-	if (rc < 0)
-		return rc;
-	for (i = 0; i < p->n; i++)
-		if (p->item[i].named)
-			return send_pack(mv, job, p, w);
-	return -ESTALE;
+	if (rc > 0)
+		return send_pack(mv, job, p, w);
+	for (i = 0; rc == 0 && i < p->n; i++)
+		if (p->item[i].named) /* they are what they were */
+			return 0;
+	return rc < 0 ? rc : -ESTALE;
 }

@@ -231,7 +231,6 @@ int send_pack(struct move *mv, struct job *job, struct parcel *p,
 /* 1: the file is protected; 0: it changed. */
 static int commit_item(struct meta_txn *t, struct item *it, int64_t now)
 {
-	size_t i;
 	int rc;
 
 	if (!it->named)
@@ -239,11 +238,10 @@ static int commit_item(struct meta_txn *t, struct item *it, int64_t now)
 	rc = cache_seal_commit(&it->seal, t, now);
 	if (rc < 0)
 		return rc == -EBUSY ? 0 : rc;
-	rc = meta_extent_clear(t, cache_ino(it->seal.f), NULL, 0, now);
-	for (i = 0; rc >= 0 && i < it->n; i++) {
-		it->extent[i].ino = cache_ino(it->seal.f);
-		rc = meta_extent_insert(t, &it->extent[i]);
-	}
+	if (!it->plan.same)
+		rc = meta_extent_replace(t, cache_ino(it->seal.f),
+					 it->plan.keep, it->plan.keeps,
+					 it->extent, it->n, now);
 	it->committed = rc >= 0;
 	return rc < 0 ? rc : 1;
 }

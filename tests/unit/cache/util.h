@@ -166,7 +166,8 @@ static inline void pattern(uint64_t seed, uint64_t off, uint8_t *p, size_t n)
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		uint64_t x = (off + i) * 0x9e3779b97f4a7c15ULL + seed;
+		uint64_t x = (off + i) * 0x9e3779b97f4a7c15ULL +
+			     (seed + 1) * 0xd1b54a32d192ed03ULL;
 
 		p[i] = (uint8_t)(x >> 29 ^ x >> 47);
 	}

@@ -153,8 +153,8 @@ static void test_new_version(void **state)
 	assert_int_equal(move_recall(mv, f, 0, 0, STORE_CAUSE_READ, NULL), 0);
 	write_at(f, 2, 70000, 50000);
 	assert_int_equal(state_of(ino), META_DIRTY);
-	file_close(f, true);
 	assert_int_equal(count_packs(META_PACK_CONDEMNED), 0);
+	file_close(f, true);
 	protect_all(ino);
 	assert_int_equal(count_packs(META_PACK_STORED), 1);
 	assert_int_equal(count_packs(META_PACK_CONDEMNED), 1);

@@ -543,6 +543,7 @@ int64_t protect_run(struct job *job, void *arg)
 		return -ENOMEM;
 	protect_total(st->mv, job);
 	rc = protect_run_loop(st, job, w);
+	pack_writers_rest();
 	free(w);
 	return rc;
 }

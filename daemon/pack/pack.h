@@ -173,6 +173,12 @@ struct pack_writer *pack_writer_new(struct pack_keyring *kr);
 void pack_writer_free(struct pack_writer *w);
 DEFINE_GUARD(struct pack_writer *, pack_writer_free);
 
+/*
+ * A writer leaves the memory of its pack for the next one of the thread. Gives
+ * it back, when none is to come soon; the end of a thread does, too.
+ */
+void pack_writers_rest(void);
+
 /* What the database keeps of a pack; owned by the writer. */
 const struct pack_id *pack_writer_id(const struct pack_writer *w);
 uint32_t pack_writer_generation(const struct pack_writer *w);

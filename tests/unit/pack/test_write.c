@@ -345,6 +345,25 @@ static void test_hint(void **state)
 	assert_true(shrinks(w, 0, text));
 }
 
+/* A pack that lies in the memory of the last one holds nothing of it. */
+static void test_memory_again(void **state)
+{
+	static const size_t len[] = { 3 << 20, 5 << 20, 100, 4 << 20 };
+	CLEANUP_FREE uint8_t *data = malloc(5 << 20);
+	unsigned i;
+
+	for (i = 0; i < ARRAY_SIZE(len); i++) {
+		struct pack_member m = member_of("x", len[i]);
+
+		fill_random(data, len[i], i);
+		round_trip(&m, data, len[i]);
+		if (i == 2)
+			pack_writers_rest();
+	}
+	pack_writers_rest();
+	pack_writers_rest();
+}
+
 static void test_dead_frames(void **state)
 {
 	CLEANUP(pack_writer_free_guard) struct pack_writer *w = new_writer();
@@ -563,6 +582,7 @@ int main(void)
 		cmocka_unit_test(test_probe),
 		cmocka_unit_test(test_tried_less),
 		cmocka_unit_test(test_hint),
+		cmocka_unit_test(test_memory_again),
 		cmocka_unit_test(test_dead_frames),
 		cmocka_unit_test(test_empty_pack),
 		cmocka_unit_test(test_writer_refuses),

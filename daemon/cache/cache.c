@@ -85,6 +85,7 @@ static struct cache *cache_new(const struct cache_opts *o, struct meta *m,
 	c->m = m;
 	memcpy(c->volume, volume, sizeof(c->volume));
 	c->root_fd = c->lost_fd = -1;
+	atomic_init(&c->ghost_ns, INT64_MIN);
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_mutex_init(&c->room_lock, NULL);
 	pthread_mutex_init(&c->flush_lock, NULL);

@@ -73,6 +73,13 @@ uint64_t cache_ino(const struct cache_file *f);
  */
 int cache_acquire(struct cache_file *f, bool writable);
 /*
+ * A client opened the file: it is worth more now (value.h). At most once a
+ * minute that changes its row. Not for what moves bytes for others.
+ */
+void cache_touch(struct cache_file *f);
+/* Who was touched last after `since_ns` (wall) and is gone left lately. */
+void cache_left(struct cache *c, int64_t since_ns);
+/*
  * Ends a handle. The last writable one starts the settle time and hands a
  * changed file to the flush: a job that within a second syncs it through the
  * descriptor that saw the writes (S4), writes its final attributes (size,

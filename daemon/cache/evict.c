@@ -78,7 +78,7 @@ static int evict_bytes(struct cache_file *f, const struct meta_inode *row,
 	LOCK_SCOPE(&f->lock);
 	cache_follow_locked(f, row);
 	presence_done(&f->have);
-	f->entry_ok = false;
+	f->entry_ok = f->touched = false;
 	f->checked = true;
 	*freed = atomic_load(&f->blocks);
 	space_update(f, 0);

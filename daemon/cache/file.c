@@ -8,8 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
-
-#define CACHE_ACCESS_STEP (60 * NSEC_PER_SEC) /* of the row's access time */
+#include "cache/value.h"
 
 void cache_close_fd(int *fd)
 {
@@ -304,26 +303,46 @@ void cache_wait_busy_locked(struct cache_file *f)
 		pthread_cond_wait(&f->cond, &f->lock);
 }
 
-/* Eviction takes the least recently opened; dirty files get theirs later. */
-static int cache_touch_locked(struct cache_file *f)
+static int touch_row(struct cache_file *f, int64_t now)
 {
-	int64_t now = clock_wall_ns();
+	int64_t since = atomic_load(&f->c->ghost_ns);
 	struct meta_inode row;
 	META_TXN(t);
-	int rc;
+	int rc = cache_begin_row(f, &t, &row);
 
-	if (f->state == META_DIRTY || now - f->access_ns < CACHE_ACCESS_STEP)
-		return 0;
-	rc = cache_begin_row(f, &t, &row);
 	if (rc < 0)
 		return rc;
-	row.access_ns = now;
+	row.access_ns = value_touched(row.access_ns, row.state != META_REMOTE,
+				      since, now);
 	rc = meta_inode_update(&t, &row);
 	if (rc == 0)
 		rc = meta_commit(&t, NULL);
 	if (rc == 0)
-		f->access_ns = now;
+		f->access_ns = row.access_ns;
 	return rc;
+}
+
+void cache_touch(struct cache_file *f)
+{
+	int64_t now = clock_wall_ns();
+	int rc;
+
+	LOCK_SCOPE(&f->lock);
+	f->touched = true;
+	/* What is dirty is not evicted, and gets its key with the flush. */
+	if (f->state == META_DIRTY || f->dropped ||
+	    value_touched(f->access_ns, f->state != META_REMOTE, INT64_MAX,
+			  now) == f->access_ns)
+		return;
+	rc = touch_row(f, now);
+	if (rc < 0) /* on a full disk, say: files can be opened all the same */
+		log_debug("inode %llu: the touch is not recorded: %s",
+			  (unsigned long long)f->ino, errno_name(-rc));
+}
+
+void cache_left(struct cache *c, int64_t since_ns)
+{
+	atomic_store(&c->ghost_ns, since_ns);
 }
 
 int cache_acquire(struct cache_file *f, bool writable)
@@ -335,8 +354,6 @@ int cache_acquire(struct cache_file *f, bool writable)
 	if (f->dropped)
 		return -ENOENT;
 	rc = cache_examine_locked(f);
-	if (rc == 0)
-		rc = cache_touch_locked(f);
 	if (rc < 0)
 		return rc;
 	if (!writable) {

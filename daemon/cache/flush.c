@@ -19,6 +19,7 @@
 #include <utlist.h>
 
 #include "base/log.h"
+#include "cache/value.h"
 
 #define FLUSH_DELAY_NS (NSEC_PER_SEC / 2) /* spares short-lived files */
 #define FLUSH_BATCH    128
@@ -99,7 +100,7 @@ static int flush_write(struct meta_txn *t, uint64_t ino, struct flush_row *r)
 	row->settle_ns = r->settle_ns;
 	row->damaged = row->damaged || r->damaged;
 	row->opened_for_write = false;
-	row->access_ns = MAX(row->access_ns, r->settle_ns);
+	row->access_ns = value_written(row->access_ns, r->settle_ns);
 	return meta_inode_update(t, row);
 }
 

@@ -75,6 +75,7 @@ struct cache_file {
 	bool fresh;	 /* nobody has read `version` to protect it */
 	bool checked;	 /* the local file was found to be what the row says */
 	bool entry_ok;	 /* the file's directory entry is durable */
+	bool touched;	 /* opened since it is in memory, or was evicted */
 	bool dropped;	 /* unlinked for good */
 	unsigned frozen; /* > 0: fills are refused, the version will change */
 	bool busy;	 /* its row is being written for an eviction, a drop or
@@ -131,8 +132,9 @@ struct cache {
 	struct cache_file *warm, *watched;
 	_Atomic unsigned n_warm;
 
-	_Atomic uint64_t used;	 /* sum of all files' blocks */
-	_Atomic uint64_t wanted; /* bytes that writers wait for */
+	_Atomic int64_t ghost_ns; /* who was touched after it left lately */
+	_Atomic uint64_t used;	  /* sum of all files' blocks */
+	_Atomic uint64_t wanted;  /* bytes that writers wait for */
 	_Atomic uint64_t disk_free;
 	_Atomic int64_t disk_free_ns;	 /* boot time of that figure */
 	_Atomic int64_t pressure_ns;	 /* boot time of the last call */

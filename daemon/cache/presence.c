@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include "base/io.h"
+#include "cache/value.h"
 
 #define CHUNK_BYTES (META_PRESENCE_FRAMES / 8)
 
@@ -359,6 +360,10 @@ static int settle_row(struct cache_file *f, const struct settle *s,
 			rc = meta_presence_put(&t, f->ino, i,
 					       s->bits + i * CHUNK_BYTES);
 	row->cached_bytes = s->bytes;
+	if (row->state == META_REMOTE && !f->touched)
+		row->access_ns = value_fetched(row->access_ns,
+					       atomic_load(&f->c->ghost_ns),
+					       clock_wall_ns());
 	if (rc == 0)
 		rc = cache_move(&t, row, s->full ? META_LOCAL : META_PARTIAL);
 	return rc < 0 ? rc : meta_commit(&t, NULL);

@@ -182,7 +182,8 @@ struct meta_inode {
 				     0 = none */
 	int64_t settle_ns;	  /* wall time of the last close for writing */
 	int64_t protected_ns;	  /* wall time of the last protect, 0 = never */
-	int64_t access_ns;	  /* last open, to the minute; for eviction */
+	int64_t access_ns;	  /* worth of the cached bytes, and last open to
+				     the minute: cache/value.h */
 	uint64_t cached_bytes;	  /* on the cache disk, when last looked */
 };
 
@@ -257,8 +258,8 @@ int meta_study_fills(struct meta_txn *t, uint64_t study, int64_t before_ns,
 int meta_next_settle(struct meta_txn *t, int64_t *settle_ns);
 
 /*
- * LOCAL and PARTIAL regular files with cached bytes, not damaged, least
- * recently accessed first, after (access_ns, ino). Count or -errno.
+ * LOCAL and PARTIAL regular files with cached bytes, not damaged, ascending by
+ * access_ns, behind (access_ns, ino) and before before_ns. Count or -errno.
  */
 struct meta_victim {
 	uint64_t ino;
@@ -266,7 +267,7 @@ struct meta_victim {
 	uint64_t cached_bytes;
 };
 int meta_evictable(struct meta_txn *t, int64_t after_ns, uint64_t after_ino,
-		   struct meta_victim *out, size_t max);
+		   int64_t before_ns, struct meta_victim *out, size_t max);
 
 /*
  * Totals, kept exact with every change. by_state, logical_bytes, damaged and

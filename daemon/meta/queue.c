@@ -53,6 +53,7 @@ static const char *const sql[] = {
 	[EVICTABLE] = "SELECT ino, access_ns, cached_bytes FROM inode"
 		      " WHERE state IN (1, 2) AND cached_bytes > 0"
 		      " AND damaged = 0 AND (access_ns, ino) > (?1, ?2)"
+		      " AND access_ns < ?4"
 		      " ORDER BY access_ns, ino LIMIT ?3",
 };
 
@@ -283,7 +284,7 @@ int meta_next_settle(struct meta_txn *t, int64_t *settle_ns)
 }
 
 int meta_evictable(struct meta_txn *t, int64_t after_ns, uint64_t after_ino,
-		   struct meta_victim *out, size_t max)
+		   int64_t before_ns, struct meta_victim *out, size_t max)
 {
 	struct db_stmt *st = m_stmt(t, META_G_QUEUE, EVICTABLE, sql);
 	size_t n = 0;
@@ -292,6 +293,7 @@ int meta_evictable(struct meta_txn *t, int64_t after_ns, uint64_t after_ino,
 	m_bind_int(st, 1, after_ns);
 	m_bind_u64(st, 2, after_ino);
 	m_bind_u64(st, 3, max);
+	m_bind_int(st, 4, before_ns);
 	while ((rc = m_step(t, st)) == 1 && n < max)
 		out[n++] = (struct meta_victim){
 			.ino = (uint64_t)db_int(st, 0),

@@ -25,6 +25,7 @@
 #include <stdatomic.h>
 
 #include "base/clock.h"
+#include "cache/value.h"
 #include "move/move.h"
 
 #define MOVE_STREAMS_MAX  8
@@ -167,6 +168,7 @@ struct move {
 		bool (*fn)(void *arg, uint64_t ino);
 		void *arg;
 	} held;
+	struct value_ghost ghost; /* evict's own */
 	unsigned reap_busy;    /* files in use when it last looked; its own */
 	int64_t reap_pause_ns; /* between looks at those; its own */
 	/* Clocks at the start, to notice that one was set (S24). */
@@ -289,6 +291,8 @@ int dicom_header_read(int fd, uint64_t size, struct dicom_header *out);
 
 /* The jobs "evict", "reap" and "gc" (job_run_fn). */
 int64_t evict_run(struct job *job, void *mv);
+/* Takes up what the last process knew of files that have left. */
+int evict_load(struct move *mv, struct err *err);
 int64_t reap_run(struct job *job, void *mv);
 int64_t gc_run(struct job *job, void *mv);
 /* Condemns the intents of the last process. */

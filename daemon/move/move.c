@@ -77,6 +77,7 @@ static struct move *move_new(const struct move_opts *o, struct meta *m,
 	mv->s = *stores;
 	mv->wall0_ns = clock_wall_ns();
 	mv->boot0_ns = clock_boot_ns();
+	mv->ghost = (struct value_ghost)VALUE_GHOST_INIT;
 	keys_init(&mv->keys);
 	pthread_mutex_init(&mv->now.lock, NULL);
 	pthread_mutex_init(&mv->build_lock, NULL);
@@ -152,6 +153,8 @@ int move_start(const struct move_opts *o, struct meta *m, struct cache *c,
 	if (!mv)
 		return fail(err, -ENOMEM, "no memory");
 	rc = gc_intents(mv, err);
+	if (rc == 0)
+		rc = evict_load(mv, err);
 	if (rc == 0)
 		rc = move_jobs_start(mv, err);
 	if (rc < 0)

@@ -89,6 +89,8 @@ static int open_file(struct vfs *v, struct handle *h, int flags,
 		rc = cache_acquire(f, writable);
 	if (rc < 0)
 		return rc;
+	if (!(flags & O_NOATIME)) /* as a backup that leaves no trace does */
+		cache_touch(f);
 	h->writable = writable;
 	if ((flags & O_ACCMODE) != O_WRONLY && !(flags & O_NOATIME))
 		h->atime_due = atime_due(v, in);

@@ -210,21 +210,21 @@ static void test_evictable(void **state)
 	cached(&t, META_REMOTE, 1, 5);
 	cached(&t, META_LOCAL, 1, 0);
 	change(&t, cached(&t, META_LOCAL, 1, 5), META_LOCAL, false, true, 1);
-	assert_int_equal(meta_evictable(&t, 0, 0, v, 8), 0);
+	assert_int_equal(meta_evictable(&t, 0, 0, INT64_MAX, v, 8), 0);
 	a = cached(&t, META_LOCAL, 20, 7);
 	b = cached(&t, META_PARTIAL, 10, 8);
 	c = cached(&t, META_LOCAL, 10, 9);
-	assert_int_equal(meta_evictable(&t, 0, 0, v, 8), 3);
+	assert_int_equal(meta_evictable(&t, 0, 0, INT64_MAX, v, 8), 3);
 	assert_int_equal(v[0].ino, b);
 	assert_int_equal(v[0].cached_bytes, 8);
 	assert_int_equal(v[1].ino, c);
 	assert_int_equal(v[2].ino, a);
 	assert_int_equal(v[2].access_ns, 20);
-	assert_int_equal(meta_evictable(&t, 10, b, v, 8), 2);
+	assert_int_equal(meta_evictable(&t, 10, b, INT64_MAX, v, 8), 2);
 	assert_int_equal(v[0].ino, c);
-	assert_int_equal(meta_evictable(&t, 10, c, v, 1), 1);
+	assert_int_equal(meta_evictable(&t, 10, c, INT64_MAX, v, 1), 1);
 	assert_int_equal(v[0].ino, a);
-	assert_int_equal(meta_evictable(&t, 20, a, v, 8), 0);
+	assert_int_equal(meta_evictable(&t, 20, a, INT64_MAX, v, 8), 0);
 	commit(&t);
 }
 

@@ -97,7 +97,7 @@ struct config_trust {
 	/* from defaults, unless the trust says otherwise */
 	int64_t settle_ns, read_wait_ns, delete_after_ns;
 	uint64_t cache_size;
-	unsigned cache_high, cache_low; /* per cent */
+	unsigned cache_high, cache_low, cache_reserve; /* per cent */
 	bool cache_encrypt;
 	bool cache_passthrough;
 	uint64_t cache_passthrough_reserve;

@@ -236,6 +236,15 @@ static const struct config_key cache_keys[] = {
 	  .min = 0,
 	  .max = 99,
 	  CONFIG_FIELD(struct config_trust, cache_low) },
+	{ .name = "reserve",
+	  .type = CONFIG_PERCENT,
+	  .def = "10%",
+	  .help = "This much is kept for new writes: bytes that come back from "
+		  "the bucket do not take it. Above high, writers are slowed "
+		  "more and more.",
+	  .min = 0,
+	  .max = 90,
+	  CONFIG_FIELD(struct config_trust, cache_reserve) },
 	{ .name = "encrypt",
 	  .type = CONFIG_BOOL,
 	  .def = "false",
@@ -257,7 +266,6 @@ static const struct config_key cache_keys[] = {
 		  "and in its quota: what the kernel writes is counted at the "
 		  "close.",
 	  CONFIG_FIELD(struct config_trust, cache_passthrough_reserve) },
-	{ .name = "reserve", .part = 3 },
 };
 
 static const struct config_section cache_section = { CONFIG_ROWS(cache_keys) };

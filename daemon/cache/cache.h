@@ -195,8 +195,9 @@ int64_t cache_seek(struct cache_file *f, uint64_t off, bool hole);
  * cache file and marks them present; what is present already is left alone.
  * `version`: the content version that was fetched; -ESTALE when the file has
  * another one by now, or is about to. NULL data means a hole. -ENOSPC when
- * neither the share (plus 64 MiB that only fetched bytes may take) nor the
- * disk has room after a few seconds. Between cache_acquire and _release.
+ * neither the share but for the reserve (plus up to 64 MiB that only fetched
+ * bytes may take) nor the disk has room after a few seconds. Between
+ * cache_acquire and _release.
  */
 int cache_fill(struct cache_file *f, uint64_t version, uint64_t off,
 	       const void *data, uint64_t len);
@@ -334,6 +335,15 @@ struct cache_usage {
 	uint64_t free_goal; /* ... and disk_free >= this */
 };
 void cache_usage(struct cache *c, struct cache_usage *out);
+
+/*
+ * Gives up or takes the room that is kept for the database, as the disk is
+ * (S13). For who looks after the space, now and then. 0 or -errno.
+ */
+int cache_ballast(struct cache *c);
+/* Gives it up when the disk is full, before there is a cache: so that the
+ * database can be opened. */
+int cache_ballast_spare(const char *dir);
 
 /* Called (outside locks) when usage crosses the high mark or a writer waits
  * for room. NULL: not any more; no call is under way after that. `fn` only

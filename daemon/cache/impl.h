@@ -12,6 +12,7 @@
  * pool.c     cache files made and registered beforehand
  * flush.c    what was written becomes durable; closed files
  * space.c    the trust's share of the disk
+ * ballast.c  room on it for the database
  * quota.c    the trust's quota of bytes
  * seal.c evict.c recover.c  protect's lease; dropping bytes; the start
  *
@@ -135,6 +136,8 @@ struct cache {
 	_Atomic int64_t ghost_ns; /* who was touched after it left lately */
 	_Atomic uint64_t used;	  /* sum of all files' blocks */
 	_Atomic uint64_t wanted;  /* bytes that writers wait for */
+	_Atomic uint64_t over;	  /* fetched bytes beyond the line */
+	_Atomic int64_t pace_ns;  /* boot time when the next writer may go */
 	_Atomic uint64_t disk_free;
 	_Atomic int64_t disk_free_ns;	 /* boot time of that figure */
 	_Atomic int64_t pressure_ns;	 /* boot time of the last call */
@@ -273,6 +276,8 @@ void cache_hook_run(struct cache *c, const struct cache_hook *hook);
 /* Counts what the file takes now. */
 void space_update(struct cache_file *f, uint64_t bytes);
 void space_update_fd(struct cache_file *f, int fd);
+/* The disk has more room than it had: look again. */
+void space_changed(struct cache *c);
 /* Waits for room for `n` more bytes. 0 or -ENOSPC. */
 int space_wait(struct cache *c, uint64_t n, bool fill);
 

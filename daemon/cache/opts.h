@@ -8,7 +8,9 @@ struct cache_opts {
 	const char *dir;    /* the trust's state directory; borrowed */
 	uint64_t size;	    /* bytes the cache may take */
 	unsigned high, low; /* per cent of size: evict from, down to */
+	unsigned reserve;   /* per cent of size kept for new writes */
 	uint64_t free_min;  /* bytes of the filesystem never filled */
+	uint64_t ballast;   /* bytes kept for the database on a full disk */
 	unsigned keep_fds;  /* closed files that wait for their flush at most,
 			       each with its descriptor (S4) */
 	/* FUSE passthrough: bytes of headroom that an open for writing wants

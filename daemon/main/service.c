@@ -172,9 +172,13 @@ static int open_volume(struct service *s, struct err *err)
 {
 	CLEANUP_FREE char *path = service_database(s->ct->state_dir);
 	struct pack_volume_id marked;
-	int rc = path ? meta_open(path, &s->meta, s->volume.b, err)
-		      : fail(err, -ENOMEM, "%m");
+	int rc = cache_ballast_spare(s->ct->state_dir);
 
+	if (rc < 0)
+		return fail(err, rc, "cannot look after the disk of '%s': %m",
+			    s->ct->state_dir);
+	rc = path ? meta_open(path, &s->meta, s->volume.b, err)
+		  : fail(err, -ENOMEM, "%m");
 	if (rc < 0)
 		return hint_setup(s, rc, err);
 	meta_on_lost(s->meta, log_lost, s);
@@ -203,7 +207,9 @@ static int open_data(struct service *s, struct err *err)
 		.size = t->cache_size,
 		.high = t->cache_high,
 		.low = t->cache_low,
+		.reserve = t->cache_reserve,
 		.free_min = free_min(s->ct->state_dir),
+		.ballast = free_min(s->ct->state_dir) / 4,
 		.keep_fds = keep_fds(t),
 		.passthrough_reserve = t->cache_passthrough_reserve,
 		.backing_max = backing_max(t),

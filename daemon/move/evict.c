@@ -266,8 +266,10 @@ int64_t evict_run(struct job *job, void *arg)
 {
 	struct move *mv = arg;
 	struct cache_usage u;
-	int rc;
+	int rc = cache_ballast(mv->c);
 
+	if (rc < 0) /* evicting helps, if anything does */
+		log_warn("the room for the database: %s", errno_name(-rc));
 	cache_usage(mv->c, &u);
 	if (!u.over_high)
 		return EVICT_CHECK_NS;

@@ -20,9 +20,6 @@ static void test_unknown(void **state)
 			"13:5 trusts.rem.durability: unknown key 'durability' "
 			"| 'durability' is not available in this version; "
 			"leave it out\n"
-			"14:13 trusts.rem.cache.reserve: unknown key 'reserve' "
-			"| 'reserve' is not available in this version; leave "
-			"it out\n"
 			"14:27 trusts.rem.cache.hihg: unknown key 'hihg' | did "
 			"you mean 'high'?\n");
 	assert_problems(TRUST "defaults:\n"

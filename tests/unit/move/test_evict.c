@@ -22,7 +22,7 @@ static int evict_setup(void **state)
 	if (move_setup(state) < 0)
 		return -1;
 	opts.size = SHARE;
-	opts.room_wait_ns = 20 * NSEC_PER_SEC;
+	opts.room_wait_ns = NSEC_PER_SEC;
 	mopts.read_wait_ns = 20 * NSEC_PER_SEC;
 	restart();
 	return 0;

@@ -406,7 +406,8 @@ int cache_settle_presence(struct cache_file *f)
 		pthread_cond_broadcast(&f->cond);
 	}
 	settle_done(&s);
-	if (!cache_in_use_locked(f))
+	/* Who left while we recorded did not wait: cache_put() has the rest. */
+	if (!cache_in_use_locked(f) && !presence_unsaved_locked(f))
 		cache_close_fd(&f->ffd);
 	return rc == -ESTALE ? 0 : rc;
 }

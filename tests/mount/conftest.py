@@ -91,6 +91,7 @@ class Gateway:
         self.keys = {
             "settle": "1s",
             "read_wait": "4s",
+            "max_unprotected": "24h",
             "cache_size": "1GiB",
             "passthrough": PASSTHROUGH,
             "delete_after": "35d",
@@ -161,6 +162,7 @@ class Gateway:
             "defaults:",
             f"  settle: {k['settle']}",
             f"  read_wait: {k['read_wait']}",
+            f"  max_unprotected: {k['max_unprotected']}",
             f"  delete_after: {k['delete_after']}",
             f"  quota: {k['quota']}",
             f"  cache: {{size: {k['cache_size']}, high: 90%, low: 70%, passthrough: {k['passthrough']}}}",

@@ -23,7 +23,7 @@ import pytest
 from conftest import FULL, PLAIN, CliError, digest, drop_caches, random_bytes, running, wait_for
 
 SEED = int(os.environ.get("MERSEY_STRESS_SEED", random.randrange(1 << 20)))
-SECONDS = float(os.environ.get("MERSEY_STRESS_SECONDS", 120 if FULL else 3))
+SECONDS = float(os.environ.get("MERSEY_STRESS_SECONDS", 120 if FULL else 2))
 FSX = pathlib.Path(__file__).with_name("fsx.py")
 MIB = 1 << 20
 # a clean file that no pressure touches, nor does the chaos
@@ -354,3 +354,55 @@ def test_stores_after_close(gateway):
 
 def digest_of(data):
     return hashlib.sha256(data).hexdigest()
+
+
+# ---- files that never close ---------------------------------------------
+
+
+@pytest.fixture(scope="module", params=["true", "false"], ids=["passed", "served"])
+def impatient(request):
+    """A gateway that copies what is open for longer than a second."""
+    with running(
+        trusts=("rem",),
+        passthrough=request.param,
+        max_unprotected="1s",
+    ) as g:
+        yield g
+
+
+def stored(g, path):
+    """Bytes of a file that the bucket has, whatever its state is."""
+    return sum(e["bytes"] for e in g.info(path)["extents"])
+
+
+@pytest.mark.parametrize("mapped", [False, True], ids=["open", "mapped"])
+def test_never_closed(impatient, mapped):
+    g = impatient
+    path = g.mount() / f"db-{mapped}"
+    data = bytearray(random_bytes(MIB, 3))
+    path.write_bytes(data)
+    fd = os.open(path, os.O_RDWR)
+    m = mmap.mmap(fd, MIB) if mapped else None
+    if mapped:
+        os.close(fd)
+        m[:4] = data[:4] = b"1234"
+    else:
+        os.pwrite(fd, b"1234", 0)
+        data[:4] = b"1234"
+    wait_for("a copy is stored", lambda: stored(g, path) == MIB, 60)
+    assert g.info(path)["state"] == "dirty"
+    packs = set(g.packs())
+    # it goes on, and is copied again
+    if mapped:
+        m[MIB - 4 :] = data[MIB - 4 :] = b"5678"
+    else:
+        os.pwrite(fd, b"5678", MIB - 4)
+        data[MIB - 4 :] = b"5678"
+    wait_for("a newer copy is stored", lambda: set(g.packs()) - packs, 60)
+    assert path.read_bytes() == data
+    if mapped:
+        m.close()
+    else:
+        os.close(fd)
+    make_cold(g, path)
+    assert path.read_bytes() == data

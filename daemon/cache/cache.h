@@ -202,6 +202,17 @@ int64_t cache_seek(struct cache_file *f, uint64_t off, bool hole);
 int cache_fill(struct cache_file *f, uint64_t version, uint64_t off,
 	       const void *data, uint64_t len);
 
+/* The same for bytes that nobody waits for: -ENOSPC at once when they would
+ * take the cache above its high mark. */
+int cache_fill_spare(struct cache_file *f, uint64_t version, uint64_t off,
+		     const void *data, uint64_t len);
+/*
+ * As cache_acquire() and cache_release() of a reader, for who fills a file
+ * that nobody opens: it is not evicted meanwhile, but does not count as used.
+ */
+int cache_fill_begin(struct cache_file *f);
+void cache_fill_end(struct cache_file *f);
+
 /* The content version that a fetch is for, and the size it had. */
 void cache_version(struct cache_file *f, uint64_t *version, uint64_t *size);
 

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include "base/io.h"
+#include "base/log.h"
 #include "cache/value.h"
 
 #define CHUNK_BYTES (META_PRESENCE_FRAMES / 8)
@@ -279,19 +280,59 @@ static int fill_frames_locked(struct cache_file *f, uint64_t version,
 	}
 }
 
-int cache_fill(struct cache_file *f, uint64_t version, uint64_t off,
-	       const void *data, uint64_t len)
+static int fill_now(struct cache_file *f, uint64_t version, uint64_t off,
+		    const void *data, uint64_t len)
 {
-	int rc = data ? space_wait(f->c, len, true) : 0;
+	int rc;
 
-	if (rc < 0)
-		return rc;
 	LOCK_SCOPE(&f->lock);
 	cache_wait_busy_locked(f);
 	rc = fill_frames_locked(f, version, off, data, len);
 	if (f->ffd >= 0)
 		space_update_fd(f, f->ffd);
 	return rc;
+}
+
+int cache_fill(struct cache_file *f, uint64_t version, uint64_t off,
+	       const void *data, uint64_t len)
+{
+	int rc = data ? space_wait(f->c, len, true) : 0;
+
+	return rc < 0 ? rc : fill_now(f, version, off, data, len);
+}
+
+int cache_fill_spare(struct cache_file *f, uint64_t version, uint64_t off,
+		     const void *data, uint64_t len)
+{
+	struct cache_usage u;
+
+	cache_usage(f->c, &u);
+	if (u.used + len > u.high || u.disk_free < u.free_goal + len)
+		return -ENOSPC;
+	return fill_now(f, version, off, data, len);
+}
+
+int cache_fill_begin(struct cache_file *f)
+{
+	int rc;
+
+	LOCK_SCOPE(&f->lock);
+	cache_wait_busy_locked(f);
+	if (f->dropped)
+		return -ENOENT;
+	rc = cache_examine_locked(f);
+	if (rc == 0)
+		f->readers++;
+	return rc;
+}
+
+void cache_fill_end(struct cache_file *f)
+{
+	int rc = cache_release(f, false);
+
+	if (rc < 0) /* costs fetches after the next start, no data */
+		log_warn("inode %llu: what was fetched is not recorded: %s",
+			 (unsigned long long)f->ino, errno_name(-rc));
 }
 
 /* ---- recording ------------------------------------------------------ */

@@ -46,6 +46,12 @@ static uint64_t memory_rows(const struct config_trust *t)
 	return clamp(t->limit_memory / 8, 4ULL << 20, 4ULL << 30);
 }
 
+/* Bytes of recalls in flight. */
+static uint64_t memory_recall(const struct config_trust *t)
+{
+	return clamp(t->limit_memory / 8, 4ULL << 20, 256ULL << 20);
+}
+
 /* limits.threads: half of them answer the kernel, a quarter fetches; the
  * rest are the jobs, the checkpoint and the control socket. */
 static unsigned receive_threads(const struct config_trust *t)
@@ -221,6 +227,7 @@ static int open_data(struct service *s, struct err *err)
 		.object_size = OBJECT_SIZE,
 		.streams = memory_streams(t, s->ct->tier->store),
 		.in_flight = fetch_threads(t, s->ct->tier->store),
+		.recall_bytes = memory_recall(t),
 		.tier = s->ct->tier->name,
 		.storage_class = "",
 	};

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One fetch: frames [off, off+len) of one version of a file come from the
- * packs that its extents name, are opened (P5), and go into the cache file.
+ * One GET, and its frames: they are opened (P5) and go into the cache files.
  * One bad frame spoils only itself: the others are kept.
  */
 #include "move/impl.h"
@@ -10,276 +9,377 @@
 
 #include "base/log.h"
 
-#define FETCH_EXTENTS 16
-#define FETCH_BATCH   (1ULL << 20) /* plain bytes opened, then filled */
-
-struct fetching {
-	struct move *mv;
-	const struct fetch *x;
-	struct cache_file *f;
-	uint8_t *plain;	  /* FETCH_BATCH */
-	uint8_t *scratch; /* PACK_FRAME_MAX */
-	bool bad;	  /* something was, and was logged */
-};
-
-static void fetch_bad(struct fetching *g, const char *object, const char *what)
+static void fetch_bad(const struct part *p, const char *object,
+		      const char *what)
 {
-	g->bad = true;
 	log_err("inode %llu: cannot be read: object '%s' %s",
-		(unsigned long long)g->x->ino, object, what);
+		(unsigned long long)p->ino, object, what);
 }
 
-/* What an error of a store means for the reader. */
-static int fetch_error(struct fetching *g, const char *object, int rc)
+/* What an error of a store means for the reader; *what says why bytes are
+ * bad. */
+static int fetch_error(int rc, char *why, size_t size, const char **what)
 {
-	char why[160];
-
 	if (store_is_transient(rc) || rc == -EACCES)
 		return -EAGAIN; /* P6: it says nothing about the object */
 	if (rc == -ENOMEM)
 		return rc;
 	if (rc == -ENOENT)
-		fetch_bad(g, object, "is missing");
+		*what = "is missing";
 	else if (rc == -ERANGE)
-		fetch_bad(g, object, "is too short");
+		*what = "is too short";
 	else
-		fetch_bad(g, object, move_why(rc, why, sizeof(why)));
-	return 0;
+		*what = move_why(rc, why, size);
+	return -EIO;
 }
 
-/* Consecutive frames of an extent, as one GET brings them. */
-struct piece {
-	const struct meta_extent *e;
-	uint32_t first, n; /* frames of the extent */
-	uint64_t pack_off; /* of their first byte */
-	size_t stored;	   /* bytes */
-};
+/* ---- frames --------------------------------------------------------- */
 
-static uint32_t piece_stored(const struct meta_extent *e, uint32_t i)
+static uint32_t frame_stored(const struct part *p, uint32_t i)
 {
-	return e->table[i] & PACK_TABLE_LEN;
+	return p->e.table[p->first + i] & PACK_TABLE_LEN;
 }
 
-/* The frames of `e` that [off, end) touches. False: a table that lies. */
-static bool piece_set(struct piece *p, const struct meta_extent *e,
-		      uint64_t off, uint64_t end)
+static uint64_t frame_off(const struct part *p, uint32_t i)
 {
-	uint32_t i, last;
-
-	p->e = e;
-	p->first = (uint32_t)((off - e->off) / META_FRAME_SIZE);
-	last = (uint32_t)((end - 1 - e->off) / META_FRAME_SIZE);
-	p->n = last - p->first + 1;
-	p->pack_off = e->pack_off;
-	p->stored = 0;
-	for (i = 0; i <= last; i++) {
-		uint32_t len = piece_stored(e, i);
-
-		if (len <= PACK_TAG_SIZE ||
-		    len > PACK_FRAME_MAX + PACK_TAG_SIZE)
-			return false;
-		if (i < p->first)
-			p->pack_off += len;
-		else
-			p->stored += len;
-	}
-	return p->stored > 0;
+	return part_off(p) + (uint64_t)i * META_FRAME_SIZE;
 }
 
-static uint64_t frame_off(const struct piece *p, uint32_t i)
+static uint32_t frame_len(const struct part *p, uint32_t i)
 {
-	return p->e->off + (uint64_t)(p->first + i) * META_FRAME_SIZE;
+	return (uint32_t)MIN(META_FRAME_SIZE,
+			     p->e.off + p->e.len - frame_off(p, i));
 }
 
-static uint32_t frame_len(const struct piece *p, uint32_t i)
+static int frame_open(const struct part *p, const struct move_key *key,
+		      uint32_t i, const uint8_t *sealed, uint8_t *dst,
+		      uint8_t *scratch)
 {
-	uint64_t end = p->e->off + p->e->len;
-
-	return (uint32_t)MIN(META_FRAME_SIZE, end - frame_off(p, i));
-}
-
-static int frame_open(struct fetching *g, const struct piece *p,
-		      const struct move_key *key, uint32_t i,
-		      const uint8_t *sealed, uint8_t *dst)
-{
-	uint32_t entry = p->e->table[p->first + i];
+	uint32_t entry = p->e.table[p->first + i];
 	struct pack_frame frame = {
-		.index = p->e->first_frame + p->first + i,
+		.index = p->e.first_frame + p->first + i,
 		.stored_len = entry & PACK_TABLE_LEN,
 		.plain_len = frame_len(p, i),
 		.compressed = entry & PACK_TABLE_COMPRESSED,
 	};
 
 	return pack_frame_open(&key->key, &frame, entry & PACK_TABLE_LAST,
-			       sealed, dst, g->scratch);
+			       sealed, dst, scratch);
 }
 
-/* A run of opened frames that waits in g->plain. */
-struct run {
-	uint64_t off;
+size_t fetch_needs(const struct part *p, uint64_t end)
+{
+	size_t need = p->at;
+	uint32_t i;
+
+	for (i = 0; i < p->n && frame_off(p, i) < end; i++)
+		need += frame_stored(p, i);
+	return need;
+}
+
+/* ---- what the thread opens ------------------------------------------ */
+
+/* A part that is being opened. */
+struct opening {
+	struct fetch *x;
+	const struct part *p;
+	struct cache_file *f;
+	const struct move_key *key;
+	struct opener *o;
+	bool spare;		 /* nobody waits for it */
+	const char *what;	 /* is wrong with some of it */
+	uint64_t hole, hole_end; /* absent frames, as last looked at */
+	uint64_t run;		 /* opened frames in o->plain lie there */
 	size_t len;
 };
 
-static int run_flush(struct fetching *g, struct run *r)
+static int run_flush(struct opening *g)
 {
 	int rc = 0;
 
-	if (r->len > 0)
-		rc = cache_fill(g->f, g->x->version, r->off, g->plain, r->len);
-	r->len = 0;
+	if (g->len > 0 && g->spare)
+		rc = cache_fill_spare(g->f, g->p->version, g->run, g->o->plain,
+				      g->len);
+	else if (g->len > 0)
+		rc = cache_fill(g->f, g->p->version, g->run, g->o->plain,
+				g->len);
+	g->len = 0;
 	return rc == -ENOSPC ? -EAGAIN : rc; /* no room now */
 }
 
-static int piece_open(struct fetching *g, const struct piece *p,
-		      const struct move_key *key, const uint8_t *sealed)
+/* 1 when the frame at `off` is absent. */
+static int frame_absent(struct opening *g, uint64_t off)
 {
-	struct run r = { 0 };
-	uint32_t i, n;
-	bool bad = false;
-	int rc = 0;
-
-	for (i = 0; rc == 0 && i < p->n; i++, sealed += n) {
-		n = piece_stored(p->e, p->first + i);
-		if (r.len + META_FRAME_SIZE > FETCH_BATCH)
-			rc = run_flush(g, &r);
-		if (rc < 0)
-			break;
-		if (r.len == 0)
-			r.off = frame_off(p, i);
-		rc = frame_open(g, p, key, i, sealed, g->plain + r.len);
-		if (rc == 0) {
-			r.len += frame_len(p, i);
-		} else if (rc == -EBADMSG) {
-			bad = true;
-			rc = run_flush(g, &r);
-		}
-	}
-	if (bad)
-		fetch_bad(g, key->object, "does not hold what was stored");
-	return rc < 0 ? rc : run_flush(g, &r);
-}
-
-static int piece_get(struct fetching *g, const struct piece *p)
-{
-	struct store *s = g->mv->s.cause[g->x->cause];
-	CLEANUP_FREE uint8_t *sealed = NULL;
-	CLEANUP(move_key_wipe) struct move_key key = { 0 };
-	ssize_t n;
+	uint64_t len;
 	int rc;
 
-	rc = keys_get(g->mv, p->e->pack, &key);
-	if (rc == -ENOKEY)
-		fetch_bad(g, key.object, "needs a key that is not here");
-	if (rc < 0)
-		return rc == -ENOKEY ? 0 : rc;
-	sealed = malloc(p->stored);
-	if (!sealed)
-		return -ENOMEM;
-	n = store_get(s, key.object, p->pack_off, sealed, p->stored);
-	if (n < 0)
-		rc = fetch_error(g, key.object, (int)n);
-	else if ((size_t)n != p->stored)
-		fetch_bad(g, key.object, "is too short");
-	else
-		rc = piece_open(g, p, &key, sealed);
-	return rc;
-}
-
-static int fetch_extent(struct fetching *g, const struct meta_extent *e,
-			uint64_t off, uint64_t end)
-{
-	struct piece p;
-
-	if (!piece_set(&p, e, off, end))
-		return -EUCLEAN;
-	return piece_get(g, &p);
-}
-
-static int fetch_hole(struct fetching *g, uint64_t off, uint64_t end)
-{
-	int rc = 0;
-
-	if (off < end)
-		rc = cache_fill(g->f, g->x->version, off, NULL, end - off);
-	return rc;
-}
-
-/* The extents from `off` on, if the file is still what is fetched. */
-static int fetch_list(struct fetching *g, uint64_t off, uint64_t end,
-		      struct meta_extent *e)
-{
-	struct meta_inode row;
-	META_TXN(t);
-	int rc = meta_read(g->mv->m, &t);
-
-	if (rc < 0)
-		return rc;
-	rc = meta_inode_get(&t, g->x->ino, &row);
-	if (rc < 0)
-		return rc;
-	if (row.content_version != g->x->version || row.state == META_DIRTY)
-		return -ESTALE;
-	return meta_extent_list(&t, g->x->ino, off, end - off, e,
-				FETCH_EXTENTS);
-}
-
-static int fetch_extents(struct fetching *g, uint64_t *off, uint64_t end)
-{
-	struct meta_extent e[FETCH_EXTENTS];
-	int n, i, rc = 0;
-
-	n = fetch_list(g, *off, end, e);
-	if (n < 0)
-		return n;
-	for (i = 0; i < n; i++) {
-		uint64_t from = MAX(*off, e[i].off);
-		uint64_t to = MIN(end, e[i].off + e[i].len);
-
+	if (off >= g->hole_end) {
+		rc = cache_missing(g->f, off, part_end(g->p) - off, &g->hole,
+				   &len);
+		if (rc < 0)
+			return rc;
 		if (rc == 0)
-			rc = fetch_hole(g, *off, from);
-		if (rc == 0)
-			rc = fetch_extent(g, &e[i], from, to);
-		if (rc == 0)
-			*off = to;
-		meta_extent_done(&e[i]);
+			g->hole = part_end(g->p);
+		g->hole_end = rc == 0 ? g->hole : g->hole + len;
 	}
-	if (rc < 0 || n == FETCH_EXTENTS)
-		return rc;
-	rc = fetch_hole(g, *off, end);
-	*off = end;
-	return rc;
+	return off >= g->hole && off < g->hole_end;
 }
 
-static int fetch_all(struct fetching *g)
+static int frame_take(struct opening *g, uint32_t i, size_t at)
 {
-	uint64_t off = g->x->off, end = off + g->x->len;
+	const struct part *p = g->p;
 	int rc = 0;
 
-	g->plain = malloc(FETCH_BATCH);
-	g->scratch = malloc(PACK_FRAME_MAX);
-	if (!g->plain || !g->scratch)
-		rc = -ENOMEM;
-	while (rc == 0 && off < end)
-		rc = fetch_extents(g, &off, end);
-	free(g->plain);
-	free(g->scratch);
-	return rc == 0 && g->bad ? -EIO : rc;
-}
-
-int fetch_run(struct move *mv, const struct fetch *x)
-{
-	struct fetching g = { .mv = mv, .x = x };
-	int rc, end;
-
-	rc = cache_get(mv->c, x->ino, &g.f);
+	if (g->len > 0 && (g->len + META_FRAME_SIZE > OPEN_BATCH ||
+			   g->run + g->len != frame_off(p, i)))
+		rc = run_flush(g);
 	if (rc < 0)
 		return rc;
-	rc = cache_acquire(g.f, false);
+	if (g->len == 0)
+		g->run = frame_off(p, i);
+	rc = frame_open(p, g->key, i, g->x->buf + at, g->o->plain + g->len,
+			g->o->scratch);
+	if (rc == 0)
+		g->len += frame_len(p, i);
+	else if (rc == -EBADMSG)
+		g->what = "does not hold what was stored";
+	return rc == -EBADMSG ? 0 : rc;
+}
+
+static int part_frames(struct opening *g)
+{
+	const struct part *p = g->p;
+	size_t at = p->at;
+	uint32_t i;
+	int rc = 0, end;
+
+	for (i = 0; rc == 0 && i < p->n; at += frame_stored(p, i), i++) {
+		rc = frame_absent(g, frame_off(p, i));
+		if (rc > 0)
+			rc = frame_take(g, i, at);
+	}
+	end = run_flush(g);
+	return rc < 0 ? rc : end;
+}
+
+static int part_open(struct fetch *x, const struct part *p,
+		     const struct move_key *key, struct opener *o, bool spare)
+{
+	CLEANUP(cache_put_guard) struct cache_file *f = NULL;
+	struct opening g = {
+		.x = x, .p = p, .key = key, .o = o, .spare = spare
+	};
+	int rc = cache_get(x->mv->c, p->ino, &f);
+
+	if (rc == 0)
+		rc = cache_fill_begin(f);
+	if (rc < 0)
+		return rc;
+	g.f = f;
+	rc = part_frames(&g);
+	cache_fill_end(f);
+	if (g.what)
+		fetch_bad(p, key->object, g.what);
+	return rc == 0 && g.what ? -EIO : rc;
+}
+
+static void part_done(struct fetch *x, struct part *p, int rc)
+{
+	LOCK_SCOPE(&x->mv->fetcher.lock);
+	p->claimed = true;
+	p->rc = rc;
+	p->done = true;
+	pthread_cond_broadcast(&x->changed);
+}
+
+/* From here on readers wait for us; those that work already come first. */
+static bool parts_claim(struct fetch *x)
+{
+	struct fetcher *fr = &x->mv->fetcher;
+	size_t i;
+
+	LOCK_SCOPE(&fr->lock);
+	for (i = 0; i < x->parts; i++)
+		x->part[i].claimed = true;
+	while (x->filling > 0)
+		pthread_cond_wait(&x->changed, &fr->lock);
+	return x->waiters == 0;
+}
+
+/* ---- the GET -------------------------------------------------------- */
+
+/* Read ahead for a file that was closed meanwhile. */
+static bool part_unwanted(struct fetch *x, struct cache_file *f)
+{
+	bool used = cache_in_use(f);
+
+	LOCK_SCOPE(&x->mv->fetcher.lock);
+	return x->ahead && x->waiters == 0 && !used;
+}
+
+/*
+ * Is there nothing to be fetched any more for a part? Then it is done. Nobody
+ * else fetches these frames while we stand in the list, so what is absent now
+ * has to be fetched by us.
+ */
+static bool part_over(struct fetch *x, struct part *p)
+{
+	CLEANUP(cache_put_guard) struct cache_file *f = NULL;
+	uint64_t off, len, version, size;
+	int rc = cache_get(x->mv->c, p->ino, &f);
+
 	if (rc == 0) {
-		rc = fetch_all(&g);
-		end = cache_release(g.f, false);
-		rc = rc < 0 ? rc : end;
+		cache_version(f, &version, &size);
+		rc = version != p->version
+			     ? -ESTALE
+			     : cache_missing(f, part_off(p),
+					     part_end(p) - part_off(p), &off,
+					     &len);
 	}
-	cache_put(g.f);
+	if (rc == 1 && part_unwanted(x, f))
+		rc = -ECANCELED;
+	if (rc == 1)
+		return false;
+	part_done(x, p, rc);
+	return true;
+}
+
+static bool fetch_over(struct fetch *x)
+{
+	bool over = true;
+	size_t i;
+
+	for (i = 0; i < x->parts; i++)
+		over &= part_over(x, &x->part[i]);
+	return over;
+}
+
+/* Bytes have arrived; or none, when a GET begins, again too: then nobody
+ * looks at what the last one brought. Called by the thread that receives. */
+static void fetch_progress(void *arg, size_t got)
+{
+	struct fetch *x = arg;
+	struct fetcher *fr = &x->mv->fetcher;
+
+	if (got > 0 && got < atomic_load(&x->notify)) {
+		atomic_store(&x->got, got);
+		if (got < atomic_load(&x->notify))
+			return;
+	}
+	LOCK_SCOPE(&fr->lock);
+	atomic_store(&x->got, got);
+	while (got == 0 && x->looking > 0)
+		pthread_cond_wait(&x->changed, &fr->lock);
+	if (got < atomic_load(&x->notify))
+		return;
+	atomic_store(&x->notify, SIZE_MAX);
+	pthread_cond_broadcast(&x->changed);
+}
+
+static int fetch_get(struct fetch *x, const char *object, char *why,
+		     size_t size, const char **what)
+{
+	ssize_t n;
+
+	store_on_progress(fetch_progress, x);
+	n = store_get(x->mv->s.cause[x->cause], object, x->pack_off, x->buf,
+		      x->stored);
+	store_on_progress(NULL, NULL);
+	atomic_store(&x->got, n > 0 ? (size_t)n : 0);
+	return n < 0 ? fetch_error((int)n, why, size, what) : 0;
+}
+
+/* `rc` and `what` of the GET. */
+static int part_take(struct fetch *x, const struct part *p,
+		     const struct move_key *key, struct opener *o, int rc,
+		     const char *what, bool spare)
+{
+	if (rc == 0 && p->at + p->stored > x->got) {
+		what = "is too short";
+		rc = -EIO;
+	}
+	if (rc == -EIO)
+		fetch_bad(p, key->object, what);
+	return rc < 0 ? rc : part_open(x, p, key, o, spare);
+}
+
+static void fetch_parts(struct fetch *x, const struct move_key *key,
+			struct opener *o, int rc, const char *what)
+{
+	bool spare = parts_claim(x);
+	size_t i;
+
+	for (i = 0; i < x->parts; i++) {
+		struct part *p = &x->part[i];
+
+		if (!p->done)
+			part_done(x, p,
+				  part_take(x, p, key, o, rc, what, spare));
+	}
+}
+
+void fetch_run(struct fetch *x, struct opener *o)
+{
+	CLEANUP(move_key_wipe) struct move_key key = { 0 };
+	const char *what = "needs a key that is not here";
+	char why[160];
+	int rc;
+
+	if (fetch_over(x))
+		return;
+	rc = keys_get(x->mv, x->pack, &key);
+	if (rc == 0)
+		rc = fetch_get(x, key.object, why, sizeof(why), &what);
+	fetch_parts(x, &key, o, rc == -ENOKEY ? -EIO : rc, what);
+}
+
+/* ---- what a reader opens itself ------------------------------------- */
+
+/* Frames [first, end) of a part into plain; looking is counted. */
+static int look(struct fetch *x, const struct part *p, uint32_t first,
+		uint32_t end, uint8_t *plain, uint8_t *scratch)
+{
+	CLEANUP(move_key_wipe) struct move_key key = { 0 };
+	size_t at = p->at;
+	uint32_t i;
+	int rc = keys_get(x->mv, x->pack, &key);
+
+	for (i = 0; rc == 0 && i < end; at += frame_stored(p, i), i++) {
+		if (i < first)
+			continue;
+		rc = frame_open(p, &key, i, x->buf + at, plain, scratch);
+		plain += frame_len(p, i);
+	}
+	return rc;
+}
+
+static void look_end(struct fetch *x)
+{
+	LOCK_SCOPE(&x->mv->fetcher.lock);
+	x->looking--;
+	pthread_cond_broadcast(&x->changed);
+}
+
+int fetch_open_part(struct fetch *x, struct part *p, struct cache_file *f,
+		    uint64_t off, uint64_t end)
+{
+	uint32_t first, last;
+	CLEANUP_FREE uint8_t *plain = NULL;
+	size_t room;
+	int rc = -ENOMEM;
+
+	off = MAX(off, part_off(p));
+	end = MIN(end, part_end(p));
+	first = (uint32_t)((off - part_off(p)) / META_FRAME_SIZE);
+	last = (uint32_t)((end - 1 - part_off(p)) / META_FRAME_SIZE);
+	room = (size_t)(last - first + 1) * META_FRAME_SIZE;
+	plain = malloc(room + PACK_FRAME_MAX);
+	if (plain)
+		rc = look(x, p, first, last + 1, plain, plain + room);
+	look_end(x);
+	if (rc == 0)
+		rc = cache_fill(f, p->version, frame_off(p, first), plain,
+				MIN(frame_off(p, last + 1), part_end(p)) -
+					frame_off(p, first));
 	return rc;
 }

@@ -3,8 +3,10 @@
  * The inside of daemon/move; move.h is its face.
  *
  * move.c     assembly, jobs
- * recall.c   what a reader does: plan, share, wait
- * fetch.c    what a fetch thread does: GET, open frames, fill
+ * recall.c   what a reader does: share, wait, open its own frames
+ * plan.c     what one GET brings
+ * fetcher.c  the list of fetches, its threads and buffers (fetch.h)
+ * fetch.c    one of them: GET, open frames, fill
  * keys.c     packs' names and data keys, the recently used
  * protect.c  the job: which files, when
  * study.c    which study files belong to
@@ -15,9 +17,9 @@
  * send.c     intent, PUT, commit
  * evict.c reap.c gc.c   the other jobs
  *
- * Locks: build_lock > now.lock; fetcher.lock > cache's; keys.lock,
- * jobs_lock, sealing.lock and larges.lock are innermost. None is held over a
- * call of a store.
+ * Locks: build_lock > now.lock; fetcher.lock, keys.lock, jobs_lock,
+ * sealing.lock and larges.lock are innermost. None is held over a call of a
+ * store.
  */
 #ifndef MERSEY_MOVE_IMPL_H
 #define MERSEY_MOVE_IMPL_H
@@ -26,17 +28,14 @@
 
 #include "base/clock.h"
 #include "cache/value.h"
+#include "move/fetch.h"
 #include "move/move.h"
 
-#define MOVE_STREAMS_MAX  8
-#define MOVE_FETCHERS_MAX 16
-#define MOVE_ITEMS_MAX	  1024 /* files of one pack: each holds a lease */
-#define MOVE_LEASES_MAX	  2048 /* of all packs in the making */
-#define MOVE_NOW_MAX	  256
-#define FETCH_BYTES	  (4ULL << 20) /* of one GET, at most */
-#define FETCH_SMALL	  (1ULL << 20) /* a file up to this comes at once */
-#define FETCHES_MAX	  256
-#define REAP_DELAY_NS	  (NSEC_PER_SEC / 5)
+#define MOVE_STREAMS_MAX 8
+#define MOVE_ITEMS_MAX	 1024 /* files of one pack: each holds a lease */
+#define MOVE_LEASES_MAX	 2048 /* of all packs in the making */
+#define MOVE_NOW_MAX	 256
+#define REAP_DELAY_NS	 (NSEC_PER_SEC / 5)
 
 /* ---- keys ----------------------------------------------------------- */
 
@@ -53,28 +52,6 @@ struct move_keys {
 	pthread_mutex_t lock; /* guards all below */
 	uint64_t clock;
 	struct move_key key[KEYS_MAX];
-};
-
-/* ---- fetches -------------------------------------------------------- */
-
-struct fetch {
-	struct fetch *prev, *next; /* in fetcher.list until it is done */
-	uint64_t ino, version, off, len;
-	enum store_cause cause;
-	unsigned refs; /* waiters, and the thread or the queue */
-	bool running, done;
-	int rc; /* 0, -EIO bad for good, -ESTALE, -EAGAIN not now, others */
-};
-
-struct fetcher {
-	pthread_mutex_t lock; /* guards all below and every fetch */
-	pthread_cond_t work;  /* something to do */
-	pthread_cond_t done;  /* one is done; CLOCK_MONOTONIC */
-	struct fetch *list;   /* oldest first */
-	unsigned n;
-	bool stop;
-	unsigned threads;
-	pthread_t thread[MOVE_FETCHERS_MAX];
 };
 
 /* ---- protect -------------------------------------------------------- */
@@ -185,17 +162,6 @@ static inline void move_key_wipe(struct move_key *k)
 }
 /* Copies the name and key of a pack; for CLEANUP(move_key_wipe). */
 int keys_get(struct move *mv, uint64_t row, struct move_key *out);
-
-/* ---- fetch.c -------------------------------------------------------- */
-
-/* Does it: sets nothing but the cache file. The rc of struct fetch. */
-int fetch_run(struct move *mv, const struct fetch *x);
-
-/* ---- recall.c ------------------------------------------------------- */
-
-/* The threads that fetch and decrypt, for all recalls. */
-int fetcher_start(struct move *mv);
-void fetcher_stop(struct move *mv);
 
 /* ---- protect.c seal.c large.c diff.c build.c send.c ------------------ */
 

@@ -66,7 +66,6 @@ static struct move *move_new(const struct move_opts *o, struct meta *m,
 			     const struct move_stores *stores)
 {
 	struct move *mv = calloc(1, sizeof(*mv));
-	pthread_condattr_t attr;
 
 	if (!mv)
 		return NULL;
@@ -85,12 +84,7 @@ static struct move *move_new(const struct move_opts *o, struct meta *m,
 	larges_init(mv);
 	pthread_mutex_init(&mv->jobs_lock, NULL);
 	pthread_mutex_init(&mv->held.lock, NULL);
-	pthread_mutex_init(&mv->fetcher.lock, NULL);
-	pthread_cond_init(&mv->fetcher.work, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&mv->fetcher.done, &attr);
-	pthread_condattr_destroy(&attr);
+	fetcher_init(&mv->fetcher);
 	return mv;
 }
 
@@ -192,9 +186,7 @@ void move_stop(struct move *mv)
 	move_job_stop(mv, &mv->lost);
 	fetcher_stop(mv);
 	keys_done(&mv->keys);
-	pthread_cond_destroy(&mv->fetcher.done);
-	pthread_cond_destroy(&mv->fetcher.work);
-	pthread_mutex_destroy(&mv->fetcher.lock);
+	fetcher_done(&mv->fetcher);
 	pthread_mutex_destroy(&mv->held.lock);
 	pthread_mutex_destroy(&mv->jobs_lock);
 	larges_done(mv);

@@ -47,6 +47,15 @@ int move_recall(struct move *mv, struct cache_file *f, uint64_t off,
 		uint64_t len, enum store_cause cause,
 		const volatile bool *cancel);
 
+/* The same for a program that reads; without waiting for it, what is missing
+ * between there and `ahead` is fetched, too. */
+int move_read(struct move *mv, struct cache_file *f, uint64_t off, uint64_t len,
+	      uint64_t ahead, const volatile bool *cancel);
+/* Fetches what is missing of [off, end), without waiting for it: when threads
+ * and memory have nothing better to do, and while the file is open. */
+void move_ahead(struct move *mv, struct cache_file *f, uint64_t off,
+		uint64_t end);
+
 /* Protect without waiting for settle: all of it, or one inode (0 = all). */
 void move_protect_now(struct move *mv, uint64_t ino);
 /* An inode lost its last name or last handle: reap looks within a moment. */

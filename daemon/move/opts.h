@@ -10,7 +10,8 @@ struct move_opts {
 	int64_t delete_after_ns;   /* grace of condemned packs (P7) */
 	uint64_t object_size;	   /* target size of a pack */
 	unsigned streams;	   /* packs sealed and sent at once */
-	unsigned in_flight;	   /* GETs of one recall at once */
+	unsigned in_flight;	   /* GETs of recalls at once */
+	uint64_t recall_bytes;	   /* of their buffers, at most */
 	const char *tier;	   /* name of the first tier; borrowed */
 	const char *storage_class; /* "" = the store's default; borrowed */
 };

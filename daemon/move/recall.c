@@ -4,124 +4,31 @@
  *
  * A reader walks over the missing frames of what it wants. A run that is
  * being fetched for somebody else is shared; the rest becomes fetches of its
- * own, some at once. Under the fetcher's lock a frame is either present, in
- * a fetch of the list, or nobody's: a fetch leaves the list only after its
- * frames are in the cache, so none is asked for twice.
+ * own, some at once. A frame is either present, in a fetch of the list, or
+ * nobody's: a fetch leaves the list only after its frames are in the cache,
+ * and looks before its GET for what others have brought meanwhile, so none is
+ * asked for twice.
  */
 #include "move/impl.h"
-
-#include <utlist.h>
 
 #define RECALL_SLICE_NS	    (100 * 1000000LL)
 #define RECALL_PAUSE_NS	    (100 * 1000000LL) /* doubles, up to 2 s */
 #define RECALL_PAUSE_MAX_NS (2 * NSEC_PER_SEC)
-
-/* ---- the threads ---------------------------------------------------- */
-
-static void fetch_unref_locked(struct fetch *x)
-{
-	if (--x->refs == 0)
-		free(x);
-}
-
-static void fetch_end_locked(struct fetcher *fr, struct fetch *x, int rc)
-{
-	DL_DELETE(fr->list, x);
-	fr->n--;
-	x->rc = rc;
-	x->done = true;
-	pthread_cond_broadcast(&fr->done);
-	fetch_unref_locked(x);
-}
-
-/* The oldest that waits. One that everybody gave up on is let go. */
-static struct fetch *fetcher_next_locked(struct fetcher *fr)
-{
-	struct fetch *x, *tmp;
-
-	DL_FOREACH_SAFE(fr->list, x, tmp)
-	{
-		if (x->running)
-			continue;
-		if (x->refs > 1)
-			return x;
-		fetch_end_locked(fr, x, -ECANCELED);
-	}
-	return NULL;
-}
-
-static void *fetcher_thread(void *arg)
-{
-	struct move *mv = arg;
-	struct fetcher *fr = &mv->fetcher;
-
-	pthread_mutex_lock(&fr->lock);
-	while (!fr->stop) {
-		struct fetch *x = fetcher_next_locked(fr);
-		int rc;
-
-		if (!x) {
-			pthread_cond_wait(&fr->work, &fr->lock);
-			continue;
-		}
-		x->running = true;
-		pthread_mutex_unlock(&fr->lock);
-		rc = fetch_run(mv, x);
-		pthread_mutex_lock(&fr->lock);
-		fetch_end_locked(fr, x, rc);
-	}
-	pthread_mutex_unlock(&fr->lock);
-	return NULL;
-}
-
-int fetcher_start(struct move *mv)
-{
-	struct fetcher *fr = &mv->fetcher;
-	unsigned want =
-		MIN(MAX(mv->o.in_flight, 1U), (unsigned)MOVE_FETCHERS_MAX);
-	int rc;
-
-	while (fr->threads < want) {
-		rc = pthread_create(&fr->thread[fr->threads], NULL,
-				    fetcher_thread, mv);
-		if (rc)
-			return -rc;
-		pthread_setname_np(fr->thread[fr->threads++], "fetch");
-	}
-	return 0;
-}
-
-void fetcher_stop(struct move *mv)
-{
-	struct fetcher *fr = &mv->fetcher;
-	struct fetch *x, *tmp;
-	unsigned i;
-
-	pthread_mutex_lock(&fr->lock);
-	fr->stop = true;
-	pthread_cond_broadcast(&fr->work);
-	pthread_cond_broadcast(&fr->done);
-	pthread_mutex_unlock(&fr->lock);
-	for (i = 0; i < fr->threads; i++)
-		pthread_join(fr->thread[i], NULL);
-	LOCK_SCOPE(&fr->lock);
-	DL_FOREACH_SAFE(fr->list, x, tmp)
-	fetch_end_locked(fr, x, -ECANCELED);
-}
-
-/* ---- the reader ----------------------------------------------------- */
+/* Up to this a reader opens its frames itself; more is for the threads. */
+#define RECALL_OWN (1ULL << 20)
 
 struct recall {
 	struct move *mv;
 	struct cache_file *f;
 	uint64_t version, size;
 	uint64_t off, end; /* what is wanted */
+	uint64_t ahead;	   /* and, without waiting, up to here */
 	enum store_cause cause;
 	const volatile bool *cancel;
 	int64_t deadline_ns; /* boot time; moves on with progress */
 	int64_t pause_ns;
 	unsigned n;
-	struct fetch *mine[MOVE_FETCHERS_MAX]; /* oldest first */
+	struct place mine[MOVE_FETCHERS_MAX]; /* oldest first */
 };
 
 static void recall_progress(struct recall *r)
@@ -130,86 +37,91 @@ static void recall_progress(struct recall *r)
 	r->pause_ns = RECALL_PAUSE_NS;
 }
 
-/* Shares the fetch that holds `off`, or cuts the run where one begins. */
-static struct fetch *recall_share_locked(struct recall *r, uint64_t off,
-					 uint64_t *len)
+static struct want recall_want(const struct recall *r, uint64_t off,
+			       uint64_t len)
 {
-	struct fetch *x;
-
-	DL_FOREACH(r->mv->fetcher.list, x) {
-		if (x->ino != cache_ino(r->f) || x->version != r->version)
-			continue;
-		if (off >= x->off && off < x->off + x->len)
-			return x;
-		if (x->off > off && x->off < off + *len)
-			*len = x->off - off;
-	}
-	return NULL;
+	return (struct want){ .ino = cache_ino(r->f),
+			      .version = r->version,
+			      .size = r->size,
+			      .off = off,
+			      .len = len,
+			      .cause = r->cause };
 }
 
-/* Bytes of one fetch: whole small files; else the run in as many parts as
- * may be under way, of 1 to 4 MiB. */
-static uint64_t recall_cut(const struct recall *r, uint64_t len)
+/* A new fetch of the first bytes that are wanted; or the hole that they are
+ * in is filled. 1 and a place, 0 and *len bytes of hole, or -errno. */
+static int recall_fetch(struct recall *r, const struct want *w, uint64_t *len,
+			struct place *at)
 {
-	uint64_t part = (r->end - r->off) / MAX(r->mv->o.in_flight, 1U);
-
-	part = MIN(MAX(part, FETCH_SMALL), FETCH_BYTES);
-	return MIN(len, part & ~(META_FRAME_SIZE - 1));
-}
-
-static struct fetch *recall_new_locked(struct recall *r, uint64_t off,
-				       uint64_t len)
-{
-	struct fetcher *fr = &r->mv->fetcher;
 	struct fetch *x;
+	int rc = plan_fetch(r->mv, w, &x, len);
 
-	if (fr->n >= FETCHES_MAX)
-		return NULL;
-	x = calloc(1, sizeof(*x));
-	if (!x)
-		return NULL;
-	*x = (struct fetch){ .ino = cache_ino(r->f),
-			     .version = r->version,
-			     .off = off,
-			     .len = recall_cut(r, len),
-			     .cause = r->cause,
-			     .refs = 1 };
-	DL_APPEND(fr->list, x);
-	fr->n++;
-	pthread_cond_signal(&fr->work);
-	return x;
+	if (rc == 1)
+		rc = fetcher_add(r->mv, x, at) < 0 ? -EINTR : 1;
+	else if (rc == 0)
+		rc = cache_fill(r->f, w->version, w->off, NULL, *len);
+	return rc;
 }
 
 /*
  * Takes part in the fetch of the first missing frame from *pos on, and moves
- * *pos behind it. 1, 0 when nothing more is missing (or the list is full and
- * others of ours are under way), or -errno.
+ * *pos behind it. 1, 0 when nothing more is missing, or -errno.
  */
 static int recall_next(struct recall *r, uint64_t *pos)
 {
+	struct place *at = &r->mine[r->n];
 	uint64_t off, len, end = r->end;
-	struct fetch *x;
+	struct want w;
 	int rc;
 
-	LOCK_SCOPE(&r->mv->fetcher.lock);
-	if (r->mv->fetcher.stop)
-		return -EINTR;
-	if (*pos >= end)
-		return 0;
-	if (r->size <= FETCH_SMALL)
-		end = r->size;
-	rc = cache_missing(r->f, *pos, end - *pos, &off, &len);
-	if (rc <= 0 || off >= r->end)
-		return MIN(rc, 0);
-	x = recall_share_locked(r, off, &len);
-	if (!x)
-		x = recall_new_locked(r, off, len);
-	if (!x)
-		return r->n > 0 ? 0 : -EAGAIN;
-	x->refs++;
-	r->mine[r->n++] = x;
-	*pos = x->off + x->len;
-	return 1;
+	while (*pos < r->end) {
+		if (r->size <= FETCH_SMALL)
+			end = r->size;
+		rc = cache_missing(r->f, *pos, end - *pos, &off, &len);
+		if (rc <= 0 || off >= r->end)
+			return MIN(rc, 0);
+		w = recall_want(r, off, len);
+		rc = fetcher_join(r->mv, &w, off, &w.len, at);
+		if (!rc)
+			rc = recall_fetch(r, &w, &len, at);
+		if (rc < 0)
+			return rc;
+		*pos = rc ? part_end(at->p) : off + len;
+		if (rc) {
+			r->n++;
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* Queues what nobody waits for yet. What fails here fails again when it is
+ * waited for. */
+static void recall_ahead(struct recall *r, uint64_t pos)
+{
+	uint64_t off, len;
+	struct place at;
+	struct fetch *x;
+	struct want w;
+	int rc;
+
+	while (pos < r->ahead && fetcher_has_room(r->mv)) {
+		rc = cache_missing(r->f, pos, r->ahead - pos, &off, &len);
+		if (rc <= 0)
+			return;
+		w = recall_want(r, off, len);
+		if (fetcher_join(r->mv, &w, off, &w.len, &at)) {
+			pos = part_end(at.p);
+			fetcher_leave(r->mv, &at);
+			continue;
+		}
+		rc = plan_fetch(r->mv, &w, &x, &len);
+		if (rc < 0)
+			return;
+		pos = rc ? part_end(&x->part[0]) : off + len;
+		if (rc && !fetcher_add_ahead(r->mv, x))
+			return;
+	}
 }
 
 static int recall_check(const struct recall *r)
@@ -219,53 +131,86 @@ static int recall_check(const struct recall *r)
 	return clock_boot_ns() >= r->deadline_ns ? -ETIMEDOUT : 0;
 }
 
-static int recall_wait_locked(struct recall *r, struct fetch *x)
+/* Have the bytes arrived that are waited for, and nobody opens them? */
+static bool recall_may_open_locked(struct recall *r, struct place *at)
+{
+	uint64_t from = MAX(r->off, part_off(at->p));
+	uint64_t end = MIN(r->end, part_end(at->p));
+	size_t need;
+
+	if (at->p->claimed || !at->x->running || from >= end ||
+	    end - from > RECALL_OWN)
+		return false;
+	need = fetch_needs(at->p, end);
+	if (need < atomic_load(&at->x->notify))
+		atomic_store(&at->x->notify, need);
+	return atomic_load(&at->x->got) >= need;
+}
+
+/* 0, or -errno: then the thread's word counts. */
+static int recall_open_locked(struct recall *r, struct place *at)
 {
 	struct fetcher *fr = &r->mv->fetcher;
+	int rc;
+
+	at->x->looking++;
+	at->x->filling++;
+	pthread_mutex_unlock(&fr->lock);
+	rc = fetch_open_part(at->x, at->p, r->f, r->off, r->end);
+	pthread_mutex_lock(&fr->lock);
+	at->x->filling--;
+	pthread_cond_broadcast(&at->x->changed);
+	return rc;
+}
+
+static int recall_wait_locked(struct recall *r, struct place *at)
+{
+	struct fetcher *fr = &r->mv->fetcher;
+	bool tried = false;
 	struct timespec ts;
 	int rc = 0;
 
-	while (!x->done && rc == 0) {
+	while (!at->p->done && rc == 0) {
+		if (!tried && recall_may_open_locked(r, at)) {
+			tried = true;
+			if (recall_open_locked(r, at) == 0)
+				return 0;
+			continue;
+		}
 		clock_gettime(CLOCK_MONOTONIC, &ts);
 		ts = clock_timespec(clock_ns(ts) + RECALL_SLICE_NS);
-		pthread_cond_timedwait(&fr->done, &fr->lock, &ts);
-		if (!x->done)
+		pthread_cond_timedwait(&at->x->changed, &fr->lock, &ts);
+		if (!at->p->done)
 			rc = fr->stop ? -EINTR : recall_check(r);
 	}
-	return rc < 0 ? rc : x->rc;
+	return rc < 0 ? rc : at->p->rc;
 }
 
-/* Is what `x` was to bring here, as far as it is wanted? */
-static bool recall_there(struct recall *r, const struct fetch *x)
+/* Is what a place was to bring here, as far as it is wanted? */
+static bool recall_there(struct recall *r, const struct part *p)
 {
-	uint64_t off = MAX(r->off, x->off);
-	uint64_t end = MIN(r->end, x->off + x->len);
+	uint64_t off = MAX(r->off, part_off(p));
+	uint64_t end = MIN(r->end, part_end(p));
 	uint64_t moff, mlen;
 
 	return off >= end ||
 	       cache_missing(r->f, off, end - off, &moff, &mlen) == 0;
 }
 
-static void recall_unref(struct recall *r, unsigned i)
-{
-	LOCK_SCOPE(&r->mv->fetcher.lock);
-	fetch_unref_locked(r->mine[i]);
-}
-
 static int recall_take_first(struct recall *r)
 {
-	struct fetch *x = r->mine[0];
+	struct place at = r->mine[0];
 	unsigned i;
 	int rc;
 
 	pthread_mutex_lock(&r->mv->fetcher.lock);
-	rc = recall_wait_locked(r, x);
+	rc = recall_wait_locked(r, &at);
 	pthread_mutex_unlock(&r->mv->fetcher.lock);
-	if (rc == -EIO && recall_there(r, x))
+	if (rc == -EIO && recall_there(r, at.p))
 		rc = 0; /* it was a frame of others that is bad */
 	if (rc == 0)
 		recall_progress(r);
-	recall_unref(r, 0);
+	fetcher_leave(r->mv, &at);
 	r->n--;
 	for (i = 0; i < r->n; i++)
 		r->mine[i] = r->mine[i + 1];
@@ -282,12 +227,15 @@ static int recall_round(struct recall *r)
 	do {
 		while (more == 1 && r->n < max)
 			more = recall_next(r, &pos);
+		if (more == 0 && r->ahead > pos) {
+			recall_ahead(r, pos);
+			r->ahead = 0;
+		}
 		rc = r->n > 0 ? recall_take_first(r) : MIN(more, 0);
-		more = more == 0 ? 1 : more; /* the list may have room now */
 	} while (rc == 0 && r->n > 0);
 	while (r->n > 0)
-		recall_unref(r, --r->n);
-	return rc;
+		fetcher_leave(r->mv, &r->mine[--r->n]);
+	return rc < 0 ? rc : MIN(more, 0);
 }
 
 /* Not now (P6): after a pause that doubles, once more; until the deadline,
@@ -336,6 +284,20 @@ static int recall_loop(struct recall *r, uint64_t len)
 	}
 }
 
+static int recall_run(struct recall *r, uint64_t len)
+{
+	int rc, end;
+
+	if (len > UINT64_MAX - r->off)
+		len = UINT64_MAX - r->off;
+	rc = cache_acquire(r->f, false); /* not evicted meanwhile */
+	if (rc < 0)
+		return rc;
+	rc = recall_loop(r, len);
+	end = cache_release(r->f, false);
+	return rc < 0 ? rc : end;
+}
+
 int move_recall(struct move *mv, struct cache_file *f, uint64_t off,
 		uint64_t len, enum store_cause cause,
 		const volatile bool *cancel)
@@ -343,16 +305,32 @@ int move_recall(struct move *mv, struct cache_file *f, uint64_t off,
 	struct recall r = {
 		.mv = mv, .f = f, .off = off, .cause = cause, .cancel = cancel
 	};
-	int rc, end;
+	int rc = recall_run(&r, len);
 
-	if (len > UINT64_MAX - off)
-		len = UINT64_MAX - off;
-	rc = cache_acquire(f, false); /* not evicted meanwhile */
-	if (rc < 0)
-		return rc;
-	rc = recall_loop(&r, len);
-	end = cache_release(f, false);
 	if (rc == 0 && cause == STORE_CAUSE_RECALL)
 		rc = cache_settle_presence(f);
-	return rc < 0 ? rc : end;
+	return rc;
+}
+
+int move_read(struct move *mv, struct cache_file *f, uint64_t off, uint64_t len,
+	      uint64_t ahead, const volatile bool *cancel)
+{
+	struct recall r = { .mv = mv,
+			    .f = f,
+			    .off = off,
+			    .ahead = ahead,
+			    .cause = STORE_CAUSE_READ,
+			    .cancel = cancel };
+
+	return recall_run(&r, len);
+}
+
+void move_ahead(struct move *mv, struct cache_file *f, uint64_t off,
+		uint64_t end)
+{
+	struct recall r = { .mv = mv, .f = f, .cause = STORE_CAUSE_READ };
+
+	cache_version(f, &r.version, &r.size);
+	r.ahead = MIN(end, r.size);
+	recall_ahead(&r, off);
 }

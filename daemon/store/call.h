@@ -23,6 +23,9 @@ struct store_call {
 	 * that the store did nothing. */
 	size_t sent;
 	char detail[160];
+	/* Of a get; NULL = nobody wants to know. */
+	void (*progress)(void *arg, size_t got);
+	void *progress_arg;
 };
 
 extern _Thread_local struct store_call store_call;

@@ -10,6 +10,12 @@
 
 _Thread_local struct store_call store_call;
 
+void store_on_progress(void (*fn)(void *arg, size_t got), void *arg)
+{
+	store_call.progress = fn;
+	store_call.progress_arg = arg;
+}
+
 static bool key_char(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||

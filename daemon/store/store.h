@@ -141,6 +141,15 @@ bool store_is_transient(int rc);
  */
 const char *store_detail(void);
 
+/*
+ * From now on the calling thread's gets tell how many bytes of dst are there:
+ * fn(arg, 0) before any byte of an attempt is written, again when another
+ * attempt begins, then more and more, from any thread. Never more than what
+ * the get returns, if it succeeds. What arrives at once may not be told of.
+ * NULL: not any more.
+ */
+void store_on_progress(void (*fn)(void *arg, size_t got), void *arg);
+
 /* For the inline callers: starts a call that is so many requests; or
  * refuses it, with -EINVAL. */
 void store_begin(size_t requests);

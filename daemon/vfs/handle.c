@@ -100,8 +100,7 @@ int handle_new(struct vfs *v, enum handle_kind kind, uint64_t ino,
 	h->atime_due = false;
 	h->plain = 0;
 	h->last = 0;
-	h->ra.next = 0;
-	h->ra.window = 0;
+	ahead_reset(&h->ra);
 	bucket_add(hs, h, ino);
 	*out = h;
 	*fh = (uint64_t)h->generation << 32 | (uint32_t)(h - hs->tab);

@@ -19,9 +19,11 @@ enum handle_kind { HANDLE_FREE, HANDLE_FILE, HANDLE_DIR };
 
 /* Read-ahead of one handle on an incomplete file. */
 struct readahead {
-	pthread_mutex_t lock;
-	uint64_t next;	 /* where a sequential reader goes on */
-	uint64_t window; /* bytes to fetch at once; 0 = what was asked for */
+	pthread_mutex_t lock; /* guards the rest */
+	_Atomic bool cold;    /* something was missing; no lock needed */
+	uint64_t next;	      /* where a sequential reader goes on */
+	uint64_t run;	      /* bytes that it has read in order */
+	uint64_t asked;	      /* up to here all is under way */
 };
 
 /* One open file or directory. Fields without a note do not change. */
@@ -118,6 +120,13 @@ static inline void handle_ref_guard(struct handle_ref *r)
  * is closed.
  */
 void vfs_gone(struct vfs *v, uint64_t ino);
+
+/* ---- ahead.c --------------------------------------------------------- */
+
+void ahead_reset(struct readahead *ra);
+/* A read of [off, off+len): up to where more should be fetched, without
+ * waiting; 0 = nothing more now. */
+uint64_t ahead_end(struct readahead *ra, uint64_t off, uint64_t len);
 
 /* ---- quota.c --------------------------------------------------------- */
 

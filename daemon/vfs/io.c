@@ -11,9 +11,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define AHEAD_SLACK (1ULL << 20) /* the kernel's requests overtake another */
-#define AHEAD_MAX   (8ULL << 20)
-
 static _Thread_local const struct vfs_wait *wait_how;
 
 void vfs_set_wait(const struct vfs_wait *w)
@@ -252,37 +249,26 @@ int vfs_release(struct vfs *v, uint64_t fh)
 
 /* ---- reading --------------------------------------------------------- */
 
-/*
- * How much to fetch for a miss at [off, off+len): a reader that goes on
- * where the last fetch ended gets twice as much each time.
- */
-static uint64_t ahead(struct readahead *ra, uint64_t off, uint64_t len)
-{
-	bool follows;
-
-	LOCK_SCOPE(&ra->lock);
-	follows = ra->next && off + AHEAD_SLACK >= ra->next &&
-		  off <= ra->next + AHEAD_SLACK;
-	ra->window = follows ? MIN(2 * MAX(ra->window, len), AHEAD_MAX) : 0;
-	len = MAX(len, ra->window);
-	ra->next = MAX(off + len, follows ? ra->next : 0);
-	return len;
-}
-
-/* Brings what is missing of [off, off+len). */
+/* Brings what is missing of [off, off+len), and sets what follows going. */
 static int complete_range(struct vfs *v, struct handle *h, uint64_t off,
 			  uint64_t len)
 {
-	uint64_t moff, mlen;
-	int rc = cache_missing(h->f, off, len, &moff, &mlen);
+	const struct vfs_wait *w = wait_how;
 
-	if (rc <= 0)
-		return rc;
-	/* To the end of the range, whatever of it is here. */
-	mlen = MAX(mlen, off + len - MIN(moff, off + len));
-	if (!wait_how || !wait_how->never)
-		mlen = ahead(&h->ra, moff, mlen);
-	return vfs_fetch(v, h->f, moff, mlen);
+	if (w && w->never)
+		return -EINPROGRESS;
+	h->ra.cold = true;
+	return move_read(v->move, h->f, off, len, ahead_end(&h->ra, off, len),
+			 w ? w->cancel : NULL);
+}
+
+/* It was here already: of a file that was incomplete, more is set going. */
+static void read_on(struct vfs *v, struct handle *h, uint64_t off, uint64_t len)
+{
+	uint64_t end = h->ra.cold ? ahead_end(&h->ra, off, len) : 0;
+
+	if (end)
+		move_ahead(v->move, h->f, off + len, end);
 }
 
 ssize_t vfs_read(struct vfs *v, uint64_t fh, void *dst, size_t len,
@@ -300,6 +286,8 @@ ssize_t vfs_read(struct vfs *v, uint64_t fh, void *dst, size_t len,
 		n = cache_pread(r.h->f, dst, len, off);
 		if (n >= 0)
 			atime_read(v, r.h);
+		if (n > 0 && i == 0)
+			read_on(v, r.h, off, (uint64_t)n);
 		if (n != -EAGAIN)
 			return n;
 		rc = complete_range(v, r.h, off, len);

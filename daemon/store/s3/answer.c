@@ -149,8 +149,12 @@ size_t s3_on_body(char *p, size_t size, size_t n, void *arg)
 	if (a->status == 206 && r->dst) {
 		if (n > r->dst_len - a->got)
 			return give_up(r, -EPROTO);
+		if (a->got == 0 && r->progress)
+			r->progress(r->progress_arg, 0);
 		memcpy((char *)r->dst + a->got, p, n);
 		a->got += n;
+		if (r->progress)
+			r->progress(r->progress_arg, a->got);
 		return n;
 	}
 	if (n > r->text_max - a->text.len)

@@ -53,6 +53,8 @@ struct s3_request {
 	size_t body_len;
 	void *dst; /* where the body of a 206 goes, at most dst_len bytes */
 	size_t dst_len;
+	void (*progress)(void *arg, size_t got); /* of dst; may be NULL */
+	void *progress_arg;
 	size_t text_max; /* more of any other body is -EPROTO */
 	struct s3_answer answer;
 

@@ -266,6 +266,9 @@ static ssize_t s3_get(struct store *st, const char *key, uint64_t off,
 	struct s3_store *s = s3(st);
 	CLEANUP_REQUEST struct s3_request r = { .dst = dst,
 						.dst_len = len,
+						.progress = store_call.progress,
+						.progress_arg =
+							store_call.progress_arg,
 						.text_max = ERROR_MAX };
 	struct call c = CALL(S3_GET, key);
 	char range[64];

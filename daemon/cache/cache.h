@@ -85,13 +85,16 @@ void cache_left(struct cache *c, int64_t since_ns);
  * descriptor that saw the writes (S4), writes its final attributes (size,
  * times) to its row and clears opened_for_write. So a row without that flag
  * promises that the bytes are on the disk, and after a power cut a file that
- * is shorter than its row is damage (S10). The last handle of an incomplete
- * file records presence.
+ * is shorter than its row is damage (S10). What the last handle of an
+ * incomplete file leaves is recorded by the same job, many files at once.
  */
 int cache_release(struct cache_file *f, bool writable);
 
-/* Flushes now all that has been closed, as a person who waits wants it. */
+/* Flushes and records now all that has been closed, as a person who waits
+ * wants it. */
 int cache_flush(struct cache *c);
+/* Records only what was fetched. */
+void cache_settle(struct cache *c);
 /* What the flush tells of itself. */
 struct job_info;
 void cache_job(struct cache *c, struct job_info *out);

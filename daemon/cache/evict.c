@@ -140,6 +140,7 @@ static void evict_batch(struct cache *c, struct cache_victim *v, size_t n,
 
 void cache_evict_many(struct cache *c, struct cache_victim *v, size_t n)
 {
+	settle_some(c, true); /* what a moment ago was fetched, too */
 	while (n > 0) {
 		struct evict e[CACHE_EVICT_BATCH] = { 0 };
 		size_t k = MIN(n, ARRAY_SIZE(e));

@@ -394,7 +394,9 @@ int cache_release(struct cache_file *f, bool writable)
 		flush_queue(f);
 	else if (dirty)
 		cache_hook_run(c, &c->on_dirty);
-	return cache_in_use(f) ? 0 : cache_settle_presence(f);
+	if (!cache_in_use(f))
+		settle_queue(f);
+	return 0;
 }
 
 /* ---- attributes ----------------------------------------------------- */

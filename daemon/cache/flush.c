@@ -404,6 +404,7 @@ int64_t flush_run(struct job *job, void *arg)
 			break;
 		job_add(job, n, 0);
 	}
+	next = MIN(next, settle_some(c, false));
 	return rc < 0 ? rc : MAX(next, 1000000);
 }
 
@@ -420,6 +421,7 @@ int cache_flush(struct cache *c)
 		n = flush_some(c, true, &next, &rc);
 		left -= MIN(n, left);
 	} while (n > 0 && left > 0);
+	settle_some(c, true);
 	return rc;
 }
 

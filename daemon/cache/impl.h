@@ -8,6 +8,7 @@
  * data.c     reading and changing
  * range.c    reserving, zeroing, finding and copying ranges
  * presence.c which frames of an incomplete file are here; filling
+ * settle.c   which are durable: recorded
  * backing.c  FUSE passthrough: who opens how, what the kernel wrote
  * pool.c     cache files made and registered beforehand
  * flush.c    what was written becomes durable; closed files
@@ -61,6 +62,9 @@ struct cache_file {
 	struct cache_file *warm_prev, *warm_next;
 	bool watched; /* in c->watched; counts as a reference */
 	struct cache_file *watch_prev, *watch_next;
+	bool unsettled; /* presence is to be recorded; a reference, too */
+	int64_t unsettled_ns;
+	struct cache_file *settle_prev, *settle_next;
 
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t cond;  /* pins, changing, filling, busy went down */
@@ -132,6 +136,8 @@ struct cache {
 	/* Registered files, and those the kernel may write by itself. */
 	struct cache_file *warm, *watched;
 	_Atomic unsigned n_warm;
+	struct cache_file *unsettled; /* oldest first */
+	unsigned unsettled_len;
 
 	_Atomic int64_t ghost_ns; /* who was touched after it left lately */
 	_Atomic uint64_t used;	  /* sum of all files' blocks */
@@ -242,6 +248,9 @@ uint64_t cache_change_needs(struct cache_file *f, uint64_t off, uint64_t len);
 
 /* ---- presence.c ----------------------------------------------------- */
 
+#define PRESENCE_CHUNK (META_PRESENCE_FRAMES / 8) /* bytes of bits in a row */
+
+uint64_t presence_chunks(const struct presence *p);
 /* Loads the bits of an incomplete file, once. 0 or -errno. */
 int presence_load_locked(struct cache_file *f);
 /* Forgets the bits. */
@@ -250,6 +259,13 @@ void presence_done(struct presence *p);
 bool presence_unsaved_locked(const struct cache_file *f);
 /* Is every frame here? */
 bool presence_full_locked(const struct cache_file *f);
+
+/* ---- settle.c ------------------------------------------------------- */
+
+/* The last handle of a file went: what was fetched is recorded soon. */
+void settle_queue(struct cache_file *f);
+/* Records what is due, or all; when more will be: ns, or JOB_IDLE. */
+int64_t settle_some(struct cache *c, bool all);
 
 /* ---- flush.c -------------------------------------------------------- */
 

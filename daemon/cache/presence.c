@@ -16,17 +16,13 @@
 #include <sys/stat.h>
 
 #include "base/io.h"
-#include "base/log.h"
-#include "cache/value.h"
-
-#define CHUNK_BYTES (META_PRESENCE_FRAMES / 8)
 
 static uint64_t presence_frames(uint64_t size)
 {
 	return (size + META_FRAME_SIZE - 1) / META_FRAME_SIZE;
 }
 
-static uint64_t presence_chunks(const struct presence *p)
+uint64_t presence_chunks(const struct presence *p)
 {
 	return (p->frames + META_PRESENCE_FRAMES - 1) / META_PRESENCE_FRAMES;
 }
@@ -55,7 +51,7 @@ void presence_done(struct presence *p)
 static int presence_init(struct presence *p, uint64_t size)
 {
 	p->frames = presence_frames(size);
-	p->bits = calloc(presence_chunks(p), CHUNK_BYTES);
+	p->bits = calloc(presence_chunks(p), PRESENCE_CHUNK);
 	p->unsaved = calloc(presence_chunks(p), sizeof(*p->unsaved));
 	if (p->bits && p->unsaved)
 		return 0;
@@ -72,7 +68,7 @@ static int presence_read(struct cache_file *f)
 
 	for (i = 0; rc == 0 && i < presence_chunks(p); i++)
 		rc = meta_presence_get(&t, f->ino, i,
-				       p->bits + i * CHUNK_BYTES);
+				       p->bits + i * PRESENCE_CHUNK);
 	meta_abort(&t);
 	if (rc < 0)
 		return rc;
@@ -328,127 +324,5 @@ int cache_fill_begin(struct cache_file *f)
 
 void cache_fill_end(struct cache_file *f)
 {
-	int rc = cache_release(f, false);
-
-	if (rc < 0) /* costs fetches after the next start, no data */
-		log_warn("inode %llu: what was fetched is not recorded: %s",
-			 (unsigned long long)f->ino, errno_name(-rc));
-}
-
-/* ---- recording ------------------------------------------------------ */
-
-/* What is about to be recorded: the state of the bits before the sync. */
-struct settle {
-	uint64_t version;
-	bool full;
-	uint64_t chunks;
-	uint8_t *bits;	/* a copy */
-	bool *unsaved;	/* which of its chunks to write */
-	uint64_t bytes; /* on disk */
-};
-
-static void settle_done(struct settle *s)
-{
-	free(s->bits);
-	free(s->unsaved);
-}
-
-static int settle_copy_locked(struct cache_file *f, struct settle *s)
-{
-	const struct presence *p = &f->have;
-
-	s->version = f->version;
-	s->full = presence_full_locked(f);
-	s->chunks = presence_chunks(p);
-	s->bits = malloc(s->chunks * CHUNK_BYTES);
-	s->unsaved = malloc(s->chunks * sizeof(*s->unsaved));
-	if (!s->bits || !s->unsaved)
-		return -ENOMEM;
-	memcpy(s->bits, p->bits, s->chunks * CHUNK_BYTES);
-	memcpy(s->unsaved, p->unsaved, s->chunks * sizeof(*s->unsaved));
-	memset(p->unsaved, 0, s->chunks * sizeof(*p->unsaved));
-	return 0;
-}
-
-static int settle_sync_locked(struct cache_file *f)
-{
-	int fd = f->ffd, rc;
-	bool entry_ok = f->entry_ok;
-
-	if (fd < 0)
-		return -EBADF;
-	pthread_mutex_unlock(&f->lock);
-	rc = fsync(fd) < 0 ? -errno : 0;
-	if (rc == 0 && !entry_ok)
-		rc = local_sync_entry(f->c, f->ino);
-	pthread_mutex_lock(&f->lock);
-	if (rc == 0)
-		f->entry_ok = true;
-	return rc;
-}
-
-static int settle_row(struct cache_file *f, const struct settle *s,
-		      struct meta_inode *row)
-{
-	uint64_t i;
-	META_TXN(t);
-	int rc = cache_begin_row(f, &t, row);
-
-	if (rc == 0 && row->content_version != s->version)
-		rc = -ESTALE;
-	for (i = 0; rc == 0 && !s->full && i < s->chunks; i++)
-		if (s->unsaved[i])
-			rc = meta_presence_put(&t, f->ino, i,
-					       s->bits + i * CHUNK_BYTES);
-	row->cached_bytes = s->bytes;
-	if (row->state == META_REMOTE && !f->touched)
-		row->access_ns = value_fetched(row->access_ns,
-					       atomic_load(&f->c->ghost_ns),
-					       clock_wall_ns());
-	if (rc == 0)
-		rc = cache_move(&t, row, s->full ? META_LOCAL : META_PARTIAL);
-	return rc < 0 ? rc : meta_commit(&t, NULL);
-}
-
-static int settle_locked(struct cache_file *f, struct settle *s)
-{
-	struct meta_inode row;
-	int rc;
-
-	rc = settle_copy_locked(f, s);
-	if (rc == 0)
-		rc = settle_sync_locked(f);
-	if (rc == 0) {
-		space_update_fd(f, f->ffd);
-		s->bytes = atomic_load(&f->blocks);
-		rc = settle_row(f, s, &row);
-	}
-	if (rc < 0) /* nothing since the last record is vouched for */
-		presence_done(&f->have);
-	else
-		cache_follow_locked(f, &row);
-	return rc;
-}
-
-int cache_settle_presence(struct cache_file *f)
-{
-	struct settle s = { 0 };
-	int rc = 0;
-
-	LOCK_SCOPE(&f->lock);
-	while (f->settling)
-		pthread_cond_wait(&f->cond, &f->lock);
-	/* A fill that runs has its frames recorded by the next call. */
-	if (!f->frozen && !f->dropped && cache_incomplete_locked(f) &&
-	    presence_unsaved_locked(f)) {
-		f->settling = true;
-		rc = settle_locked(f, &s);
-		f->settling = false;
-		pthread_cond_broadcast(&f->cond);
-	}
-	settle_done(&s);
-	/* Who left while we recorded did not wait: cache_put() has the rest. */
-	if (!cache_in_use_locked(f) && !presence_unsaved_locked(f))
-		cache_close_fd(&f->ffd);
-	return rc == -ESTALE ? 0 : rc;
+	cache_release(f, false); /* of a reader: does not fail */
 }

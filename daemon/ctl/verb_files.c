@@ -147,8 +147,10 @@ int ctl_verb_evict(struct ctl_call *c, json_t *result)
 {
 	CLEANUP(files_done)
 	struct files f = { .c = c, .dry_run = ctl_flag(c, "dry_run") };
-	int rc = ctl_collect(c, evict_want, &f.set);
+	int rc;
 
+	cache_settle(c->w->cache); /* what was read a moment ago, too */
+	rc = ctl_collect(c, evict_want, &f.set);
 	if (rc == 0)
 		rc = evict_all(&f);
 	return rc < 0 ? rc : files_result(&f, result);

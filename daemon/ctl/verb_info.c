@@ -248,6 +248,7 @@ int ctl_verb_info(struct ctl_call *c, json_t *result)
 		return -ENOMEM;
 	if (!n)
 		return fail(&c->err, -EINVAL, "no path was named");
+	cache_settle(c->w->cache); /* people ask about what they just read */
 	for (i = 0; i < n && rc == 0; i++)
 		rc = ctl_gone(c) ? -EINTR : info_one(c, i, files, problems);
 	if (rc == 0)

@@ -140,6 +140,15 @@ static size_t give_up(struct s3_request *r, int rc)
 	return 0;
 }
 
+/* Whoever waits for the bytes; not of an answer that will be too short. */
+static void tell(const struct s3_request *r)
+{
+	const struct s3_answer *a = &r->answer;
+
+	if (r->progress && a->has_range && a->last - a->first + 1 == r->dst_len)
+		r->progress(r->progress_arg, a->got);
+}
+
 size_t s3_on_body(char *p, size_t size, size_t n, void *arg)
 {
 	struct s3_request *r = arg;
@@ -149,12 +158,11 @@ size_t s3_on_body(char *p, size_t size, size_t n, void *arg)
 	if (a->status == 206 && r->dst) {
 		if (n > r->dst_len - a->got)
 			return give_up(r, -EPROTO);
-		if (a->got == 0 && r->progress)
-			r->progress(r->progress_arg, 0);
+		if (a->got == 0)
+			tell(r);
 		memcpy((char *)r->dst + a->got, p, n);
 		a->got += n;
-		if (r->progress)
-			r->progress(r->progress_arg, a->got);
+		tell(r);
 		return n;
 	}
 	if (n > r->text_max - a->text.len)

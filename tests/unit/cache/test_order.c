@@ -150,6 +150,7 @@ static uint64_t make_partial(void)
 
 	fill_at(f, 65536, 65536);
 	file_close(f, false);
+	assert_int_equal(cache_flush(c), 0);
 	assert_int_equal(state_of(ino), META_PARTIAL);
 	return ino;
 }

@@ -219,6 +219,7 @@ static void test_fill_all_at_once(void **state)
 	cache_usage(c, &u);
 	assert_true(u.used >= SIZE);
 	file_close(f, false);
+	assert_int_equal(cache_flush(c), 0);
 	assert_int_equal(state_of(ino), META_LOCAL);
 }
 
@@ -430,6 +431,7 @@ static void test_local_lost(void **state)
 	fill_at(f, v, 1, 0, 100);
 	expect_at(f, 1, 0, 100);
 	file_close(f, false);
+	assert_int_equal(cache_flush(c), 0);
 	assert_int_equal(state_of(b), META_LOCAL);
 }
 

@@ -294,6 +294,7 @@ static void test_open_recalls_nothing(void **state)
 	assert_int_equal(b, env_byte(65536));
 	assert_true(gets(e) > before);
 	assert_ok(vfs_release(e->v, fh));
+	assert_ok(cache_flush(e->cache));
 	assert_int_equal(env_state(e, f), META_PARTIAL);
 }
 

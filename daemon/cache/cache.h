@@ -161,6 +161,8 @@ void cache_pool_give(struct cache *c, uint64_t ino);
 
 /* Handles now: is anybody using it? */
 bool cache_in_use(struct cache_file *f);
+/* The same without who only fills it. */
+bool cache_is_open(struct cache_file *f);
 
 /*
  * Attributes of a file as they are now: `in` is the row; for a file with

@@ -288,7 +288,14 @@ int cache_written_locked(const struct cache_file *f)
 bool cache_in_use_locked(const struct cache_file *f)
 {
 	return f->readers || f->writers || f->pins || f->changing ||
-	       f->filling || f->settling || atomic_load(&f->seal) != SEAL_NONE;
+	       f->filling || f->fillers || f->settling ||
+	       atomic_load(&f->seal) != SEAL_NONE;
+}
+
+bool cache_is_open(struct cache_file *f)
+{
+	LOCK_SCOPE(&f->lock);
+	return f->readers || f->writers;
 }
 
 bool cache_in_use(struct cache_file *f)

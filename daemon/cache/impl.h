@@ -90,6 +90,7 @@ struct cache_file {
 	unsigned pins;	   /* other uses of descriptors outside the lock */
 	unsigned changing; /* writes and truncates outside the lock */
 	unsigned filling;  /* fills outside the lock */
+	unsigned fillers;  /* between cache_fill_begin() and _end() */
 	uint64_t changes;  /* counts changes, to see that one came between */
 	int backing;	   /* the kernel's id of the cache file; 0 = none */
 	unsigned passed;   /* kernel's opens by that id ... */

@@ -318,11 +318,20 @@ int cache_fill_begin(struct cache_file *f)
 		return -ENOENT;
 	rc = cache_examine_locked(f);
 	if (rc == 0)
-		f->readers++;
+		f->fillers++;
 	return rc;
 }
 
 void cache_fill_end(struct cache_file *f)
 {
-	cache_release(f, false); /* of a reader: does not fail */
+	bool last;
+
+	pthread_mutex_lock(&f->lock);
+	f->fillers--;
+	last = !cache_in_use_locked(f);
+	if (last)
+		cache_close_fd(&f->rfd);
+	pthread_mutex_unlock(&f->lock);
+	if (last)
+		settle_queue(f);
 }

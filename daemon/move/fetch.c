@@ -211,7 +211,7 @@ static bool parts_claim(struct fetch *x)
 /* Read ahead for a file that was closed meanwhile. */
 static bool part_unwanted(struct fetch *x, struct cache_file *f)
 {
-	bool used = cache_in_use(f);
+	bool used = cache_is_open(f);
 
 	LOCK_SCOPE(&x->mv->fetcher.lock);
 	return x->ahead && x->waiters == 0 && !used;

@@ -115,6 +115,20 @@ static json_t *status_quota(const struct status *s)
 			 proto_count(s->q.used.files));
 }
 
+/* What reads of files that were not here have cost (S26). */
+static json_t *status_recall(const struct status *s)
+{
+	struct move_recall_stats r;
+
+	move_recall_stats(s->w->move, &r);
+	return json_pack(
+		"{s:o, s:o, s:o, s:o}", "asked_bytes", proto_count(r.asked),
+		"fetched_bytes", proto_count(r.fetched), "requests",
+		proto_count(r.requests), "recall_amplification",
+		r.asked ? json_real((double)r.fetched / (double)r.asked)
+			: json_null());
+}
+
 /* ---- queues and stores ---------------------------------------------- */
 
 /* "protect-2" works on the queue of "protect". */
@@ -327,7 +341,7 @@ static int status_fill(const struct status *s, json_t *problems, json_t *r)
 	const char *state = json_array_size(problems) ? "degraded" : "online";
 	json_t *o = json_pack(
 		"{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
-		" s:o, s:o, s:o, s:o, s:o, s:{s:n, s:n}}",
+		" s:o, s:o, s:o, s:o, s:o, s:o, s:{s:n, s:n}}",
 		"trust", s->w->trust, "name", s->w->long_name, "state", state,
 		"since", proto_time(status_since(s)), "files",
 		proto_count(s->t.files), "logical_bytes",
@@ -336,9 +350,10 @@ static int status_fill(const struct status *s, json_t *problems, json_t *r)
 		proto_count(s->u.size), "by_state", status_by_state(s),
 		"damaged_files", proto_count(s->t.damaged), "unprotected",
 		status_unprotected(s), "cache_room_seconds", status_room(s),
-		"quota", status_quota(s), "queues", status_queues(s), "stores",
-		status_stores(s), "fuse", status_fuse(s), "worker",
-		status_worker(s), "backup", "last_at", "lag_seconds");
+		"quota", status_quota(s), "recall", status_recall(s), "queues",
+		status_queues(s), "stores", status_stores(s), "fuse",
+		status_fuse(s), "worker", status_worker(s), "backup", "last_at",
+		"lag_seconds");
 	int rc = o ? 0 : -ENOMEM;
 
 	if (rc == 0)

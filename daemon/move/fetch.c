@@ -214,7 +214,7 @@ static bool part_unwanted(struct fetch *x, struct cache_file *f)
 	bool used = cache_is_open(f);
 
 	LOCK_SCOPE(&x->mv->fetcher.lock);
-	return x->ahead && x->waiters == 0 && !used;
+	return x->ahead && !x->mates && x->waiters == 0 && !used;
 }
 
 /*
@@ -286,6 +286,10 @@ static int fetch_get(struct fetch *x, const char *object, char *why,
 		      x->stored);
 	store_on_progress(NULL, NULL);
 	atomic_store(&x->got, n > 0 ? (size_t)n : 0);
+	if (x->cause == STORE_CAUSE_READ) {
+		atomic_fetch_add(&x->mv->mates.requests, 1);
+		atomic_fetch_add(&x->mv->mates.fetched, x->got);
+	}
 	return n < 0 ? fetch_error((int)n, why, size, what) : 0;
 }
 
@@ -314,7 +318,8 @@ static void fetch_parts(struct fetch *x, const struct move_key *key,
 
 		if (!p->done)
 			part_done(x, p,
-				  part_take(x, p, key, o, rc, what, spare));
+				  part_take(x, p, key, o, rc, what,
+					    spare || i != x->own));
 	}
 }
 

@@ -16,6 +16,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include <uthash.h>
+
 #include "cache/cache.h"
 #include "meta/meta.h"
 #include "store/drivers.h"
@@ -45,6 +47,7 @@ struct fetch {
 	size_t stored; /* bytes */
 	enum store_cause cause;
 	bool ahead;	  /* wanted also without a waiter */
+	bool mates;	  /* brings more than one file, open or not */
 	unsigned refs;	  /* waiters, and the list or the thread; guarded */
 	unsigned waiters; /* guarded */
 	bool running, running_ahead, done; /* guarded */
@@ -59,6 +62,7 @@ struct fetch {
 	_Atomic size_t notify; /* somebody waits for so many */
 	struct part *part;
 	size_t parts;
+	size_t own; /* the part that was asked for; == parts: none */
 	struct move *mv;
 };
 
@@ -93,6 +97,8 @@ struct want {
  */
 int plan_fetch(struct move *mv, const struct want *w, struct fetch **out,
 	       uint64_t *len);
+/* All files of a pack that are elsewhere: 1, or 0 when there are none. */
+int plan_pack(struct move *mv, uint64_t pack, struct fetch **out);
 /* NULL is fine. */
 void fetch_free(struct fetch *x);
 DEFINE_GUARD(struct fetch *, fetch_free);
@@ -106,6 +112,54 @@ static inline uint64_t part_end(const struct part *p)
 	return MIN(p->e.off + p->e.len,
 		   part_off(p) + (uint64_t)p->n * META_FRAME_SIZE);
 }
+
+/* ---- mates.c -------------------------------------------------------- */
+
+#define TRACKS 64
+
+struct track_file {
+	UT_hash_handle hh;
+	uint64_t ino, bytes;
+	uint32_t track;
+	bool hashed, opened;
+};
+
+/* A pack that was read from lately. */
+struct track {
+	uint64_t pack, study; /* rows; pack 0 = free */
+	int64_t used_ns;
+	struct track_file *file; /* in the order of their bytes */
+	size_t n, last;		 /* file that was opened last */
+	bool asked;		 /* for the packs behind it */
+	unsigned depth;		 /* so many */
+	uint64_t end;		 /* byte behind what was touched */
+	uint64_t window;	 /* brought along behind that */
+};
+
+struct mates {
+	pthread_mutex_t lock; /* guards what has no atomics */
+	_Atomic unsigned tracks;
+	struct track track[TRACKS];
+	struct track_file *files; /* by inode */
+	uint64_t brought, opened; /* bytes, of late */
+	int64_t waste_ns;
+	_Atomic uint64_t asked, fetched, requests; /* for programs that read */
+};
+
+struct mates_next {
+	uint64_t study, pack;
+	unsigned depth;
+};
+
+void mates_init(struct mates *ms);
+void mates_done(struct mates *ms);
+/* A file is fetched whose bytes are `e`: should those in [*from, *end) of its
+ * pack come along? */
+bool mates_wanted(struct move *mv, const struct meta_extent *e, uint64_t study,
+		  uint64_t *from, uint64_t *end);
+/* Remembers what a fetch brings. */
+void mates_note(struct move *mv, const struct fetch *x, uint64_t study,
+		unsigned depth);
 
 /* ---- fetcher.c ------------------------------------------------------ */
 

@@ -335,7 +335,7 @@ bool fetcher_join(struct move *mv, const struct want *w, uint64_t off,
 static bool fetcher_find_same_locked(struct fetcher *fr, const struct fetch *x,
 				     struct place *out)
 {
-	const struct part *p = &x->part[0];
+	const struct part *p = &x->part[x->own < x->parts ? x->own : 0];
 	struct want w = { .ino = p->ino, .version = p->version };
 	uint64_t len = 1;
 
@@ -353,7 +353,7 @@ int fetcher_add(struct move *mv, struct fetch *x, struct place *out)
 	if (!fetcher_find_same_locked(fr, x, out)) {
 		guard = NULL;
 		DL_APPEND(fr->list, x);
-		*out = (struct place){ .x = x, .p = &x->part[0] };
+		*out = (struct place){ .x = x, .p = &x->part[x->own] };
 	}
 	fetcher_enter_locked(fr, out->x);
 	return 0;

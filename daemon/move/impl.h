@@ -5,6 +5,7 @@
  * move.c     assembly, jobs
  * recall.c   what a reader does: share, wait, open its own frames
  * plan.c     what one GET brings
+ * mates.c    what comes along with a file
  * fetcher.c  the list of fetches, its threads and buffers (fetch.h)
  * fetch.c    one of them: GET, open frames, fill
  * keys.c     packs' names and data keys, the recently used
@@ -44,6 +45,7 @@
 struct move_key {
 	uint64_t row; /* 0 = free */
 	uint64_t used;
+	uint64_t study; /* that all of the pack is of, or 0 */
 	char object[128];
 	struct pack_key key;
 };
@@ -117,6 +119,7 @@ struct move {
 	_Atomic bool stopping;
 	struct move_keys keys;
 	struct fetcher fetcher;
+	struct mates mates;
 	struct protect_now now;
 	pthread_mutex_t build_lock; /* one stream chooses files at a time */
 	_Atomic unsigned leases;    /* files that are held */

@@ -66,6 +66,7 @@ static int keys_load(struct move *mv, uint64_t row, struct move_key *out)
 	memcpy(id.b, pack.id, sizeof(id.b));
 	memset(out, 0, sizeof(*out));
 	out->row = row;
+	out->study = pack.study;
 	snprintf(out->object, sizeof(out->object), "%s", pack.object);
 	return pack_key_derive(mv->kr, pack.generation, pack.salt, &id,
 			       &out->key);

@@ -85,6 +85,7 @@ static struct move *move_new(const struct move_opts *o, struct meta *m,
 	pthread_mutex_init(&mv->jobs_lock, NULL);
 	pthread_mutex_init(&mv->held.lock, NULL);
 	fetcher_init(&mv->fetcher);
+	mates_init(&mv->mates);
 	return mv;
 }
 
@@ -187,6 +188,7 @@ void move_stop(struct move *mv)
 	fetcher_stop(mv);
 	keys_done(&mv->keys);
 	fetcher_done(&mv->fetcher);
+	mates_done(&mv->mates);
 	pthread_mutex_destroy(&mv->held.lock);
 	pthread_mutex_destroy(&mv->jobs_lock);
 	larges_done(mv);

@@ -56,6 +56,20 @@ int move_read(struct move *mv, struct cache_file *f, uint64_t off, uint64_t len,
 void move_ahead(struct move *mv, struct cache_file *f, uint64_t off,
 		uint64_t end);
 
+/* A program opened a file to read it: what is likely to be next is fetched.
+ * Costs nothing while nothing was recalled lately. */
+void move_opened(struct move *mv, uint64_t ino);
+
+/* What programs' reads of files that were not here have cost. */
+struct move_recall_stats {
+	uint64_t asked;	   /* bytes that they read */
+	uint64_t fetched;  /* bytes that came for it */
+	uint64_t requests; /* GETs */
+};
+void move_recall_stats(struct move *mv, struct move_recall_stats *out);
+/* A read of such a file found so many bytes here. */
+void move_asked(struct move *mv, uint64_t bytes);
+
 /* Protect without waiting for settle: all of it, or one inode (0 = all). */
 void move_protect_now(struct move *mv, uint64_t ino);
 /* An inode lost its last name or last handle: reap looks within a moment. */

@@ -118,7 +118,7 @@ static void recall_ahead(struct recall *r, uint64_t pos)
 		rc = plan_fetch(r->mv, &w, &x, &len);
 		if (rc < 0)
 			return;
-		pos = rc ? part_end(&x->part[0]) : off + len;
+		pos = rc ? part_end(&x->part[x->own]) : off + len;
 		if (rc && !fetcher_add_ahead(r->mv, x))
 			return;
 	}
@@ -333,4 +333,16 @@ void move_ahead(struct move *mv, struct cache_file *f, uint64_t off,
 	cache_version(f, &r.version, &r.size);
 	r.ahead = MIN(end, r.size);
 	recall_ahead(&r, off);
+}
+
+void move_asked(struct move *mv, uint64_t bytes)
+{
+	atomic_fetch_add(&mv->mates.asked, bytes);
+}
+
+void move_recall_stats(struct move *mv, struct move_recall_stats *out)
+{
+	out->asked = atomic_load(&mv->mates.asked);
+	out->fetched = atomic_load(&mv->mates.fetched);
+	out->requests = atomic_load(&mv->mates.requests);
 }

@@ -92,6 +92,8 @@ static int open_file(struct vfs *v, struct handle *h, int flags,
 	if ((flags & O_ACCMODE) != O_WRONLY && !(flags & O_NOATIME))
 		h->atime_due = atime_due(v, in);
 	h->f = take(f);
+	if (!writable)
+		move_opened(v->move, in->ino);
 	if (in->nlink == 0) /* by its node id, from another descriptor */
 		vfs_gone(v, in->ino);
 	rc = flags & O_TRUNC ? cache_truncate(h->f, 0) : 0;
@@ -265,8 +267,12 @@ static int complete_range(struct vfs *v, struct handle *h, uint64_t off,
 /* It was here already: of a file that was incomplete, more is set going. */
 static void read_on(struct vfs *v, struct handle *h, uint64_t off, uint64_t len)
 {
-	uint64_t end = h->ra.cold ? ahead_end(&h->ra, off, len) : 0;
+	uint64_t end = 0;
 
+	if (h->ra.cold) {
+		move_asked(v->move, len);
+		end = ahead_end(&h->ra, off, len);
+	}
 	if (end)
 		move_ahead(v->move, h->f, off + len, end);
 }
@@ -286,7 +292,7 @@ ssize_t vfs_read(struct vfs *v, uint64_t fh, void *dst, size_t len,
 		n = cache_pread(r.h->f, dst, len, off);
 		if (n >= 0)
 			atime_read(v, r.h);
-		if (n > 0 && i == 0)
+		if (n > 0)
 			read_on(v, r.h, off, (uint64_t)n);
 		if (n != -EAGAIN)
 			return n;

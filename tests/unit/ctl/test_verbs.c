@@ -49,12 +49,18 @@ static void test_status(void **state)
 	assert_int_equal(int_at(a, "result.queues.0.waiting"), 1);
 	assert_int_equal(json_array_size(at(a, "result.problems")), 0);
 	assert_true(json_is_null(at(a, "result.cache_room_seconds")));
+	assert_true(json_is_null(at(a, "result.recall.recall_amplification")));
 
 	assert_int_equal(fake_protect(ino), 0);
+	fake.asked = 1000;
 	b = ask("{\"id\":1,\"verb\":\"status\"}");
 	assert_int_equal(int_at(b, "result.unprotected.files"), 0);
 	assert_true(json_is_null(at(b, "result.unprotected.oldest_at")));
 	assert_true(json_is_null(at(b, "result.unprotected.oldest_seconds")));
+	assert_int_equal(int_at(b, "result.recall.fetched_bytes"), 3000);
+	assert_int_equal(int_at(b, "result.recall.requests"), 7);
+	assert_true(json_number_value(at(
+			    b, "result.recall.recall_amplification")) == 3.0);
 }
 
 static void test_quota(void **state)

@@ -17,6 +17,7 @@
 static struct {
 	bool hold;		   /* protect does nothing */
 	int recall_rc;		   /* what move_recall() returns, 0 = does it */
+	uint64_t asked;		   /* by reads; three times that came */
 	_Atomic unsigned protects; /* move_protect_now() calls */
 	char reason[64];	   /* what protect waits for */
 } fake;
@@ -107,6 +108,32 @@ int move_recall(struct move *mv, struct cache_file *f, uint64_t off,
 				 0);
 	}
 	return 0;
+}
+
+int move_read(struct move *mv, struct cache_file *f, uint64_t off, uint64_t len,
+	      uint64_t ahead, const volatile bool *cancel)
+{
+	return -ETIMEDOUT;
+}
+
+void move_ahead(struct move *mv, struct cache_file *f, uint64_t off,
+		uint64_t end)
+{
+}
+
+void move_opened(struct move *mv, uint64_t ino)
+{
+}
+
+void move_asked(struct move *mv, uint64_t bytes)
+{
+}
+
+void move_recall_stats(struct move *mv, struct move_recall_stats *out)
+{
+	*out = (struct move_recall_stats){ .asked = fake.asked,
+					   .fetched = 3 * fake.asked,
+					   .requests = 7 };
 }
 
 size_t move_jobs(struct move *mv, struct job_info *out, size_t max)

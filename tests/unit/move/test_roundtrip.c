@@ -10,7 +10,7 @@ static void test_sizes(void **state)
 		0,	    1,	    65535,	65536,		65537,
 		OBJECT - 1, OBJECT, OBJECT + 1, 3 * OBJECT + 5, 4 * OBJECT,
 	};
-	uint64_t ino[ARRAY_SIZE(size)], freed, before;
+	uint64_t ino[ARRAY_SIZE(size)], before;
 	char name[16];
 	size_t i;
 
@@ -24,7 +24,7 @@ static void test_sizes(void **state)
 		if (size[i])
 			evict_file(ino[i]);
 		else
-			assert_int_equal(cache_evict(c, ino[i], &freed), 0);
+			assert_int_equal(evict_settled(ino[i]), 0);
 	}
 	restart();
 	before = gets();
@@ -109,7 +109,7 @@ static void test_all_hole(void **state)
  * those of others do not. */
 static void test_grouping(void **state)
 {
-	uint64_t d[2], ino[40], freed;
+	uint64_t d[2], ino[40];
 	struct meta_pack a, b;
 	char name[16];
 	int i;
@@ -137,7 +137,7 @@ static void test_grouping(void **state)
 	pack_of(ino[1], &b);
 	assert_int_not_equal(a.row, b.row);
 	for (i = 0; i < 40; i++)
-		assert_int_equal(cache_evict(c, ino[i], &freed), 0);
+		assert_int_equal(evict_settled(ino[i]), 0);
 	for (i = 0; i < 40; i++)
 		expect_file(ino[i], i, 10000);
 }

@@ -167,19 +167,24 @@ static inline void protect_all(uint64_t ino)
 	assert_true(wait_state(ino, META_LOCAL));
 }
 
-static inline void evict_file(uint64_t ino)
+/* A seal may still be held by the stream that committed. */
+static inline int evict_settled(uint64_t ino)
 {
 	uint64_t freed;
 	int i, rc;
 
-	/* A seal may still be held by the stream that committed. */
-	for (i = 0; i < 200; i++) {
+	for (i = 0; i < 1000; i++) {
 		rc = cache_evict(c, ino, &freed);
 		if (rc != -EBUSY)
 			break;
 		clock_sleep_ns(10000000);
 	}
-	assert_int_equal(rc, 0);
+	return rc;
+}
+
+static inline void evict_file(uint64_t ino)
+{
+	assert_int_equal(evict_settled(ino), 0);
 	assert_false(local_exists(ino));
 }
 

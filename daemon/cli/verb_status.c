@@ -22,6 +22,7 @@ static const char *const status_unknown[] = {
 	"cache_room_seconds",
 	"quota",
 	"queues",
+	"recall",
 	"stores",
 	"fuse",
 	"worker",

@@ -19,7 +19,7 @@
 #define PART_SPANS 256
 
 /* What one pack is to hold. */
-struct part {
+struct segment {
 	struct span span[PART_SPANS];
 	size_t n;
 	const struct plan *kept; /* this one names what stays elsewhere */
@@ -71,8 +71,8 @@ static int part_init(struct parcel *p, const struct large *lg)
 }
 
 /* Named or not, as build_item(). */
-static int part_seal(struct move *mv, struct parcel *p, const struct part *part,
-		     struct pack_writer **w)
+static int part_seal(struct move *mv, struct parcel *p,
+		     const struct segment *part, struct pack_writer **w)
 {
 	size_t i;
 	int rc;
@@ -91,7 +91,7 @@ static int part_seal(struct move *mv, struct parcel *p, const struct part *part,
 }
 
 static int part_send(struct move *mv, struct job *job, struct parcel *p,
-		     const struct part *part)
+		     const struct segment *part)
 {
 	CLEANUP(pack_writer_free_guard) struct pack_writer *w = NULL;
 	int rc = part_seal(mv, p, part, &w);
@@ -145,7 +145,7 @@ static void part_end_locked(struct large *lg, struct parcel *part, int rc)
 
 /* Does a part that was claimed. */
 static void part_run(struct move *mv, struct job *job, struct large *lg,
-		     const struct part *part)
+		     const struct segment *part)
 {
 	CLEANUP(part_done) struct parcel p = { 0 };
 	int rc = part_init(&p, lg);
@@ -200,11 +200,11 @@ static bool large_cut_locked(struct large *lg, uint64_t most, struct span *out)
 	return any;
 }
 
-static bool large_claim_locked(struct large *lg, struct part *part)
+static bool large_claim_locked(struct large *lg, struct segment *part)
 {
 	uint64_t room = lg->part;
 
-	*part = (struct part){ 0 };
+	*part = (struct segment){ 0 };
 	while (atomic_load(&lg->rc) == 0 && part->n < PART_SPANS && room > 0 &&
 	       large_cut_locked(lg, room, &part->span[part->n])) {
 		room -= part->span[part->n].end - part->span[part->n].off;
@@ -220,7 +220,7 @@ static bool large_claim_locked(struct large *lg, struct part *part)
 	return true;
 }
 
-static struct large *larges_claim(struct move *mv, struct part *part)
+static struct large *larges_claim(struct move *mv, struct segment *part)
 {
 	struct large *lg;
 
@@ -233,7 +233,7 @@ static struct large *larges_claim(struct move *mv, struct part *part)
 
 int large_help(struct move *mv, struct job *job)
 {
-	struct part part;
+	struct segment part;
 	struct large *lg = larges_claim(mv, &part);
 
 	if (!lg)
@@ -255,7 +255,7 @@ static void large_share(struct move *mv, struct large *lg)
 		move_wake(mv, &mv->stream[i].job);
 }
 
-static bool large_claim(struct move *mv, struct large *lg, struct part *part)
+static bool large_claim(struct move *mv, struct large *lg, struct segment *part)
 {
 	LOCK_SCOPE(&mv->larges.lock);
 	return large_claim_locked(lg, part);
@@ -282,8 +282,8 @@ static int large_unshare(struct move *mv, struct large *lg)
  * says so. It is what the file is rebuilt from. */
 static int large_index_only(struct move *mv, struct job *job, struct large *lg)
 {
-	const struct part part = { .kept = &lg->p->item[0].plan,
-				   .always = true };
+	const struct segment part = { .kept = &lg->p->item[0].plan,
+				      .always = true };
 
 	lg->active++;
 	part_run(mv, job, lg, &part);
@@ -292,7 +292,7 @@ static int large_index_only(struct move *mv, struct job *job, struct large *lg)
 
 static int large_parts(struct move *mv, struct job *job, struct large *lg)
 {
-	struct part part;
+	struct segment part;
 	int rc;
 
 	large_share(mv, lg);

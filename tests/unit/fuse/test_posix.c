@@ -59,7 +59,11 @@ static void test_holes(void **state)
 		assert_int_equal(lseek(fd, 0, SEEK_DATA), MIB);
 		assert_int_equal(lseek(fd, 0, SEEK_HOLE), 0);
 		assert_int_equal(lseek(fd, MIB, SEEK_HOLE), 2 * MIB);
-		sys_errno(lseek(fd, 2 * MIB, SEEK_DATA), ENXIO);
+		if (i == 0)
+			sys_errno(lseek(fd, 2 * MIB, SEEK_DATA), ENXIO);
+		else /* a pack has the last frame in any case */
+			assert_int_equal(lseek(fd, 2 * MIB, SEEK_DATA),
+					 3 * MIB - 65536);
 		assert_int_equal(lseek(fd, 0, SEEK_END), 3 * MIB);
 		sys(close(fd));
 		if (i == 0)

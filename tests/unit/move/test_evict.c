@@ -152,6 +152,7 @@ static void test_fetched(void **state)
 	(void)state;
 	pass(3600);
 	assert_int_equal(recall(a, 0, SIZE), 0);
+	assert_int_equal(cache_flush(c), 0); /* records it */
 	row_get(a, &row);
 	assert_int_equal(value_class(row.access_ns), VALUE_FETCHED);
 	b = make_file("b", 2, SIZE);

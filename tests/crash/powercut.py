@@ -149,3 +149,19 @@ def disk(work, kind="ext4", size="20G"):
         run(*MKFS[kind][0], img)
         with mounted(img, work / "in", *MKFS[kind][1]) as inner:
             yield Disk(host, inner, MKFS[kind][1])
+
+
+@contextlib.contextmanager
+def live(work, d, left_out=None):
+    """A new gateway on the live disk; some syncs are left out (nosync.c)."""
+    (work / "live").mkdir()
+    (work / "live").chmod(0o755)
+    s = Single(work / "live", d.state, d.bucket)
+    s.g.setup()
+    plant = {"LD_PRELOAD": str(PLAIN / "tests/crash/nosync.so"), "MERSEY_NOSYNC": left_out} if left_out else {}
+    s.start(env=plant)
+    try:
+        yield s
+    finally:
+        s.resume()
+        s.stop()

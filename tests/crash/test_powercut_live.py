@@ -24,10 +24,10 @@ import time
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "mount"))
-from conftest import FULL, PLAIN, CliError, wait_for, workdir  # noqa: E402
+from conftest import FULL, CliError, wait_for, workdir  # noqa: E402
 
 from acks import replay, violations  # noqa: E402
-from powercut import Single, disk  # noqa: E402
+from powercut import disk, live  # noqa: E402
 
 CLIENTS = 3  # more would sync for each other all the time
 # What is left out -> how many clones. The words are parts of paths.
@@ -144,24 +144,18 @@ def check(d, work, s, clients, name, marks):
 def cut(work, kind, left_out, seed):
     """(clones, those with something newly promised, what is wrong)."""
     with disk(work, kind) as d:
-        (work / "live").mkdir()
-        (work / "live").chmod(0o755)
-        s = Single(work / "live", d.state, d.bucket)
-        s.g.setup()
-        plant = {"LD_PRELOAD": str(PLAIN / "tests/crash/nosync.so"), "MERSEY_NOSYNC": left_out} if left_out else {}
-        s.start(env=plant)
-        clients = Clients(s.mnt, work, seed)
-        stop = threading.Event()
-        evictor = threading.Thread(target=evicting, args=(s, stop))
-        evictor.start()
-        try:
-            taken = take_clones(s, d, clients, CLONES[left_out], random.Random(seed))
-        finally:
-            s.resume()
-            stop.set()
-            evictor.join()
-            clients.stop()
-            s.stop()
+        with live(work, d, left_out) as s:
+            clients = Clients(s.mnt, work, seed)
+            stop = threading.Event()
+            evictor = threading.Thread(target=evicting, args=(s, stop))
+            evictor.start()
+            try:
+                taken = take_clones(s, d, clients, CLONES[left_out], random.Random(seed))
+            finally:
+                s.resume()
+                stop.set()
+                evictor.join()
+                clients.stop()
         with concurrent.futures.ThreadPoolExecutor(3) as pool:
             jobs = [pool.submit(check, d, work, s, clients, name, marks) for name, marks, _ in taken]
             wrong = [w for j in jobs for w in j.result()]

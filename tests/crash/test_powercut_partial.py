@@ -19,9 +19,9 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "mount"))
-from conftest import FULL, PLAIN, CliError, drop_caches, random_bytes, workdir  # noqa: E402
+from conftest import FULL, CliError, drop_caches, random_bytes, workdir  # noqa: E402
 
-from powercut import Single, disk  # noqa: E402
+from powercut import disk, live  # noqa: E402
 
 FILES = 10
 SIZE = 3 << 20
@@ -126,23 +126,15 @@ def check(d, work, s, name, want):
 
 def cut(work, left_out, seed):
     with disk(work) as d:
-        (work / "live").mkdir()
-        (work / "live").chmod(0o755)
-        s = Single(work / "live", d.state, d.bucket)
-        s.g.setup()
-        plant = {"LD_PRELOAD": str(PLAIN / "tests/crash/nosync.so"), "MERSEY_NOSYNC": left_out} if left_out else {}
-        s.start(env=plant)
-        client = None
-        try:
+        with live(work, d, left_out) as s:
             client = Client(s, load(s), seed)
             client.start()
-            taken = take(s, d, client, CUTS[left_out], random.Random(seed))
-        finally:
-            s.resume()
-            if client:
+            try:
+                taken = take(s, d, client, CUTS[left_out], random.Random(seed))
+            finally:
+                s.resume()
                 client.ended.set()
                 client.join()
-            s.stop()
         with concurrent.futures.ThreadPoolExecutor(3) as pool:
             jobs = [pool.submit(check, d, work, s, name, want) for name, want in taken]
             results = [j.result() for j in jobs]

@@ -435,9 +435,10 @@ def workdir():
 
 
 @contextlib.contextmanager
-def running(**keys):
-    """A gateway that is up, and is gone afterwards."""
-    with workdir() as work:
+def running(prepared=contextlib.nullcontext, **keys):
+    """A gateway that is up, and is gone afterwards; `prepared` makes of its
+    directory what it should find there."""
+    with workdir() as work, prepared(work):
         g = Gateway(work, **keys)
         try:
             yield g.setup().start()

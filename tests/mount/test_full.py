@@ -8,30 +8,23 @@ import subprocess
 
 import pytest
 
-from conftest import (
-    SERVICE,
-    Gateway,
-    digest,
-    random_bytes,
-    wait_for,
-    workdir,
-)
+from conftest import SERVICE, digest, random_bytes, running, wait_for
 
 MIB = 1 << 20
 DISK = 200 * MIB
 
 
 @contextlib.contextmanager
-def small_disk(path):
-    """A new ext4 of DISK bytes, mounted at `path`."""
-    image = path.parent / "disk.img"
+def small_disk(work):
+    """The state directory is a new ext4 of DISK bytes."""
+    image, path = work / "disk.img", work / "state"
     with open(image, "wb") as f:
         f.truncate(DISK)
     subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "0", image], check=True)
     path.mkdir(exist_ok=True)
     subprocess.run(["mount", "-o", "loop", image, path], check=True)
     try:
-        yield path
+        yield
     finally:
         subprocess.run(["umount", "-l", path], check=True)
         image.unlink()
@@ -39,16 +32,8 @@ def small_disk(path):
 
 @pytest.fixture
 def gateway():
-    with workdir() as work, small_disk(work / "state"):
-        g = Gateway(work, trusts=("rem",), read_wait="20s")
-        try:
-            yield g.setup().start()
-            g.stop()
-            reports = g.sanitizer_reports()
-            assert not reports, reports
-        finally:
-            g.destroy()
-            print(g.log()[-8000:])
+    with running(small_disk, trusts=("rem",), read_wait="20s") as g:
+        yield g
 
 
 def left(path):

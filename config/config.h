@@ -98,6 +98,7 @@ struct config_trust {
 	int64_t settle_ns, read_wait_ns, delete_after_ns;
 	uint64_t cache_size;
 	unsigned cache_high, cache_low, cache_reserve; /* per cent */
+	int64_t max_unprotected_ns;
 	bool cache_encrypt;
 	bool cache_passthrough;
 	uint64_t cache_passthrough_reserve;

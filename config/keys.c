@@ -338,6 +338,14 @@ static const struct config_key defaults_keys[] = {
 		  "one by one share an object.",
 	  .max = DAY,
 	  CONFIG_FIELD(struct config_trust, settle_ns) },
+	{ .name = "max_unprotected",
+	  .type = CONFIG_DURATION,
+	  .def = "24h",
+	  .help = "A file that is open for writing or mapped for longer than "
+		  "this is copied, and the copy is protected; again after as "
+		  "long. 0s: never.",
+	  .max = 365 * DAY,
+	  CONFIG_FIELD(struct config_trust, max_unprotected_ns) },
 	{ .name = "read_wait",
 	  .type = CONFIG_DURATION,
 	  .def = "20s",

@@ -278,6 +278,9 @@ struct cache_seal {
 	int fd; /* O_RDONLY, borrowed */
 	uint64_t version;
 	uint64_t size;
+	/* Of a copy (cache_seal_copy); copied_ns 0: it is none. */
+	int64_t copied_ns, protected_ns, mtime_ns;
+	uint64_t copied_bytes;
 };
 
 /*
@@ -287,6 +290,15 @@ struct cache_seal {
  * error logged.
  */
 int cache_seal_begin(struct cache *c, uint64_t ino, struct cache_seal *out);
+/*
+ * The same for a file that is open for writing or mapped (S14): a copy of it,
+ * which needs no lease and stays valid. Its commit leaves the row DIRTY, with
+ * dirty_ns the time of the copy. -EBUSY: it is not open, or empty; -ENOSPC: no
+ * room for a copy.
+ */
+int cache_seal_copy(struct cache *c, uint64_t ino, struct cache_seal *out);
+/* Makes a row what it was when it was sealed. False: it is another version. */
+bool cache_seal_row(const struct cache_seal *s, struct meta_inode *row);
 /* Still unchanged? Cheap; ask before the index is sealed and again inside
  * the transaction that commits. */
 bool cache_seal_valid(struct cache_seal *s);

@@ -15,6 +15,7 @@
  * space.c    the trust's share of the disk
  * ballast.c  room on it for the database
  * quota.c    the trust's quota of bytes
+ * copy.c     copies of files that never close
  * seal.c evict.c recover.c  protect's lease; dropping bytes; the start
  *
  * Who may keep a descriptor: rfd for handles and seals, and while `unseen`;
@@ -351,6 +352,12 @@ bool pool_has(struct cache *c, uint64_t ino);
 
 /* Lets go of the lease: what protect has read so far will not be named. */
 void cache_break_seal_locked(struct cache_file *f);
+
+/* ---- copy.c --------------------------------------------------------- */
+
+/* cache_seal_commit() and _end() of a copy. */
+int copy_commit(struct cache_seal *s, struct meta_txn *t, int64_t now_ns);
+void copy_done(struct cache_seal *s);
 
 /* ---- recover.c ------------------------------------------------------ */
 

@@ -95,17 +95,32 @@ int cache_seal_begin(struct cache *c, uint64_t ino, struct cache_seal *out)
 	return rc;
 }
 
+bool cache_seal_row(const struct cache_seal *s, struct meta_inode *row)
+{
+	if (!s->copied_ns)
+		return row->content_version == s->version &&
+		       row->size == s->size;
+	row->content_version = s->version;
+	row->size = s->size;
+	row->mtime_ns = s->mtime_ns;
+	return true;
+}
+
 bool cache_seal_valid(struct cache_seal *s)
 {
-	return atomic_load(&s->f->seal) == SEAL_HELD &&
-	       (s->fd < 0 || fcntl(s->fd, F_GETLEASE) == F_RDLCK);
+	return s->copied_ns ||
+	       (atomic_load(&s->f->seal) == SEAL_HELD &&
+		(s->fd < 0 || fcntl(s->fd, F_GETLEASE) == F_RDLCK));
 }
 
 int cache_seal_commit(struct cache_seal *s, struct meta_txn *t, int64_t now_ns)
 {
 	struct meta_inode row;
-	int rc = meta_inode_get(t, s->f->ino, &row);
+	int rc;
 
+	if (s->copied_ns)
+		return copy_commit(s, t, now_ns);
+	rc = meta_inode_get(t, s->f->ino, &row);
 	if (rc == -ENOENT)
 		return -EBUSY; /* unlinked and gone: nothing to protect */
 	if (rc < 0)
@@ -124,6 +139,12 @@ void cache_seal_end(struct cache_seal *s, bool committed)
 
 	if (!f)
 		return;
+	if (s->copied_ns) {
+		copy_done(s);
+		cache_put(f);
+		*s = (struct cache_seal){ .fd = -1 };
+		return;
+	}
 	pthread_mutex_lock(&f->lock);
 	cache_break_seal_locked(f);
 	if (committed && f->version == s->version && f->state == META_DIRTY)

@@ -222,6 +222,7 @@ static int open_data(struct service *s, struct err *err)
 	};
 	struct move_opts mo = {
 		.settle_ns = t->settle_ns,
+		.max_unprotected_ns = t->max_unprotected_ns,
 		.read_wait_ns = t->read_wait_ns,
 		.delete_after_ns = t->delete_after_ns,
 		.object_size = OBJECT_SIZE,

@@ -55,7 +55,8 @@ int parcel_add(struct move *mv, struct parcel *p, uint64_t ino)
 		p->cap = cap;
 	}
 	p->item[p->n] = (struct item){ 0 };
-	rc = cache_seal_begin(mv->c, ino, &p->item[p->n].seal);
+	rc = p->copies ? cache_seal_copy(mv->c, ino, &p->item[p->n].seal)
+		       : cache_seal_begin(mv->c, ino, &p->item[p->n].seal);
 	if (rc < 0)
 		return rc;
 	p->n++;
@@ -174,7 +175,9 @@ static int build_frame(struct building *b, uint64_t off, size_t n)
 	int rc;
 
 	if (got < 0) { /* the other files of the pack go on */
-		cache_damage(b->it->seal.f, "it cannot be read", (int)got);
+		if (!b->it->seal.copied_ns) /* a copy is made again */
+			cache_damage(b->it->seal.f, "it cannot be read",
+				     (int)got);
 		return 1;
 	}
 	if ((size_t)got != n)
@@ -318,7 +321,7 @@ static int member_load(struct move *mv, const struct cache_seal *s,
 		return 1;
 	if (rc < 0)
 		return rc;
-	if (row.content_version != s->version || row.size != s->size)
+	if (!cache_seal_row(s, &row))
 		return 1;
 	member_row(mb, &row);
 	rc = meta_path(&t, ino, &mb->path);

@@ -14,6 +14,7 @@
  * seal.c     what was chosen becomes a pack: beside the other streams
  * large.c    a large file: its parts by all streams
  * diff.c     what of a file changed since it was protected
+ * copies.c   files that never close
  * build.c    files into a pack
  * send.c     intent, PUT, commit
  * evict.c reap.c gc.c   the other jobs
@@ -92,6 +93,7 @@ struct parcel {
 	_Atomic unsigned *leases;  /* counts the items */
 	const _Atomic int *failed; /* others gave up; NULL: there are none */
 	char why[160];		   /* what the store said last */
+	bool copies;		   /* of files that are open (S14) */
 };
 
 struct large; /* large.c */
@@ -142,7 +144,7 @@ struct move {
 
 	pthread_mutex_t jobs_lock; /* guards the pointers to jobs */
 	struct stream stream[MOVE_STREAMS_MAX];
-	struct job *evict, *reap, *gc, *lost;
+	struct job *evict, *reap, *gc, *lost, *copies;
 	struct {
 		pthread_mutex_t lock; /* held while it runs */
 		bool (*fn)(void *arg, uint64_t ino);
@@ -172,6 +174,12 @@ int keys_get(struct move *mv, uint64_t row, struct move_key *out);
 int64_t protect_run(struct job *job, void *stream);
 /* Sleeps; true when the job is stopping. Not ended by job_wake(). */
 bool move_sleep(struct job *job, int64_t ns);
+
+/* Seals, sends and commits what the parcel holds. How many files became
+ * protected, or -errno; then its packs are condemned. */
+int protect_send(struct move *mv, struct job *job, struct parcel *p);
+/* The job "open-files" (job_run_fn): what never closes. */
+int64_t copies_run(struct job *job, void *mv);
 
 /* Frees the parcel; files that were not protected are given back. */
 void parcel_done(struct parcel *p);

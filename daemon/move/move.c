@@ -134,6 +134,9 @@ static int move_jobs_start(struct move *mv, struct err *err)
 		rc = move_job(mv, &mv->gc, "gc", gc_run, mv, err);
 	if (rc == 0)
 		rc = move_job(mv, &mv->lost, "lost", lost_run, mv, err);
+	if (rc == 0)
+		rc = move_job(mv, &mv->copies, "open-files", copies_run, mv,
+			      err);
 	return rc;
 }
 
@@ -185,6 +188,7 @@ void move_stop(struct move *mv)
 	move_job_stop(mv, &mv->reap);
 	move_job_stop(mv, &mv->gc);
 	move_job_stop(mv, &mv->lost);
+	move_job_stop(mv, &mv->copies);
 	fetcher_stop(mv);
 	keys_done(&mv->keys);
 	fetcher_done(&mv->fetcher);
@@ -200,7 +204,7 @@ void move_stop(struct move *mv)
 
 size_t move_jobs(struct move *mv, struct job_info *out, size_t max)
 {
-	struct job *job[MOVE_STREAMS_MAX + 4];
+	struct job *job[MOVE_STREAMS_MAX + 5];
 	size_t n = 0, i;
 
 	LOCK_SCOPE(&mv->jobs_lock);
@@ -210,6 +214,7 @@ size_t move_jobs(struct move *mv, struct job_info *out, size_t max)
 	job[n++] = mv->reap;
 	job[n++] = mv->gc;
 	job[n++] = mv->lost;
+	job[n++] = mv->copies;
 	for (i = 0; i < n && i < max; i++)
 		if (job[i])
 			job_get(job[i], &out[i]);

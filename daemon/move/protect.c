@@ -258,8 +258,7 @@ static int choose_hold(struct choice *ch, const struct meta_todo *todo)
 /* Is there room in a pack of documents for those of another directory? */
 static bool choice_joins(const struct choice *ch)
 {
-	return ch->p->n < MOVE_ITEMS_MAX / 2 &&
-	       ch->bytes < ch->room / 2;
+	return ch->p->n < MOVE_ITEMS_MAX / 2 && ch->bytes < ch->room / 2;
 }
 
 /* The first group of a pack: all that there is of it. */
@@ -354,8 +353,7 @@ static int choose(struct choice *ch, const struct wish *w)
 
 /* ---- sending -------------------------------------------------------- */
 
-/* How many files became protected. */
-static int protect_send(struct move *mv, struct job *job, struct parcel *p)
+int protect_send(struct move *mv, struct job *job, struct parcel *p)
 {
 	int rc, undo;
 

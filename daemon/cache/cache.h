@@ -208,9 +208,10 @@ int cache_fill(struct cache_file *f, uint64_t version, uint64_t off,
 	       const void *data, uint64_t len);
 
 /* The same for bytes that nobody waits for: -ENOSPC at once when they would
- * take the cache above its high mark. */
+ * take the cache above its high mark; when they will be read `soon`, above its
+ * size only, and eviction is asked for. */
 int cache_fill_spare(struct cache_file *f, uint64_t version, uint64_t off,
-		     const void *data, uint64_t len);
+		     const void *data, uint64_t len, bool soon);
 /*
  * As cache_acquire() and cache_release() of a reader, for who fills a file
  * that nobody opens: it is not evicted meanwhile, but does not count as used.

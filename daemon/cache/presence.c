@@ -298,13 +298,16 @@ int cache_fill(struct cache_file *f, uint64_t version, uint64_t off,
 }
 
 int cache_fill_spare(struct cache_file *f, uint64_t version, uint64_t off,
-		     const void *data, uint64_t len)
+		     const void *data, uint64_t len, bool soon)
 {
 	struct cache_usage u;
 
 	cache_usage(f->c, &u);
-	if (u.used + len > u.high || u.disk_free < u.free_goal + len)
+	if (u.used + len > (soon ? u.size : u.high) ||
+	    u.disk_free < u.free_goal + len)
 		return -ENOSPC;
+	if (u.used + len > u.high)
+		cache_hook_run(f->c, &f->c->on_pressure);
 	return fill_now(f, version, off, data, len);
 }
 

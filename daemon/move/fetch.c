@@ -99,7 +99,7 @@ static int run_flush(struct opening *g)
 
 	if (g->len > 0 && g->spare)
 		rc = cache_fill_spare(g->f, g->p->version, g->run, g->o->plain,
-				      g->len);
+				      g->len, !g->x->mates);
 	else if (g->len > 0)
 		rc = cache_fill(g->f, g->p->version, g->run, g->o->plain,
 				g->len);

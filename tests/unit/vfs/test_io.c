@@ -314,6 +314,30 @@ static void test_sequential_reads_ask_for_more(void **state)
 	assert_true(gets(e) - before < 24); /* of 48 frames */
 }
 
+/* Who jumps gets the frames that he asks for. */
+static void test_jumps_ask_for_no_more(void **state)
+{
+	struct env *e = *state;
+	uint64_t f = remote(e, "f", 12 << 20), before;
+	uint64_t fh = opened(e, f, O_RDONLY);
+	struct store_counts c;
+	uint8_t b[65536];
+	unsigned i;
+
+	store_meter_read(&e->counts, &c);
+	before = c.in_bytes;
+	for (i = 0; i < 20; i++) {
+		uint64_t off = (i * 7 % 20) * 589824 + 1000;
+
+		assert_int_equal(vfs_read(e->v, fh, b, sizeof(b), off),
+				 sizeof(b));
+		assert_int_equal(b[77], env_byte(off + 77));
+	}
+	assert_ok(vfs_release(e->v, fh));
+	store_meter_read(&e->counts, &c);
+	assert_true(c.in_bytes - before <= 20 * 2 * (65536 + 16));
+}
+
 static void test_change_completes_first(void **state)
 {
 	struct env *e = *state;
@@ -529,6 +553,7 @@ int main(void)
 		ENV_TEST(test_recall),
 		ENV_TEST(test_open_recalls_nothing),
 		ENV_TEST(test_sequential_reads_ask_for_more),
+		ENV_TEST(test_jumps_ask_for_no_more),
 		ENV_TEST(test_change_completes_first),
 		ENV_TEST(test_truncate_completes_first),
 		ENV_TEST(test_emptying_recalls_nothing),

@@ -40,6 +40,8 @@ class Hot(Suite):
             n = self.count_for(s, self.n.files, self.n.peer_files)
             self.client("create", s.root / "tree", n, 1, self.n.bytes)
         self.mersey.g.protect()
+        if (state := self.mersey.state(self.mersey.root / "big")) != "local":
+            raise RuntimeError(f"the file is {state}, not local")
 
     # ---- the works
 

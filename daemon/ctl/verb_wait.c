@@ -219,7 +219,9 @@ static int wait_set(struct wait *w)
 	int rc = ctl_collect(
 		w->c, w->local ? wait_want_absent : wait_want_dirty, &w->set);
 
-	for (i = 0; rc == 0 && i < w->set.n && !w->local; i++)
+	for (i = 0; rc == 0 && i + 1 < w->set.n && !w->local; i++)
+		move_protect_wish(w->c->w->move, w->set.item[i].ino);
+	if (rc == 0 && i < w->set.n && !w->local)
 		move_protect_now(w->c->w->move, w->set.item[i].ino);
 	w->urged = clock_boot_ns();
 	return rc < 0 ? rc : wait_run(w, NULL);

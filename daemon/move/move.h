@@ -72,6 +72,9 @@ void move_asked(struct move *mv, uint64_t bytes);
 
 /* Protect without waiting for settle: all of it, or one inode (0 = all). */
 void move_protect_now(struct move *mv, uint64_t ino);
+/* The same of one of many, which are to share packs: nothing happens before
+ * move_protect_now() is called for the last. */
+void move_protect_wish(struct move *mv, uint64_t ino);
 /* An inode lost its last name or last handle: reap looks within a moment. */
 void move_reap_soon(struct move *mv);
 /* The same at once: somebody waits for what it gives back. */

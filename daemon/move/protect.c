@@ -26,16 +26,20 @@
 
 /* ---- at once, please ------------------------------------------------ */
 
-void move_protect_now(struct move *mv, uint64_t ino)
+void move_protect_wish(struct move *mv, uint64_t ino)
 {
-	unsigned i;
-
-	pthread_mutex_lock(&mv->now.lock);
+	LOCK_SCOPE(&mv->now.lock);
 	if (ino == 0 || mv->now.n == MOVE_NOW_MAX)
 		mv->now.all = true;
 	else
 		mv->now.ino[mv->now.n++] = ino;
-	pthread_mutex_unlock(&mv->now.lock);
+}
+
+void move_protect_now(struct move *mv, uint64_t ino)
+{
+	unsigned i;
+
+	move_protect_wish(mv, ino);
 	for (i = 0; i < mv->streams; i++)
 		move_wake(mv, &mv->stream[i].job);
 }
@@ -336,18 +340,71 @@ static bool choice_has(const struct choice *ch, uint64_t ino)
 	       cache_ino(ch->p->item[ch->p->n - 1].seal.f) == ino;
 }
 
-/* Wishes first; those that did not fit wait for the next round. */
+struct wanted {
+	uint64_t ino;
+	struct meta_instance at;
+	unsigned asked; /* which it was */
+};
+
+/* Those of a study together and in its order, others as they were asked. */
+static int wanted_order(const void *a, const void *b)
+{
+	const struct wanted *x = a, *y = b;
+
+	if (x->at.study != y->at.study)
+		return x->at.study < y->at.study ? -1 : 1;
+	if (x->at.series != y->at.series)
+		return x->at.series < y->at.series ? -1 : 1;
+	if (x->at.number != y->at.number)
+		return x->at.number < y->at.number ? -1 : 1;
+	return x->asked < y->asked ? -1 : 1;
+}
+
+static int wanted_look(struct choice *ch, const struct wish *w,
+		       struct wanted *out)
+{
+	META_TXN(t);
+	int rc = meta_look(ch->mv->m, &t);
+	unsigned i;
+
+	for (i = 0; rc == 0 && i < w->n; i++) {
+		out[i].ino = w->ino[i];
+		out[i].asked = i;
+		rc = meta_instance_get(&t, w->ino[i], &out[i].at);
+		if (rc == -ENODATA || rc == -ENOENT)
+			rc = 0;
+	}
+	if (rc == 0)
+		qsort(out, w->n, sizeof(*out), wanted_order);
+	return rc;
+}
+
+/* Those that did not fit, and of other studies, wait for the next round. */
+static int choose_wishes(struct choice *ch, const struct wish *w)
+{
+	CLEANUP_FREE struct wanted *want = calloc(w->n, sizeof(*want));
+	unsigned i = 0;
+	int rc = want ? wanted_look(ch, w, want) : -ENOMEM;
+
+	if (rc < 0)
+		return rc;
+	for (rc = 1; rc == 1 && i < w->n; i++) {
+		if (ch->p->n > 0 && want[i].at.study != want[i - 1].at.study)
+			break;
+		rc = choose_wish(ch, want[i].ino);
+	}
+	if (rc == 0 && !choice_has(ch, want[i - 1].ino))
+		i--;
+	for (; i < w->n; i++)
+		move_protect_now(ch->mv, want[i].ino);
+	return rc;
+}
+
+/* Wishes first. */
 static int choose(struct choice *ch, const struct wish *w)
 {
-	unsigned i, k;
-	int rc = 1;
+	int rc = w->n ? choose_wishes(ch, w) : 0;
 
-	for (i = 0; rc == 1 && i < w->n; i++)
-		rc = choose_wish(ch, w->ino[i]);
-	if (rc == 0 && !choice_has(ch, w->ino[i - 1]))
-		i--;
-	for (k = i; k < w->n; k++)
-		move_protect_now(ch->mv, w->ino[k]);
 	return rc < 0 || ch->p->n > 0 ? MIN(rc, 0) : choose_oldest(ch);
 }
 

@@ -92,6 +92,11 @@ void move_protect_now(struct move *mv, uint64_t ino)
 		fake_protect(ino ? ino : todo[i].ino);
 }
 
+void move_protect_wish(struct move *mv, uint64_t ino)
+{
+	move_protect_now(mv, ino);
+}
+
 int move_recall(struct move *mv, struct cache_file *f, uint64_t off,
 		uint64_t len, enum store_cause cause,
 		const volatile bool *cancel)

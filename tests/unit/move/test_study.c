@@ -286,33 +286,26 @@ static void test_small_directories(void **state)
 		    1 + (int)(240 * 8192 / (OBJECT / 2)));
 }
 
-/* Asked for one by one, they go together, and the pack is of no study. */
+/* Asked for one by one, in no order, and all at once. */
 static void test_wishes(void **state)
 {
-	struct one o[2] = { { .study = 1, .series = 1, .number = 1 },
-			    { .study = 2, .series = 1, .number = 1 } };
-	struct meta_pack p, q;
+	struct one o[12];
+	unsigned i;
 
+	for (i = 0; i < 12; i++) {
+		o[i] = (struct one){ .study = 1 + i % 2,
+				     .series = 1 + i % 3,
+				     .number = 12 - i };
+		add_image(META_ROOT_INO, &o[i], 1000);
+	}
 	start_with(HOUR);
-	add_image(META_ROOT_INO, &o[0], 1000);
-	move_protect_now(mv, o[0].ino);
-	all_local(o, 1);
-	pack_of(o[0].ino, &p);
-	assert_int_equal(p.study, study_row(1));
-	stop_move();
-	write_image(&o[0], 2000);
-	add_image(META_ROOT_INO, &o[1], 1000);
-	start_with(HOUR);
-	pthread_mutex_lock(&mv->now.lock);
-	mv->now.ino[mv->now.n++] = o[0].ino;
-	mv->now.ino[mv->now.n++] = o[1].ino;
-	pthread_mutex_unlock(&mv->now.lock);
-	move_wake(mv, &mv->stream[0].job);
-	all_local(o, 2);
-	pack_of(o[0].ino, &p);
-	pack_of(o[1].ino, &q);
-	assert_int_equal(p.row, q.row);
-	assert_int_equal(p.study, 0);
+	for (i = 0; i < 11; i++)
+		move_protect_wish(mv, o[i].ino);
+	move_protect_now(mv, o[11].ino);
+	all_local(o, 12);
+	assert_int_equal(check_study(1, o, 12), 1);
+	assert_int_equal(check_study(2, o, 12), 1);
+	assert_int_equal(count_packs(META_PACK_STORED), 2);
 }
 
 /* Zeros and a text: what any frame of it that is tried is made smaller. */

@@ -338,8 +338,8 @@ int meta_extent_replace(struct meta_txn *t, uint64_t ino,
 	if (rc == 0)
 		rc = extent_sweep(t, ino, staying_has, &s, now_ns);
 	for (; rc == 0 && s.at < n_kept; s.at++)
-		if (!kept[s.at].table) /* it was not there */
-			rc = m_fail(t, -EUCLEAN);
+		if (!kept[s.at].table) /* others replaced it */
+			rc = m_fail(t, -ESTALE);
 	if (rc == 0)
 		rc = extent_add(t, ino, kept, n_kept);
 	if (rc == 0)

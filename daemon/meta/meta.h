@@ -498,7 +498,7 @@ int meta_extent_insert(struct meta_txn *t, const struct meta_extent *in);
 /*
  * The file's extents become n_kept of the old ones and n_added new ones; packs
  * that nobody names any more become CONDEMNED at now_ns. kept[] ascends; one
- * without a table is there already, exactly so (-EUCLEAN when not), with a
+ * without a table is there already, exactly so (-ESTALE when not), with a
  * table it is a part of one that is there. What is in none of both goes.
  */
 int meta_extent_replace(struct meta_txn *t, uint64_t ino,

@@ -70,7 +70,7 @@ struct plan {
 	size_t sends, send_cap;
 	struct meta_extent *keep; /* for meta_extent_replace() */
 	size_t keeps, keep_cap;
-	bool same; /* all is as it was: extents stay untouched */
+	bool same; /* all is as it was: there is nothing to send */
 };
 
 /* A file on its way into packs. */

@@ -238,10 +238,10 @@ static int commit_item(struct meta_txn *t, struct item *it, int64_t now)
 	rc = cache_seal_commit(&it->seal, t, now);
 	if (rc < 0)
 		return rc == -EBUSY ? 0 : rc;
-	if (!it->plan.same)
-		rc = meta_extent_replace(t, cache_ino(it->seal.f),
-					 it->plan.keep, it->plan.keeps,
-					 it->extent, it->n, now);
+	/* Also when nothing is new: a copy of the open file may have been
+	 * named since it was compared. -ESTALE: then all is done again. */
+	rc = meta_extent_replace(t, cache_ino(it->seal.f), it->plan.keep,
+				 it->plan.keeps, it->extent, it->n, now);
 	it->committed = rc >= 0;
 	return rc < 0 ? rc : 1;
 }

@@ -434,8 +434,8 @@ static void test_replace_gone(void **state)
 		kept = extent(i == 0, 2 - (i == 1), a + (i == 2), 9, false);
 		assert_int_equal(
 			meta_extent_replace(&t, 5, &kept, 1, NULL, 0, 9),
-			-EUCLEAN);
-		assert_int_equal(meta_commit(&t, NULL), -EUCLEAN);
+			-ESTALE);
+		assert_int_equal(meta_commit(&t, NULL), -ESTALE);
 	}
 }
 

@@ -589,6 +589,32 @@ static void test_interrupted(void **state)
 	}
 }
 
+/* What was to stay is gone when the new version is named, as when a copy of
+ * the open file was named meanwhile: all is done again, and right. */
+static void test_replaced(void **state)
+{
+	CLEANUP(bytes_done) struct bytes b;
+
+	bytes_init(&b, "large", LARGE);
+	bytes_write(&b, 1, 0, LARGE);
+	protect_it(b.ino);
+	bytes_write(&b, 2, 5, 5);
+	SET(down, true);
+	while (count_packs(META_PACK_INTENT) == 0) {
+		move_protect_now(mv, b.ino);
+		clock_sleep_ns(10000000);
+	}
+	{
+		META_TXN(t);
+
+		assert_int_equal(meta_begin(m, &t), 0);
+		assert_int_equal(meta_extent_clear(&t, b.ino, NULL, 0, 1), 0);
+		assert_int_equal(meta_commit(&t, NULL), 0);
+	}
+	SET(down, false);
+	all_right(&b);
+}
+
 /* A writer comes while it is sent: neither version is mixed up. */
 static void test_overtaken(void **state)
 {
@@ -615,7 +641,7 @@ int main(int argc, char **argv)
 		CHANGED_TEST(test_shapes),	 CHANGED_TEST(test_fragments),
 		CHANGED_TEST(test_shared_pack),	 CHANGED_TEST(test_no_checks),
 		CHANGED_TEST(test_random),	 CHANGED_TEST(test_interrupted),
-		CHANGED_TEST(test_overtaken),
+		CHANGED_TEST(test_overtaken),	 CHANGED_TEST(test_replaced),
 	};
 
 	const char *full = getenv("MERSEY_FULL");

@@ -58,7 +58,8 @@ int64_t value_touched(int64_t key, bool here, int64_t ghost_ns, int64_t now_ns)
 	enum value_class class = value_class(key);
 	int64_t last = value_time(key);
 
-	if (here && class != VALUE_FETCHED && now_ns >= last &&
+	/* Not only while it is here: that is recorded late. */
+	if (class != VALUE_FETCHED && now_ns >= last &&
 	    now_ns - last < VALUE_STEP_NS)
 		return key;
 	if (last == 0 || (!here && last <= ghost_ns))

@@ -237,6 +237,8 @@ static int evict_some(struct move *mv, struct job *job, struct heads *h)
 	size_t n = 0;
 	int rc = 1;
 
+	/* What came a moment ago may be worth least, and has no row yet. */
+	cache_settle(mv->c);
 	heads_renew(h);
 	while (sum < need && n < EVICT_PAGE &&
 	       (rc = heads_next(mv, h, &v[n])) > 0)

@@ -252,8 +252,10 @@ static void test_touched(void **state)
 	assert_int_equal(value_class(next), VALUE_TWICE);
 	assert_int_equal(value_time(next), now + step);
 	/* It left, and came back soon, or late. */
-	assert_int_equal(value_class(value_touched(key, false, none, now)),
-			 VALUE_TWICE);
+	assert_int_equal(value_touched(key, false, none, now + 4), key);
+	assert_int_equal(
+		value_class(value_touched(key, false, none, now + step)),
+		VALUE_TWICE);
 	assert_int_equal(value_class(value_touched(next, false, now + 2 * step,
 						   now + 3 * step)),
 			 VALUE_ONCE);

@@ -66,6 +66,15 @@ static void read_set(void)
 	pass(61);
 }
 
+/* What was fetched is recorded within a moment. */
+static void expect_here(const uint64_t *ino, int n)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		assert_true(wait_state(ino[i], META_LOCAL));
+}
+
 static int count_here(const uint64_t *ino, int n)
 {
 	int i, here = 0;
@@ -101,7 +110,7 @@ static void test_scan(void **state)
 	read_set();
 	read_set();
 	read_set();
-	assert_int_equal(count_here(set_ino, WORKING), WORKING);
+	expect_here(set_ino, WORKING);
 	for (i = 0; i < SCAN; i++) {
 		read_file(scan_ino[i]);
 		pass(5);
@@ -109,7 +118,7 @@ static void test_scan(void **state)
 			read_set();
 	}
 	settle();
-	assert_int_equal(count_here(set_ino, WORKING), WORKING);
+	expect_here(set_ino, WORKING);
 	assert_true(count_here(scan_ino, SCAN) < 48);
 }
 
@@ -152,7 +161,7 @@ static void test_fetched(void **state)
 	(void)state;
 	pass(3600);
 	assert_int_equal(recall(a, 0, SIZE), 0);
-	assert_int_equal(cache_flush(c), 0); /* records it */
+	expect_here(&a, 1);
 	row_get(a, &row);
 	assert_int_equal(value_class(row.access_ns), VALUE_FETCHED);
 	b = make_file("b", 2, SIZE);
@@ -162,6 +171,7 @@ static void test_fetched(void **state)
 	/* Its reader comes late, and keeps the file open for long. */
 	evict_file(a);
 	read_file(a);
+	expect_here(&a, 1);
 	row_get(a, &row);
 	assert_int_not_equal(value_class(row.access_ns), VALUE_FETCHED);
 }
@@ -191,7 +201,7 @@ static void test_dear(void **state)
 	settle();
 	cache_usage(c, &u);
 	assert_int_equal(state_of(large), META_REMOTE);
-	assert_int_equal(count_here(set_ino, WORKING), WORKING);
+	expect_here(set_ino, WORKING);
 	make_many(scan_ino, 60, "more");
 	settle();
 	assert_int_equal(count_here(set_ino, WORKING), 0);

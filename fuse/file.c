@@ -22,12 +22,13 @@ static void open_flags(struct fuse_file_info *fi, bool keep)
 }
 
 /* O_TRUNC is a change, too. Closes the handle when it fails. */
-static int truncated(fuse_req_t req, const struct fuse_file_info *fi)
+static int opened(fuse_req_t req, const struct fuse_file_info *fi)
 {
 	struct vfs_cred who = req_cred(req);
 	struct vfs *v = req_vfs(req);
 	int rc = 0;
 
+	vfs_opened_by(v, fi->fh, &who);
 	if (fi->flags & O_TRUNC)
 		rc = vfs_unprivilege(v, fi->fh,
 				     slot_mine->no_setid ? &who : NULL);
@@ -42,7 +43,7 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	int rc = vfs_open(s->v, ino, fi->flags, &fi->fh);
 
 	if (rc == 0)
-		rc = truncated(req, fi);
+		rc = opened(req, fi);
 	if (rc < 0) {
 		reply_rc(req, rc);
 		return;
@@ -71,7 +72,7 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		rc = vfs_create(v, &who, parent, name, mode, fi->flags, &e,
 				&fi->fh);
 	if (rc == 0)
-		rc = truncated(req, fi);
+		rc = opened(req, fi);
 	if (rc < 0) {
 		reply_rc(req, rc);
 		return;

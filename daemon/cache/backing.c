@@ -243,13 +243,16 @@ static void pass_watch(struct cache_file *f)
  */
 static int pass_dirty(struct cache_file *f)
 {
+	int64_t quiet;
 	int fd, rc;
 
 	rc = cache_change_begin(f, false, 0, &fd);
 	if (rc < 0)
 		return rc;
+	quiet = f->quiet_ns;
 	cache_change_end(f);
 	LOCK_SCOPE(&f->lock);
+	f->quiet_ns = quiet;
 	rc = cache_rfd_locked(f);
 	f->unseen = rc == 0;
 	return rc;
@@ -298,7 +301,13 @@ bool cache_passed(struct cache *c, uint64_t ino, int64_t mtime_ns)
 	if (!f)
 		return false;
 	LOCK_SCOPE(&f->lock);
-	return f->unseen && f->mtime_ns != mtime_ns;
+	return f->unseen && f->stranger && f->mtime_ns != mtime_ns;
+}
+
+void cache_pass_stranger(struct cache_file *f)
+{
+	LOCK_SCOPE(&f->lock);
+	f->stranger = true;
 }
 
 /* ---- reads of the kernel --------------------------------------------- */
@@ -411,7 +420,7 @@ void still_end_locked(struct cache_file *f)
 	if (!f->unseen)
 		return;
 	if (still_valid(f) && !f->opened)
-		f->unseen = false;
+		f->unseen = f->stranger = false;
 	cache_break_seal_locked(f);
 	atomic_store(&f->seal, SEAL_NONE);
 	if (!f->unseen && !cache_in_use_locked(f))

@@ -138,8 +138,10 @@ struct cache_pass {
 int cache_pass_begin(struct cache_file *f, bool writable, bool seen,
 		     struct cache_pass *p);
 void cache_pass_end(struct cache_file *f, const struct cache_pass *p);
+/* Somebody who may not keep a file's set-id bits opened it for writing. */
+void cache_pass_stranger(struct cache_file *f);
 /* Was the last change of a file, which left this mtime, one that the kernel
- * made by itself? */
+ * may have made by itself, for somebody of that kind? */
 bool cache_passed(struct cache *c, uint64_t ino, int64_t mtime_ns);
 /*
  * Reads that the kernel makes by itself are seen by the access time of the

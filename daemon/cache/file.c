@@ -416,6 +416,15 @@ void cache_row_from_stat(struct meta_inode *row, const struct stat *st)
 	row->ctime_ns = MAX(row->ctime_ns, clock_ns(st->st_ctim));
 }
 
+int cache_fstat_locked(const struct cache_file *f, int fd, struct stat *st)
+{
+	if (fstat(fd, st) < 0)
+		return -errno;
+	if (clock_ns(st->st_ctim) == f->quiet_ns)
+		st->st_ctim = (struct timespec){ 0 };
+	return 0;
+}
+
 static int cache_stat(struct cache *c, uint64_t ino, struct stat *st)
 {
 	CLEANUP(cache_put_guard) struct cache_file *f = cache_find(c, ino);
@@ -424,7 +433,7 @@ static int cache_stat(struct cache *c, uint64_t ino, struct stat *st)
 	if (f) {
 		LOCK_SCOPE(&f->lock);
 		if (f->wfd >= 0)
-			return fstat(f->wfd, st) < 0 ? -errno : 0;
+			return cache_fstat_locked(f, f->wfd, st);
 	}
 	local_path(ino, path);
 	if (fstatat(c->root_fd, path, st, AT_SYMLINK_NOFOLLOW) < 0)

@@ -21,8 +21,8 @@ void cache_break_seal_locked(struct cache_file *f)
 	atomic_store(&f->seal, SEAL_BROKEN);
 	/* An empty file is sealed without one. Closing gives none back while
 	 * the kernel has the descriptor's file registered. */
-	if (f->rfd >= 0 && fcntl(f->rfd, F_GETLEASE) != F_UNLCK &&
-	    fcntl(f->rfd, F_SETLEASE, F_UNLCK) < 0)
+	if (f->rfd >= 0 && fcntl(f->rfd, F_SETLEASE, F_UNLCK) < 0 &&
+	    errno != EAGAIN)
 		log_warn("inode %llu: cannot give a lease back: %s",
 			 (unsigned long long)f->ino, errno_name(errno));
 }

@@ -310,6 +310,14 @@ void vfs_set_backing(struct vfs *v, const struct cache_backing *b)
 	cache_set_backing(v->cache, b);
 }
 
+void vfs_opened_by(struct vfs *v, uint64_t fh, const struct vfs_cred *who)
+{
+	HANDLE_REF(r, v, fh, HANDLE_FILE);
+
+	if (r.h && r.h->writable && r.h->pass.id && who->uid != 0)
+		cache_pass_stranger(r.h->f);
+}
+
 int vfs_backing(struct vfs *v, uint64_t fh, bool *direct)
 {
 	HANDLE_REF(r, v, fh, HANDLE_FILE);

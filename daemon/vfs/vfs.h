@@ -133,6 +133,9 @@ void vfs_set_backing(struct vfs *v, const struct cache_backing *b);
  * and only mappings are the kernel's. 0: all come here.
  */
 int vfs_backing(struct vfs *v, uint64_t fh, bool *direct);
+/* By whom it was opened: decides what becomes of set-id bits when the kernel
+ * writes by itself. */
+void vfs_opened_by(struct vfs *v, uint64_t fh, const struct vfs_cred *who);
 /* Does the next read write the access time? Pages that the kernel kept would
  * hide it. */
 bool vfs_atime_due(struct vfs *v, uint64_t fh);

@@ -303,8 +303,8 @@ int cache_fill_spare(struct cache_file *f, uint64_t version, uint64_t off,
 	struct cache_usage u;
 
 	cache_usage(f->c, &u);
-	if (u.used + len > (soon ? u.size : u.high) ||
-	    u.disk_free < u.free_goal + len)
+	if (u.disk_free < u.free_goal + len ||
+	    (soon ? !space_to_fill(f->c, len) : u.used + len > u.high))
 		return -ENOSPC;
 	if (u.used + len > u.high)
 		cache_hook_run(f->c, &f->c->on_pressure);

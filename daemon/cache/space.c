@@ -136,8 +136,7 @@ static bool space_on_disk(struct cache *c, uint64_t n)
 	return free_now >= c->o.free_min && free_now - c->o.free_min >= n;
 }
 
-/* Room for `n` fetched bytes. */
-static bool space_to_fill(struct cache *c, uint64_t n)
+bool space_to_fill(struct cache *c, uint64_t n)
 {
 	uint64_t share = MAX(c->o.size / 16, 1ULL << 20);
 	uint64_t slack = MIN(SPACE_FILL_SLACK, share);

@@ -58,8 +58,9 @@ static uint64_t write_all(struct cache_file *f, uint64_t max, int64_t *last_ns)
 static void test_reserve(void **state)
 {
 	struct cache_usage u;
+	CLEANUP_FREE uint8_t *piece = calloc(1, PIECE);
 	struct cache_file *f, *w;
-	uint64_t filled;
+	uint64_t filled, version, size;
 	int64_t ns;
 
 	opts.size = 16 * MIB;
@@ -69,6 +70,11 @@ static void test_reserve(void **state)
 	filled = fill_from(f, 0);
 	/* To the line, and the little that keeps reads going. */
 	assert_true(filled >= 7 * MIB && filled <= 9 * MIB);
+	/* Nor does what a reader will ask for soon. */
+	cache_version(f, &version, &size);
+	assert_int_equal(
+		cache_fill_spare(f, version, filled, piece, PIECE, true),
+		-ENOSPC);
 	cache_usage(c, &u);
 	assert_true(u.over_high); /* so that the reserve is made free again */
 	assert_true(u.goal < 8 * MIB);

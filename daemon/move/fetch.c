@@ -340,22 +340,32 @@ void fetch_run(struct fetch *x, struct opener *o)
 
 /* ---- what a reader opens itself ------------------------------------- */
 
-/* Frames [first, end) of a part into plain; looking is counted. */
-static int look(struct fetch *x, const struct part *p, uint32_t first,
-		uint32_t end, uint8_t *plain, uint8_t *scratch)
-{
-	CLEANUP(move_key_wipe) struct move_key key = { 0 };
-	size_t at = p->at;
-	uint32_t i;
-	int rc = keys_get(x->mv, x->pack, &key);
+#define LOOK_FRAMES 2 /* at once: memory that malloc keeps */
 
-	for (i = 0; rc == 0 && i < end; at += frame_stored(p, i), i++) {
-		if (i < first)
-			continue;
-		rc = frame_open(p, &key, i, x->buf + at, plain, scratch);
+/* Frames [i, end) of a part, which begin at byte `at`, into plain. */
+static int look(struct fetch *x, const struct part *p,
+		const struct move_key *key, uint32_t i, uint32_t end, size_t at,
+		uint8_t *plain)
+{
+	CLEANUP_FREE uint8_t *scratch = malloc(PACK_FRAME_MAX);
+	int rc = scratch ? 0 : -ENOMEM;
+
+	for (; rc == 0 && i < end; i++) {
+		rc = frame_open(p, key, i, x->buf + at, plain, scratch);
 		plain += frame_len(p, i);
+		at += frame_stored(p, i);
 	}
 	return rc;
+}
+
+/* False: the bytes are not there any more, the GET began once more. */
+static bool look_begin(struct fetch *x, size_t need)
+{
+	LOCK_SCOPE(&x->mv->fetcher.lock);
+	if (atomic_load(&x->got) < need)
+		return false;
+	x->looking++;
+	return true;
 }
 
 static void look_end(struct fetch *x)
@@ -365,26 +375,36 @@ static void look_end(struct fetch *x)
 	pthread_cond_broadcast(&x->changed);
 }
 
+static int look_and_fill(struct fetch *x, const struct part *p,
+			 const struct move_key *key, struct cache_file *f,
+			 uint32_t first, uint32_t end, uint8_t *plain)
+{
+	uint64_t off = frame_off(p, first);
+	uint64_t to = MIN(frame_off(p, end), part_end(p));
+	int rc;
+
+	if (!look_begin(x, fetch_needs(p, to)))
+		return -EAGAIN;
+	rc = look(x, p, key, first, end, fetch_needs(p, off), plain);
+	look_end(x);
+	return rc < 0 ? rc : cache_fill(f, p->version, off, plain, to - off);
+}
+
 int fetch_open_part(struct fetch *x, struct part *p, struct cache_file *f,
 		    uint64_t off, uint64_t end)
 {
-	uint32_t first, last;
-	CLEANUP_FREE uint8_t *plain = NULL;
-	size_t room;
-	int rc = -ENOMEM;
+	CLEANUP_FREE uint8_t *plain = malloc(LOOK_FRAMES * META_FRAME_SIZE);
+	CLEANUP(move_key_wipe) struct move_key key = { 0 };
+	uint32_t i, last, k;
+	int rc = plain ? keys_get(x->mv, x->pack, &key) : -ENOMEM;
 
 	off = MAX(off, part_off(p));
 	end = MIN(end, part_end(p));
-	first = (uint32_t)((off - part_off(p)) / META_FRAME_SIZE);
+	i = (uint32_t)((off - part_off(p)) / META_FRAME_SIZE);
 	last = (uint32_t)((end - 1 - part_off(p)) / META_FRAME_SIZE);
-	room = (size_t)(last - first + 1) * META_FRAME_SIZE;
-	plain = malloc(room + PACK_FRAME_MAX);
-	if (plain)
-		rc = look(x, p, first, last + 1, plain, plain + room);
-	look_end(x);
-	if (rc == 0)
-		rc = cache_fill(f, p->version, frame_off(p, first), plain,
-				MIN(frame_off(p, last + 1), part_end(p)) -
-					frame_off(p, first));
+	for (; rc == 0 && i <= last; i += k) {
+		k = MIN(last + 1 - i, (uint32_t)LOOK_FRAMES);
+		rc = look_and_fill(x, p, &key, f, i, i + k, plain);
+	}
 	return rc;
 }

@@ -14,8 +14,13 @@
 #define RECALL_SLICE_NS	    (100 * 1000000LL)
 #define RECALL_PAUSE_NS	    (100 * 1000000LL) /* doubles, up to 2 s */
 #define RECALL_PAUSE_MAX_NS (2 * NSEC_PER_SEC)
-/* Up to this a reader opens its frames itself; more is for the threads. */
-#define RECALL_OWN (1ULL << 20)
+/*
+ * Up to this a reader opens its frames itself; more is for the threads. Of
+ * what is read ahead only a little: who reads in order waits for the line, and
+ * is woken less often.
+ */
+#define RECALL_OWN	 (1ULL << 20)
+#define RECALL_OWN_AHEAD (128ULL << 10)
 
 struct recall {
 	struct move *mv;
@@ -136,10 +141,11 @@ static bool recall_may_open_locked(struct recall *r, struct place *at)
 {
 	uint64_t from = MAX(r->off, part_off(at->p));
 	uint64_t end = MIN(r->end, part_end(at->p));
+	bool ahead = at->x->ahead && !at->x->mates;
 	size_t need;
 
 	if (at->p->claimed || !at->x->running || from >= end ||
-	    end - from > RECALL_OWN)
+	    end - from > (ahead ? RECALL_OWN_AHEAD : RECALL_OWN))
 		return false;
 	need = fetch_needs(at->p, end);
 	if (need < atomic_load(&at->x->notify))
@@ -153,7 +159,6 @@ static int recall_open_locked(struct recall *r, struct place *at)
 	struct fetcher *fr = &r->mv->fetcher;
 	int rc;
 
-	at->x->looking++;
 	at->x->filling++;
 	pthread_mutex_unlock(&fr->lock);
 	rc = fetch_open_part(at->x, at->p, r->f, r->off, r->end);

@@ -52,7 +52,7 @@ static uint64_t memory_recall(const struct config_trust *t)
 	return clamp(t->limit_memory / 8, 4ULL << 20, 256ULL << 20);
 }
 
-/* limits.threads: half of them answer the kernel, a quarter fetches; the
+/* limits.threads: half of them answer the kernel, three eighths fetch; the
  * rest are the jobs, the checkpoint and the control socket. */
 static unsigned receive_threads(const struct config_trust *t)
 {
@@ -62,7 +62,7 @@ static unsigned receive_threads(const struct config_trust *t)
 static unsigned fetch_threads(const struct config_trust *t,
 			      const struct config_store *s)
 {
-	return (unsigned)clamp(t->limit_threads / 4, 1, s->in_flight);
+	return (unsigned)clamp(t->limit_threads * 3 / 8, 1, s->in_flight);
 }
 
 /* limits.descriptors: half for open handles, a quarter kept for protect. */

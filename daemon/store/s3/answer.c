@@ -18,7 +18,7 @@ int s3_on_request(void *arg, char *remote_ip, char *local_ip, int remote_port,
 	(void)remote_ip;
 	(void)local_ip;
 	(void)remote_port;
-	(void)local_port;
+	r->fd = s3_socket_find(r->sockets, local_port);
 	r->requests++;
 	return CURL_PREREQFUNC_OK;
 }
@@ -163,6 +163,8 @@ size_t s3_on_body(char *p, size_t size, size_t n, void *arg)
 		memcpy((char *)r->dst + a->got, p, n);
 		a->got += n;
 		tell(r);
+		if (a->got < r->dst_len)
+			s3_socket_ack(r->fd);
 		return n;
 	}
 	if (n > r->text_max - a->text.len)

@@ -31,6 +31,7 @@ struct s3_http {
 	CURLM *multi;
 	pthread_t thread;
 	bool started;
+	struct s3_sockets sockets; /* the thread's */
 
 	pthread_mutex_t lock;	   /* guards what follows */
 	pthread_cond_t changed;	   /* a request is done, or a handle is free */
@@ -336,6 +337,12 @@ static void set_request(struct s3_http *h, struct s3_request *r, char *text)
 	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(e, CURLOPT_USERAGENT, "mersey/" MERSEY_VERSION);
 	curl_easy_setopt(e, CURLOPT_BUFFERSIZE, 262144L);
+	r->sockets = &h->sockets;
+	r->fd = -1;
+	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, s3_socket_open);
+	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, &h->sockets);
+	curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, s3_socket_close);
+	curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, &h->sockets);
 	curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, s3_on_request);
 	curl_easy_setopt(e, CURLOPT_PREREQDATA, r);
 	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, s3_on_header);

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/guard.h"
+#include "store/s3/socket.h"
 #include "store/store.h"
 
 struct s3_http;
@@ -61,6 +62,8 @@ struct s3_request {
 	/* Of the transfer in progress. */
 	struct s3_request *next;
 	CURL *easy;
+	const struct s3_sockets *sockets;
+	int fd;		   /* of the connection that serves it; -1 */
 	size_t sent;	   /* of body */
 	unsigned requests; /* that libcurl made of it, see s3_on_request() */
 	int rc;		   /* why a callback gave up */

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/s3/socket.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+curl_socket_t s3_socket_open(void *arg, curlsocktype purpose,
+			     struct curl_sockaddr *a)
+{
+	struct s3_sockets *s = arg;
+	int fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+
+	(void)purpose;
+	if (fd >= 0 && s->n < S3_SOCKETS_MAX)
+		s->fd[s->n++] = fd;
+	return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
+int s3_socket_close(void *arg, curl_socket_t fd)
+{
+	struct s3_sockets *s = arg;
+	unsigned i;
+
+	for (i = 0; i < s->n; i++)
+		if (s->fd[i] == fd) {
+			s->fd[i] = s->fd[--s->n];
+			break;
+		}
+	return close(fd);
+}
+
+static int local_port_of(int fd)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} a = { 0 };
+	socklen_t len = sizeof(a);
+
+	if (getsockname(fd, &a.any, &len) < 0)
+		return -1;
+	if (a.any.sa_family == AF_INET)
+		return ntohs(a.v4.sin_port);
+	return a.any.sa_family == AF_INET6 ? ntohs(a.v6.sin6_port) : -1;
+}
+
+int s3_socket_find(const struct s3_sockets *s, int local_port)
+{
+	unsigned i;
+
+	for (i = 0; i < s->n; i++)
+		if (local_port_of(s->fd[i]) == local_port)
+			return s->fd[i];
+	return -1;
+}
+
+void s3_socket_ack(int fd)
+{
+	static const int one = 1;
+
+	if (fd >= 0) /* what cannot be had costs time only */
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &one,
+				 sizeof(one));
+}

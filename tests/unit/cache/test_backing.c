@@ -171,6 +171,32 @@ static void expect_content(uint64_t ino, uint64_t seed, size_t n)
 	file_close(f, false);
 }
 
+/* Closes this state, and lets a process open it that then dies in the middle
+ * of what it does. out[]: what that process tells. */
+static void after_death(void (*live)(uint64_t out[2]), uint64_t out[2])
+{
+	const size_t size = 2 * sizeof(*out);
+	int status, p[2];
+	pid_t pid;
+
+	close_state();
+	assert_int_equal(pipe(p), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (open_state() < 0)
+			_exit(1);
+		backing_on();
+		live(out);
+		_exit(write(p[1], out, size) != (ssize_t)size);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(read(p[0], out, size), size);
+	close(p[0]);
+	close(p[1]);
+}
+
 /* ---- what the kernel writes ------------------------------------------ */
 
 static void test_create(void **state)
@@ -313,49 +339,38 @@ static void test_small_protected_is_served(void **state)
 	assert_int_equal(state_of(ino), META_LOCAL);
 }
 
+static void write_some(uint64_t out[2])
+{
+	struct open o;
+
+	out[0] = take_file("a");
+	o = k_open(out[0], true);
+	k_write(&o, 1, 0, 8192);
+}
+
 /* A client's mapping outlives the process that was killed, too. */
 static void test_mapping_outlives_process(void **state)
 {
-	uint64_t ino = 0;
+	uint64_t ino[2] = { 0, 0 };
 	CLEANUP_FREE char *path = NULL;
-	int status, fd, p[2];
 	uint8_t *map;
-	pid_t pid;
+	int fd;
 
-	close_state();
-	assert_int_equal(pipe(p), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		struct open o;
-
-		if (open_state() < 0)
-			_exit(1);
-		backing_on();
-		ino = take_file("a");
-		o = k_open(ino, true);
-		k_write(&o, 1, 0, 8192);
-		_exit(write(p[1], &ino, sizeof(ino)) < 0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-	assert_int_equal(read(p[0], &ino, sizeof(ino)), sizeof(ino));
-	close(p[0]);
-	close(p[1]);
-	path = local_of(ino);
+	after_death(write_some, ino);
+	path = local_of(ino[0]);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	map = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	assert_true(map != MAP_FAILED);
 	close(fd);
 	assert_int_equal(open_state(), 0);
-	expect_row(ino, 8192, true);
-	assert_int_equal(protect(ino), -EBUSY);
+	expect_row(ino[0], 8192, true);
+	assert_int_equal(protect(ino[0]), -EBUSY);
 	pattern(2, 0, map, 8192);
 	munmap(map, 8192);
 	assert_int_equal(cache_flush(c), 0);
-	expect_row(ino, 8192, false);
-	assert_int_equal(protect(ino), 0);
-	expect_content(ino, 2, 8192);
+	expect_row(ino[0], 8192, false);
+	assert_int_equal(protect(ino[0]), 0);
+	expect_content(ino[0], 2, 8192);
 }
 
 /* A later change by the daemon takes nothing away that the kernel wrote. */
@@ -552,30 +567,18 @@ static void test_off_gives_all_back(void **state)
 
 /* ---- the pool after a crash ------------------------------------------ */
 
+static void take_two(uint64_t out[2])
+{
+	while (!(out[0] = cache_pool_take(c)))
+		clock_sleep_ns(1000000);
+	out[1] = take_file("a");
+}
+
 static void test_left_over(void **state)
 {
 	uint64_t pooled[2] = { 0, 0 }, next;
-	int status, fd[2];
-	pid_t pid;
 
-	close_state();
-	assert_int_equal(pipe(fd), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		if (open_state() < 0)
-			_exit(1);
-		backing_on();
-		while (!(pooled[0] = cache_pool_take(c)))
-			clock_sleep_ns(1000000);
-		pooled[1] = take_file("a");
-		_exit(write(fd[1], pooled, sizeof(pooled)) < 0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-	assert_int_equal(read(fd[0], pooled, sizeof(pooled)), sizeof(pooled));
-	close(fd[0]);
-	close(fd[1]);
+	after_death(take_two, pooled);
 	assert_int_equal(open_state(), 0);
 	assert_true(local_exists(pooled[0]));
 	backing_on();
@@ -583,7 +586,7 @@ static void test_left_over(void **state)
 	assert_false(local_exists(pooled[0]));
 	assert_true(local_exists(pooled[1])); /* that one has a row */
 	assert_int_equal(count_lost(), 0);
-	while (!(next = cache_pool_take(c)))
+	while (!(next = cache_pool_take(c))) /* not its own ones */
 		clock_sleep_ns(1000000);
 	assert_true(next > pooled[1] && local_exists(next));
 }

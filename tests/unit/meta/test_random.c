@@ -211,7 +211,8 @@ static void compare_queues(struct meta_txn *t)
 	assert_int_equal(meta_orphans(t, 0, inos, FILES), orphans);
 	assert_int_equal(meta_opened(t, 0, inos, FILES), opened);
 	assert_int_equal(meta_protectable(t, 0, 500, NULL, td, FILES), dirty);
-	assert_int_equal(meta_evictable(t, -1, 0, INT64_MAX, v, FILES), victims);
+	assert_int_equal(meta_evictable(t, -1, 0, INT64_MAX, v, FILES),
+			 victims);
 }
 
 static void compare(void)

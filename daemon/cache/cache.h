@@ -210,8 +210,8 @@ int cache_fill(struct cache_file *f, uint64_t version, uint64_t off,
 	       const void *data, uint64_t len);
 
 /* The same for bytes that nobody waits for: -ENOSPC at once when they would
- * take the cache above its high mark; when they will be read `soon`, beyond
- * what cache_fill() may take only, and eviction is asked for. */
+ * take the cache above its high mark; when they will be read `soon`, above the
+ * reserve only, and eviction is asked for. */
 int cache_fill_spare(struct cache_file *f, uint64_t version, uint64_t off,
 		     const void *data, uint64_t len, bool soon);
 /*

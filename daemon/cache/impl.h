@@ -302,8 +302,9 @@ void space_update(struct cache_file *f, uint64_t bytes);
 void space_update_fd(struct cache_file *f, int fd);
 /* The disk has more room than it had: look again. */
 void space_changed(struct cache *c);
-/* Is there room for `n` fetched bytes? Then they are counted. */
-bool space_to_fill(struct cache *c, uint64_t n);
+/* Is there room for `n` fetched bytes? Then they are counted. Those that
+ * somebody waits for may go a little beyond the line. */
+bool space_to_fill(struct cache *c, uint64_t n, bool wanted);
 /* Waits for room for `n` more bytes. 0 or -ENOSPC. */
 int space_wait(struct cache *c, uint64_t n, bool fill);
 

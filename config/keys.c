@@ -263,8 +263,8 @@ static const struct config_key cache_keys[] = {
 	  .def = "1GiB",
 	  .help = "A file that is opened for writing is left to the kernel "
 		  "only while the trust has more room than this, in its cache "
-		  "and in its quota: what the kernel writes is counted at the "
-		  "close.",
+		  "and in its quota: what the kernel writes is counted once a "
+		  "second. At most a sixteenth of the cache.",
 	  CONFIG_FIELD(struct config_trust, cache_passthrough_reserve) },
 };
 

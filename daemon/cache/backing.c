@@ -171,7 +171,7 @@ void cache_set_backing(struct cache *c, const struct cache_backing *b)
 /* S13: the kernel asks nobody for the room that it writes into. */
 static bool pass_room(struct cache *c)
 {
-	uint64_t reserve = MIN(c->o.passthrough_reserve, c->o.size / 8);
+	uint64_t reserve = MIN(c->o.passthrough_reserve, c->o.size / 16);
 	struct cache_usage u;
 
 	cache_usage(c, &u);

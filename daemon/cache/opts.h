@@ -14,7 +14,7 @@ struct cache_opts {
 	unsigned keep_fds;  /* closed files that wait for their flush at most,
 			       each with its descriptor (S4) */
 	/* FUSE passthrough: bytes of headroom that an open for writing wants
-	 * (S13), at most an eighth of size; files registered at most. */
+	 * (S13), at most a sixteenth of size; files registered at most. */
 	uint64_t passthrough_reserve;
 	unsigned backing_max;
 	int64_t room_wait_ns; /* how long who writes waits for room; 0 = 5 s */

@@ -243,16 +243,13 @@ static void pass_watch(struct cache_file *f)
  */
 static int pass_dirty(struct cache_file *f)
 {
-	int64_t quiet;
 	int fd, rc;
 
 	rc = cache_change_begin(f, false, 0, &fd);
 	if (rc < 0)
 		return rc;
-	quiet = f->quiet_ns;
 	cache_change_end(f);
 	LOCK_SCOPE(&f->lock);
-	f->quiet_ns = quiet;
 	rc = cache_rfd_locked(f);
 	f->unseen = rc == 0;
 	return rc;

@@ -145,7 +145,6 @@ void cache_change_end(struct cache_file *f)
 
 	pthread_mutex_lock(&f->lock);
 	f->changing--;
-	f->quiet_ns = 0;
 	if (fstat(f->wfd, &st) == 0) {
 		f->size = (uint64_t)st.st_size;
 		f->mtime_ns = clock_ns(st.st_mtim);

@@ -410,19 +410,14 @@ int cache_release(struct cache_file *f, bool writable)
 
 void cache_row_from_stat(struct meta_inode *row, const struct stat *st)
 {
-	/* Not the access time: that one moves with reads of our own. */
+	/* Not the access time: that one moves with reads of our own. And to
+	 * make a file ready for a change moves its ctime, but changes
+	 * nothing. */
+	if (row->size != (uint64_t)st->st_size ||
+	    row->mtime_ns != clock_ns(st->st_mtim))
+		row->ctime_ns = MAX(row->ctime_ns, clock_ns(st->st_ctim));
 	row->size = (uint64_t)st->st_size;
 	row->mtime_ns = clock_ns(st->st_mtim);
-	row->ctime_ns = MAX(row->ctime_ns, clock_ns(st->st_ctim));
-}
-
-int cache_fstat_locked(const struct cache_file *f, int fd, struct stat *st)
-{
-	if (fstat(fd, st) < 0)
-		return -errno;
-	if (clock_ns(st->st_ctim) == f->quiet_ns)
-		st->st_ctim = (struct timespec){ 0 };
-	return 0;
 }
 
 static int cache_stat(struct cache *c, uint64_t ino, struct stat *st)
@@ -433,7 +428,7 @@ static int cache_stat(struct cache *c, uint64_t ino, struct stat *st)
 	if (f) {
 		LOCK_SCOPE(&f->lock);
 		if (f->wfd >= 0)
-			return cache_fstat_locked(f, f->wfd, st);
+			return fstat(f->wfd, st) < 0 ? -errno : 0;
 	}
 	local_path(ino, path);
 	if (fstatat(c->root_fd, path, st, AT_SYMLINK_NOFOLLOW) < 0)

@@ -83,7 +83,7 @@ static int flush_look(const struct cache_file *f, struct flush_row *r)
 	r->written = fd >= 0;
 	r->damaged = f->damaged;
 	r->settle_ns = f->settle_ns;
-	return r->written ? cache_fstat_locked(f, fd, &r->st) : 0;
+	return r->written && fstat(fd, &r->st) < 0 ? -errno : 0;
 }
 
 static int flush_write(struct meta_txn *t, uint64_t ino, struct flush_row *r)

@@ -101,8 +101,6 @@ struct cache_file {
 	int64_t atime_ns;    /* of the cache file when its next read was to be
 				watched for; 0 = it is not */
 	bool stranger;	     /* cache_pass_stranger(), while `unseen` */
-	int64_t quiet_ns;    /* ctime of a file that was made ready for a change
-				   which has not come yet; 0 = it may have */
 	int64_t read_ns;     /* when such a read was last seen */
 	_Atomic bool unseen; /* the kernel may have changed it by itself, or
 				still may: until a lease was had */
@@ -225,9 +223,6 @@ int cache_rfd_locked(struct cache_file *f);
  * -1: nothing was. Borrowed. */
 int cache_written_locked(const struct cache_file *f);
 void cache_close_fd(int *fd);
-/* fstat of an open file. A ctime that says nothing but that it was opened for
- * writing is 0. */
-int cache_fstat_locked(const struct cache_file *f, int fd, struct stat *st);
 /* Takes size and times that the local file has into the row. */
 void cache_row_from_stat(struct meta_inode *row, const struct stat *st);
 

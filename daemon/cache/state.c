@@ -165,10 +165,7 @@ static int cache_attr_to_file(struct cache_file *f,
 	if ((uint64_t)st.st_size != row->size && !f->unseen &&
 	    ftruncate(f->wfd, (off_t)row->size) < 0)
 		return -errno;
-	if (futimens(f->wfd, ts) < 0 || fstat(f->wfd, &st) < 0)
-		return -errno;
-	f->quiet_ns = clock_ns(st.st_ctim);
-	return 0;
+	return futimens(f->wfd, ts) < 0 ? -errno : 0;
 }
 
 static int cache_dirty_row(struct cache_file *f, bool zero,

@@ -496,6 +496,18 @@ static void protect_wake_next(struct stream *st, bool all)
 	move_wake(mv, &next->job);
 }
 
+/* Each file that is held is a descriptor: there are not too many. With the
+ * build lock held, so that a pack that is begun has room for all its files. */
+static int protect_leases(struct move *mv, struct job *job)
+{
+	while (!job_stopping(job)) {
+		if (atomic_load(&mv->leases) < MOVE_LEASES_MAX / 2)
+			return 0;
+		clock_sleep_ns(PROTECT_PAUSE_NS / 10);
+	}
+	return -EINTR;
+}
+
 /* One pack, or one large file. > 0: go on; 0: nothing to do. */
 static int protect_round(struct stream *st, struct job *job, struct wish *w,
 			 bool *busy)
@@ -511,7 +523,9 @@ static int protect_round(struct stream *st, struct job *job, struct wish *w,
 	if (rc < 0 || (rc == 0 && w->n == 0))
 		return rc;
 	pthread_mutex_lock(&mv->build_lock);
-	rc = study_read_headers(mv, job);
+	rc = protect_leases(mv, job);
+	if (rc == 0)
+		rc = study_read_headers(mv, job);
 	if (rc == 0)
 		rc = choose(&ch, w);
 	pthread_mutex_unlock(&mv->build_lock);
@@ -550,17 +564,6 @@ static int protect_wishes(struct stream *st, struct wish *w)
 	return rc;
 }
 
-/* Each file that is held is a descriptor: there are not too many. */
-static int protect_leases(struct move *mv, struct job *job)
-{
-	while (!job_stopping(job)) {
-		if (atomic_load(&mv->leases) < MOVE_LEASES_MAX / 2)
-			return 0;
-		clock_sleep_ns(PROTECT_PAUSE_NS / 10);
-	}
-	return -EINTR;
-}
-
 static int64_t protect_run_loop(struct stream *st, struct job *job,
 				struct wish *w)
 {
@@ -569,10 +572,8 @@ static int64_t protect_run_loop(struct stream *st, struct job *job,
 	int rc, helped;
 
 	do {
-		rc = protect_leases(mv, job);
-		helped = rc == 0 ? large_help(mv, job) : 0;
-		if (rc == 0)
-			rc = protect_wishes(st, w);
+		helped = large_help(mv, job);
+		rc = protect_wishes(st, w);
 		if (rc == 0)
 			rc = protect_round(st, job, w, &busy);
 	} while (rc > 0 || (rc == 0 && helped));

@@ -196,8 +196,42 @@ static struct cache_file *flush_pop_locked(struct cache *c)
 		return NULL;
 	DL_DELETE(c->queue, f);
 	c->queue_len--;
-	f->queued = false;
+	c->queue_again -= f->again;
+	f->queued = f->again = false;
 	return f;
+}
+
+static void flush_append_locked(struct cache_file *f, bool again)
+{
+	struct cache *c = f->c;
+
+	if (f->queued)
+		return;
+	f->queued = true;
+	f->again = again;
+	f->queued_ns = clock_boot_ns();
+	cache_ref_locked(f);
+	DL_APPEND(c->queue, f);
+	c->queue_len++;
+	c->queue_again += again;
+}
+
+/* What could not be flushed, a mapped file, say, is tried again after the
+ * delay. Nobody makes room for it: that would never end. */
+static void flush_again(struct cache_file *f)
+{
+	struct cache *c = f->c;
+
+	pthread_mutex_lock(&c->lock);
+	flush_append_locked(f, true);
+	pthread_mutex_unlock(&c->lock);
+	job_wake_in(c->flusher, FLUSH_DELAY_NS);
+}
+
+/* Those that a flush is likely to take off the queue. */
+static unsigned flush_waiting_locked(const struct cache *c)
+{
+	return c->queue_len - c->queue_again;
 }
 
 /* One that is open again comes back with its next close. */
@@ -211,7 +245,7 @@ static int flush_one(struct cache_file *f)
 	again = flush_due_locked(f);
 	pthread_mutex_unlock(&f->lock);
 	if (again)
-		flush_queue(f);
+		flush_again(f);
 	else if (rc == 0)
 		cache_hook_run(c, &c->on_dirty);
 	cache_put(f);
@@ -222,19 +256,15 @@ void flush_queue(struct cache_file *f)
 {
 	struct cache *c = f->c;
 	struct cache_file *oldest = NULL;
+	unsigned waiting;
 	bool wake;
 
 	pthread_mutex_lock(&c->lock);
-	if (!f->queued) {
-		f->queued = true;
-		f->queued_ns = clock_boot_ns();
-		cache_ref_locked(f);
-		DL_APPEND(c->queue, f);
-		c->queue_len++;
-	}
+	flush_append_locked(f, false);
+	waiting = flush_waiting_locked(c);
 	/* Else it has an alarm set for the oldest. */
-	wake = c->queue_len == 1 || c->queue_len > c->o.keep_fds / 2;
-	if (c->queue_len > c->o.keep_fds && c->queue != f)
+	wake = c->queue_len == 1 || waiting > c->o.keep_fds / 2;
+	if (waiting > c->o.keep_fds && c->queue != f)
 		oldest = flush_pop_locked(c);
 	pthread_mutex_unlock(&c->lock);
 	if (wake)
@@ -253,7 +283,7 @@ static unsigned flush_take(struct cache *c, bool all,
 	unsigned n = 0;
 
 	LOCK_SCOPE(&c->lock);
-	if (c->queue_len > c->o.keep_fds / 2)
+	if (flush_waiting_locked(c) > c->o.keep_fds / 2)
 		all = true;
 	while (c->queue && n < max &&
 	       (all || now - c->queue->queued_ns >= FLUSH_DELAY_NS))
@@ -389,20 +419,28 @@ static unsigned flush_some(struct cache *c, bool all, int64_t *next_ns,
 	return n;
 }
 
+static unsigned flush_queued(struct cache *c)
+{
+	LOCK_SCOPE(&c->lock);
+	return c->queue_len;
+}
+
 int64_t flush_run(struct job *job, void *arg)
 {
 	struct cache *c = arg;
 	int64_t next = JOB_IDLE;
-	unsigned n;
+	unsigned left, n;
 	int rc = 0;
 
 	job_begin(job, 0, 0);
-	/* After an error those that failed are in the queue again. */
-	while (rc == 0 && !job_stopping(job)) {
+	left = flush_queued(c);
+	/* Those that come back, after an error too, have their time. */
+	while (rc == 0 && left > 0 && !job_stopping(job)) {
 		n = flush_some(c, false, &next, &rc);
 		if (n == 0)
 			break;
 		job_add(job, n, 0);
+		left -= MIN(n, left);
 	}
 	next = MIN(next, settle_some(c, false));
 	return rc < 0 ? rc : MAX(next, 1000000);
@@ -414,9 +452,8 @@ int cache_flush(struct cache *c)
 	int64_t next;
 	int rc = 0;
 
-	pthread_mutex_lock(&c->lock);
-	left = c->queue_len; /* not those that come while we work */
-	pthread_mutex_unlock(&c->lock);
+	/* Not those that come while we work. */
+	left = flush_queued(c);
 	do { /* once at least: the job may be at a batch */
 		n = flush_some(c, true, &next, &rc);
 		left -= MIN(n, left);

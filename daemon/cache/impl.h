@@ -57,6 +57,7 @@ struct cache_file {
 	unsigned refs;
 	bool hashed;
 	bool queued; /* for the flush; counts as a reference */
+	bool again;  /* and was tried before: it is mapped, say */
 	int64_t queued_ns;
 	struct cache_file *prev, *next;
 	bool warm; /* in c->warm; counts as a reference */
@@ -135,7 +136,7 @@ struct cache {
 	pthread_mutex_t lock; /* guards the table and the queue */
 	struct cache_file *table;
 	struct cache_file *queue; /* closed, not flushed yet; oldest first */
-	unsigned queue_len;
+	unsigned queue_len, queue_again; /* all; those to try again */
 	/* Registered files, and those the kernel may write by itself. */
 	struct cache_file *warm, *watched;
 	_Atomic unsigned n_warm;

@@ -275,6 +275,47 @@ static void test_flush_many(void **state)
 	munmap(map, 10000);
 }
 
+/*
+ * More files that are closed and mapped than may wait for their flush: they
+ * come back to the queue, and nobody waits for them there.
+ */
+static void test_many_mapped(void **state)
+{
+	struct open o[20];
+	uint64_t ino[20];
+	void *map[20];
+	char name[16];
+	int64_t end;
+	struct job_info info;
+	int i;
+
+	opts.keep_fds = 4;
+	reopen();
+	backing_on();
+	for (i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		ino[i] = take_file(name);
+		o[i] = k_open(ino[i], true);
+		k_write(&o[i], (uint64_t)i, 0, 10000);
+		map[i] = mmap(NULL, 10000, PROT_READ | PROT_WRITE, MAP_SHARED,
+			      o[i].fd, 0);
+		assert_true(map[i] != MAP_FAILED);
+		k_close(&o[i]);
+	}
+	/* The job rests between its rounds. */
+	end = clock_boot_ns() + 5 * NSEC_PER_SEC;
+	do {
+		clock_sleep_ns(1000000);
+		cache_job(c, &info);
+	} while (info.state != JOB_SLEEPING && clock_boot_ns() < end);
+	assert_int_equal(info.state, JOB_SLEEPING);
+	for (i = 0; i < 20; i++)
+		munmap(map[i], 10000);
+	assert_int_equal(cache_flush(c), 0);
+	for (i = 0; i < 20; i++)
+		expect_row(ino[i], 10000, false);
+}
+
 /* S9, S10: closed, and still written to. */
 static void test_mapping_outlives(void **state)
 {
@@ -615,6 +656,7 @@ int main(void)
 		BACKING_TEST(test_create),
 		BACKING_TEST(test_empty),
 		BACKING_TEST(test_flush_many),
+		BACKING_TEST(test_many_mapped),
 		BACKING_TEST(test_mapping_outlives),
 		BACKING_TEST(test_mapping_outlives_process),
 		BACKING_TEST(test_protected_becomes_dirty),

@@ -279,5 +279,11 @@ int super_backing_open(void *arg, int fd)
 		rc = ask(b, fd);
 	if (rc == 0)
 		rc = answer(b, 0, &id);
+	/* Another broker may have come since catch_up(), and answers now what
+	 * it was asked before: an id of another file. */
+	while (rc == 0 && b->answered != b->asked) {
+		late(b, id);
+		rc = answer(b, 0, &id);
+	}
 	return rc < 0 ? rc : judge(b, id);
 }

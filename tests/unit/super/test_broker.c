@@ -609,6 +609,29 @@ static void test_late(void **unused)
 	super_backing_free(b);
 }
 
+/* An answer to what somebody else was asked: no id of another file. */
+static void test_other_answer(void **unused)
+{
+	CLEANUP_CLOSE int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	const uint32_t other[2] = { 9, 40 }, own[2] = { 1, 41 };
+	uint32_t m[BROKER_WORDS];
+	struct super_backing *b;
+	int p[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, p), 0);
+	b = super_backing_new(p[1], -1);
+	assert_int_equal(send(p[0], other, sizeof(other), 0), sizeof(other));
+	assert_int_equal(send(p[0], own, sizeof(own), 0), sizeof(own));
+	assert_int_equal(super_backing_open(b, null), 41);
+	assert_int_equal(recv(p[0], m, sizeof(m), 0), 8);
+	assert_int_equal(m[0], BROKER_OPEN);
+	assert_int_equal(recv(p[0], m, sizeof(m), MSG_DONTWAIT), 8);
+	assert_int_equal(m[0], BROKER_CLOSE);
+	assert_int_equal(m[1], 40);
+	close(p[0]);
+	super_backing_free(b);
+}
+
 /* ---- on a FUSE connection --------------------------------------------- */
 
 #ifndef FUSE_INIT_EXT
@@ -747,6 +770,7 @@ int main(void)
 		cmocka_unit_test(test_another_broker),
 		cmocka_unit_test(test_judged),
 		cmocka_unit_test(test_late),
+		cmocka_unit_test(test_other_answer),
 		cmocka_unit_test(test_registers),
 	};
 

@@ -143,8 +143,9 @@ struct handle *handle_get_tmpfile(struct vfs *v, uint64_t ino)
 
 	LOCK_SCOPE(&v->handles.lock);
 	h = find_ino_locked(&v->handles, ino, true);
-	if (h)
-		h->refs++;
+	if (!h || h->refs == 0) /* it is being closed */
+		return NULL;
+	h->refs++;
 	return h;
 }
 

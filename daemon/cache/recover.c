@@ -184,6 +184,8 @@ static int scan_leftover(struct cache *c, uint64_t ino)
 	if (f->busy || f->dropped || cache_in_use_locked(f) ||
 	    f->state != META_REMOTE || f->have.present > 0)
 		return 0;
+	cache_close_fd(&f->rfd);
+	cache_close_fd(&f->ffd); /* a fill that failed left it open */
 	return local_unlink(c, ino);
 }
 
@@ -201,8 +203,6 @@ static int scan_orphan(struct scan *s, const char *path, uint64_t ino)
 {
 	int rc;
 
-	if (pool_has(s->c, ino))
-		return 0;
 	if (ino && scan_empty(s->c, path))
 		return local_unlink(s->c, ino);
 	rc = local_lose(s->c, path);
@@ -220,8 +220,13 @@ static int scan_file(struct scan *s, const char *path)
 {
 	uint64_t ino = scan_ino(path);
 	struct meta_inode row;
-	int rc = ino ? meta_inode_find(s->c->m, ino, &row) : -ENOENT;
+	int rc;
 
+	/* Before its row: one that leaves the pool after this has one by
+	 * then, and one that left before has had it since. */
+	if (ino && pool_has(s->c, ino))
+		return 0;
+	rc = ino ? meta_inode_find(s->c->m, ino, &row) : -ENOENT;
 	if (rc == 0)
 		return S_ISREG(row.mode) && row.state == META_REMOTE
 			       ? scan_leftover(s->c, ino)

@@ -115,6 +115,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 			  .off = (uint64_t)off,
 			  .len = size,
 			  .data = data,
+			  .flags = fi->flags,
 			  .no_setid = slot_mine->no_setid,
 			  .who = req_cred(req) };
 
@@ -238,6 +239,22 @@ static int unprivilege(struct slot *sl, const struct work *w)
 	return MIN(rc, 0);
 }
 
+/*
+ * The kernel sends an FSYNC behind a write with O_SYNC, but not past its own
+ * pages to a file that it was told to write so (S2).
+ */
+static ssize_t work_write(struct vfs *v, const struct work *w)
+{
+	ssize_t n = vfs_write(v, w->fh, w->data, w->len, w->off);
+	bool direct;
+	int rc = 0;
+
+	if (n > 0 && w->flags & (O_SYNC | O_DSYNC) &&
+	    vfs_backing(v, w->fh, &direct) > 0 && direct)
+		rc = vfs_fsync(v, w->fh, (w->flags & O_SYNC) != O_SYNC);
+	return rc < 0 ? rc : n;
+}
+
 static ssize_t work_change(struct slot *sl, const struct work *w)
 {
 	struct vfs *v = sl->s->v;
@@ -246,7 +263,7 @@ static ssize_t work_change(struct slot *sl, const struct work *w)
 	if (rc < 0)
 		return rc;
 	if (w->kind == WORK_WRITE)
-		return vfs_write(v, w->fh, w->data, w->len, w->off);
+		return work_write(v, w);
 	if (w->kind == WORK_FALLOCATE)
 		return vfs_fallocate(v, w->fh, w->mode, w->off, w->len);
 	return vfs_copy(v, w->fh, w->off, w->to.fh, w->to.off, w->len);

@@ -60,6 +60,7 @@ struct work {
 	struct stat attr;
 	unsigned set;
 	bool no_setid;
+	int flags; /* of open(2), of what is written */
 	struct vfs_cred who;
 	int64_t since_ns; /* boot time when it was queued */
 };

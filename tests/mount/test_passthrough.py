@@ -295,6 +295,45 @@ def test_reserve_of_the_disk():
             subprocess.run(["umount", "-l", state], check=False)
 
 
+def flushes(where):
+    """How often its disk was told to write all that it has."""
+    dev = os.stat(where).st_dev
+    path = f"/sys/dev/block/{os.major(dev)}:{os.minor(dev)}/stat"
+    return int(open(path).read().split()[15])
+
+
+def test_sync_writes_of_what_is_served():
+    """Of a file that is passed, to one who has it open: no FSYNC comes (S2)."""
+    if not offered():
+        pytest.skip("this kernel has no passthrough")
+    with workdir() as work:
+        g = Gateway(work, trusts=("rem",), passthrough="true, passthrough_reserve: 1MiB")
+        state = work / "state"
+        loop_ext4(work / "image", state)
+        try:
+            g.setup().start()
+            ready(g)
+            p = g.mount() / "a"
+            with open(p, "wb", buffering=0) as first:
+                first.write(bytes(8192))
+                for flag in os.O_SYNC, os.O_DSYNC:
+                    os.chmod(p, 0o4755)  # writes of those who come now are served
+                    fd = os.open(p, os.O_RDWR | flag)
+                    before = flushes(state)
+                    with Requests(g) as r:
+                        for _ in range(20):
+                            os.pwrite(fd, bytes(4096), 0)
+                    assert r.n["write"] == 20
+                    assert flushes(state) >= before + 20
+                    os.close(fd)
+            g.stop()
+            assert not g.sanitizer_reports()
+        finally:
+            g.destroy()
+            print(g.log()[-8000:])
+            subprocess.run(["umount", "-l", state], check=False)
+
+
 def test_stacked_filesystem():
     """The kernel passes nothing through to overlayfs: the worker serves."""
     with workdir() as work:

@@ -188,7 +188,8 @@ static bool pass_able_locked(const struct cache_file *f, bool writable)
 	if (writable && f->state != META_DIRTY && f->size > 0 &&
 	    f->size < PASS_DIRTY_MIN)
 		return false;
-	return f->backing || f->size >= PASS_MIN ||
+	/* What a mapping stores into must not be in the kernel's pages, too. */
+	return f->backing || f->unseen || f->size >= PASS_MIN ||
 	       (writable && f->wfd >= 0 && f->size == 0);
 }
 

@@ -588,6 +588,33 @@ static void test_least_lately_used(void **state)
 	k_close(&held);
 }
 
+/* A mapping stores into it still: it is passed again, though it is small. */
+static void test_small_mapped_is_passed(void **state)
+{
+	struct open o, other;
+	uint64_t ino;
+	void *map;
+
+	opts.backing_max = 1;
+	reopen();
+	backing_on();
+	ino = take_file("a");
+	o = k_open(ino, true);
+	k_write(&o, 1, 0, 8192);
+	map = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, o.fd, 0);
+	assert_true(map != MAP_FAILED);
+	k_close(&o);
+	other = k_open(make_file("b", 9, 200 * KIB), false);
+	assert_true(other.p.id > 0);
+	k_close(&other);
+	o = k_open(ino, false);
+	assert_true(o.p.id > 0);
+	k_close(&o);
+	munmap(map, 8192);
+	cache_flush(c);
+	expect_row(ino, 8192, false);
+}
+
 static void test_off_gives_all_back(void **state)
 {
 	uint64_t ino = make_file("a", 1, 200 * KIB), pooled;
@@ -668,6 +695,7 @@ int main(void)
 		BACKING_TEST(test_headroom),
 		BACKING_TEST(test_evict_and_drop_give_back),
 		BACKING_TEST(test_least_lately_used),
+		BACKING_TEST(test_small_mapped_is_passed),
 		BACKING_TEST(test_off_gives_all_back),
 		BACKING_TEST(test_left_over),
 		BACKING_TEST(test_give_back),

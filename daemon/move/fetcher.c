@@ -118,12 +118,10 @@ static bool buf_make_locked(struct fetcher *fr, struct fetch *x)
 
 /* ---- fetches -------------------------------------------------------- */
 
-static void fetch_unref_locked(struct fetcher *fr, struct fetch *x)
+static void fetch_unref_locked(struct fetch *x)
 {
-	if (--x->refs > 0)
-		return;
-	buf_give_locked(fr, x);
-	fetch_free(x);
+	if (--x->refs == 0)
+		fetch_free(x);
 }
 
 static void fetch_end_locked(struct fetcher *fr, struct fetch *x, int rc)
@@ -141,8 +139,11 @@ static void fetch_end_locked(struct fetcher *fr, struct fetch *x, int rc)
 			x->part[i].rc = rc;
 		}
 	x->done = true;
+	/* Nobody looks into it any more (parts_claim), and who waited for a
+	 * part may be long in coming for it. */
+	buf_give_locked(fr, x);
 	pthread_cond_broadcast(&x->changed);
-	fetch_unref_locked(fr, x);
+	fetch_unref_locked(x);
 }
 
 /* So many may run for nobody: a reader's own need finds a thread. */
@@ -392,5 +393,5 @@ void fetcher_leave(struct move *mv, struct place *at)
 
 	LOCK_SCOPE(&fr->lock);
 	at->x->waiters--;
-	fetch_unref_locked(fr, take(at->x));
+	fetch_unref_locked(take(at->x));
 }

@@ -206,6 +206,38 @@ static void test_budget(void **state)
 		expect_file(ino[i], (uint64_t)i, MIB + 1);
 }
 
+static void *recall_whole(void *arg)
+{
+	struct cache_file *f = file_open(*(uint64_t *)arg, false);
+
+	assert_int_equal(move_recall(mv, f, 0, 0, STORE_CAUSE_READ, NULL), 0);
+	file_close(f, false);
+	return NULL;
+}
+
+/* Who waits for bytes at the beginning does not keep the memory of those
+ * further behind, which have come: all of it may be theirs. */
+static void test_budget_is_given_back(void **state)
+{
+	uint64_t ino = big_file(12 * MIB);
+	struct cache_file *f = file_open(ino, false);
+	pthread_t t;
+
+	stop_move();
+	mopts.recall_bytes = 4 * MIB + 64 * KIB;
+	assert_int_equal(start_move(), 0);
+	slow_set(0, true);
+	move_ahead(mv, f, 8 * MIB, 12 * MIB);
+	slow_wait(1);
+	pthread_create(&t, NULL, recall_whole, &ino);
+	clock_sleep_ns(100000000); /* it waits for all three by now */
+	slow_set(SIZE_MAX, false);
+	pthread_join(t, NULL);
+	assert_int_equal(read_counts().gets, 3);
+	expect_at(f, 1, 0, 12 * MIB);
+	file_close(f, false);
+}
+
 /* No room in the cache: what was fetched ahead is let go, at once, and evicts
  * nothing; what is read waits for room. */
 static void test_no_room_ahead(void **state)
@@ -258,11 +290,17 @@ static void test_truncated(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SLOW_TEST(test_random),		SLOW_TEST(test_ahead),
-		SLOW_TEST(test_early),		SLOW_TEST(test_begins_again),
-		SLOW_TEST(test_own_need_first), SLOW_TEST(test_closed),
-		SLOW_TEST(test_readers_share),	SLOW_TEST(test_budget),
-		SLOW_TEST(test_no_room_ahead),	SLOW_TEST(test_truncated),
+		SLOW_TEST(test_random),
+		SLOW_TEST(test_ahead),
+		SLOW_TEST(test_early),
+		SLOW_TEST(test_begins_again),
+		SLOW_TEST(test_own_need_first),
+		SLOW_TEST(test_closed),
+		SLOW_TEST(test_readers_share),
+		SLOW_TEST(test_budget),
+		SLOW_TEST(test_no_room_ahead),
+		SLOW_TEST(test_truncated),
+		SLOW_TEST(test_budget_is_given_back),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

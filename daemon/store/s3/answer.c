@@ -158,8 +158,10 @@ size_t s3_on_body(char *p, size_t size, size_t n, void *arg)
 	if (a->status == 206 && r->dst) {
 		if (n > r->dst_len - a->got)
 			return give_up(r, -EPROTO);
-		if (a->got == 0)
-			tell(r);
+		/* What an earlier attempt told of is gone, whatever this one
+		 * says that it is. */
+		if (a->got == 0 && r->progress)
+			r->progress(r->progress_arg, 0);
 		memcpy((char *)r->dst + a->got, p, n);
 		a->got += n;
 		tell(r);

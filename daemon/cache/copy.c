@@ -139,6 +139,8 @@ static int copy_bytes(struct copying *cp)
 	while (rc == 0 && at < from.st_size) {
 		at = lseek(cp->from, at, SEEK_DATA);
 		end = at < 0 ? -1 : lseek(cp->from, at, SEEK_HOLE);
+		if (end < 0 && errno != ENXIO)
+			return -errno;
 		if (end < 0)
 			break; /* nothing but a hole is left */
 		rc = copy_run(cp, at, end);

@@ -166,6 +166,23 @@ static void test_down(void **state)
 	expect_file(ino, 1, SIZE);
 }
 
+/* What is no word about the object is "not now": a refusal, an archive class,
+ * the page of a proxy. */
+static void test_not_now(void **state)
+{
+	static const int error[] = { -EACCES, -ENOTSUP, -EPROTO };
+	uint64_t ino = protected_file("a", 1, SIZE);
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(error); i++) {
+		SET(error, error[i]);
+		SET(fail_percent, 100);
+		assert_int_equal(recall(ino, 0, 1), -ETIMEDOUT);
+	}
+	SET(fail_percent, 0);
+	expect_file(ino, 1, SIZE);
+}
+
 static void *come_back(void *arg)
 {
 	clock_sleep_ns(NSEC_PER_SEC / 3);
@@ -346,6 +363,7 @@ int main(void)
 		MOVE_TEST(test_replayed),
 		MOVE_TEST(test_bad_answers),
 		MOVE_TEST(test_down),
+		MOVE_TEST(test_not_now),
 		MOVE_TEST(test_back_in_time),
 		MOVE_TEST(test_cancel),
 		MOVE_TEST(test_lost_answers),

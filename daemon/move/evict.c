@@ -283,7 +283,7 @@ int64_t evict_run(struct job *job, void *arg)
 		return EVICT_CHECK_NS;
 	job_waiting(job, "the cache is full of files that are not protected "
 			 "yet or in use");
-	move_protect_now(mv, 0);
+	protect_hurry(mv);
 	move_sleep(job, EVICT_AGAIN_NS);
 	return EVICT_AGAIN_NS;
 }

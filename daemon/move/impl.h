@@ -172,6 +172,10 @@ int keys_get(struct move *mv, uint64_t row, struct move_key *out);
 
 /* The job of one upload stream (job_run_fn). */
 int64_t protect_run(struct job *job, void *stream);
+/* There is work for all streams; but for those that rest after an error. */
+void protect_ask(struct move *mv);
+/* move_protect_now() of all, with the same exception. */
+void protect_hurry(struct move *mv);
 /* Sleeps; true when the job is stopping. Not ended by job_wake(). */
 bool move_sleep(struct job *job, int64_t ns);
 

@@ -246,13 +246,10 @@ int large_help(struct move *mv, struct job *job)
 
 static void large_share(struct move *mv, struct large *lg)
 {
-	unsigned i;
-
 	pthread_mutex_lock(&mv->larges.lock);
 	DL_APPEND(mv->larges.list, lg);
 	pthread_mutex_unlock(&mv->larges.lock);
-	for (i = 0; i < mv->streams; i++)
-		move_wake(mv, &mv->stream[i].job);
+	protect_ask(mv);
 }
 
 static bool large_claim(struct move *mv, struct large *lg, struct segment *part)

@@ -44,6 +44,22 @@ void move_protect_now(struct move *mv, uint64_t ino)
 		move_wake(mv, &mv->stream[i].job);
 }
 
+/* A stream that rests after an error is not woken: who asks again and again,
+ * as the streams ask each other, must not make it try again and again. */
+void protect_ask(struct move *mv)
+{
+	unsigned i;
+
+	for (i = 0; i < mv->streams; i++)
+		move_wake_in(mv, &mv->stream[i].job, 0);
+}
+
+void protect_hurry(struct move *mv)
+{
+	move_protect_wish(mv, 0);
+	protect_ask(mv);
+}
+
 /* What was asked for, and forgets it. */
 struct wish {
 	bool all;
@@ -395,8 +411,11 @@ static int choose_wishes(struct choice *ch, const struct wish *w)
 	}
 	if (rc == 0 && !choice_has(ch, want[i - 1].ino))
 		i--;
+	if (i == w->n)
+		return rc;
 	for (; i < w->n; i++)
-		move_protect_now(ch->mv, want[i].ino);
+		move_protect_wish(ch->mv, want[i].ino);
+	protect_ask(ch->mv);
 	return rc;
 }
 
@@ -493,7 +512,7 @@ static void protect_wake_next(struct stream *st, bool all)
 		return;
 	if (all)
 		atomic_store(&next->all, true);
-	move_wake(mv, &next->job);
+	move_wake_in(mv, &next->job, 0);
 }
 
 /* Each file that is held is a descriptor: there are not too many. With the
@@ -581,7 +600,7 @@ static int64_t protect_run_loop(struct stream *st, struct job *job,
 		return JOB_IDLE;
 	if (rc < 0) {
 		if (w->all)
-			move_protect_now(mv, 0); /* still wanted */
+			move_protect_wish(mv, 0); /* still wanted */
 		return rc;
 	}
 	return busy ? MIN(PROTECT_BUSY_NS,

@@ -353,6 +353,28 @@ static void test_full(void **state)
 	assert_true(wait_state(ino, META_LOCAL));
 }
 
+/* Streams that have more work than one pack each do not spur each other on. */
+static void test_refused_rests(void **state)
+{
+	uint64_t ino[12];
+	char name[8];
+	unsigned i;
+
+	SET(fail_percent, 100);
+	SET(error, -EACCES);
+	for (i = 0; i < ARRAY_SIZE(ino); i++) {
+		snprintf(name, sizeof(name), "%u", i);
+		ino[i] = make_file(name, i, OBJECT);
+	}
+	move_protect_now(mv, 0);
+	clock_sleep_ns(3 * NSEC_PER_SEC);
+	/* At once, and each stream after 1 s, and after 2. */
+	assert_in_range(count_packs(META_PACK_CONDEMNED), 1, 4 * mopts.streams);
+	SET(fail_percent, 0);
+	for (i = 0; i < ARRAY_SIZE(ino); i++)
+		assert_true(wait_state(ino[i], META_LOCAL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -368,6 +390,7 @@ int main(void)
 		MOVE_TEST(test_cancel),
 		MOVE_TEST(test_lost_answers),
 		MOVE_TEST(test_refused),
+		MOVE_TEST(test_refused_rests),
 		MOVE_TEST(test_write_while_sent),
 		MOVE_TEST(test_unlink_while_sent),
 		MOVE_TEST(test_small_cache),

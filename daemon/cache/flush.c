@@ -50,11 +50,16 @@ static bool flush_not_tried(int rc)
 static int flush_sync_locked(struct cache_file *f, bool data_only)
 {
 	int fd = cache_written_locked(f), rc;
+	int other = f->unseen && fd != f->rfd ? f->rfd : -1;
 	bool entry_ok = f->entry_ok;
 
 	f->pins++;
 	pthread_mutex_unlock(&f->lock);
 	rc = flush_data(f, fd, data_only, entry_ok);
+	/* It was open before the kernel's own writes, whatever became of the
+	 * one that writes since (S4). */
+	if (rc == 0 && other >= 0 && fdatasync(other) < 0)
+		rc = -errno;
 	pthread_mutex_lock(&f->lock);
 	f->pins--;
 	pthread_cond_broadcast(&f->cond);

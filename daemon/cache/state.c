@@ -91,6 +91,7 @@ void cache_follow_locked(struct cache_file *f, const struct meta_inode *row)
 static int cache_damage_row(struct cache_file *f)
 {
 	struct meta_inode row;
+	uint64_t seq = 0;
 	META_TXN(t);
 	int rc = cache_begin_row(f, &t, &row);
 
@@ -98,7 +99,9 @@ static int cache_damage_row(struct cache_file *f)
 		return rc;
 	row.damaged = true;
 	rc = meta_inode_update(&t, &row);
-	return rc < 0 ? rc : meta_commit(&t, NULL);
+	if (rc == 0)
+		rc = meta_commit(&t, &seq);
+	return rc < 0 ? rc : meta_durable(f->c->m, seq);
 }
 
 void cache_damage_locked(struct cache_file *f, const char *what, int rc)

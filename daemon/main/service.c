@@ -65,15 +65,16 @@ static unsigned fetch_threads(const struct config_trust *t,
 	return (unsigned)clamp(t->limit_threads * 3 / 8, 1, s->in_flight);
 }
 
-/* limits.descriptors: half for open handles, a quarter kept for protect. */
+/* limits.descriptors: half for open handles, a quarter for files that wait for
+ * their flush; each has up to two, one to read and one to write. */
 static unsigned handles_max(const struct config_trust *t)
 {
-	return MAX(t->limit_descriptors / 2, 16u);
+	return MAX(t->limit_descriptors / 4, 16u);
 }
 
 static unsigned keep_fds(const struct config_trust *t)
 {
-	return MAX(t->limit_descriptors / 4, 8u);
+	return MAX(t->limit_descriptors / 8, 8u);
 }
 
 /* Files registered with the kernel: no descriptors of ours, but of the

@@ -519,7 +519,7 @@ static void protect_wake_next(struct stream *st, bool all)
  * build lock held, so that a pack that is begun has room for all its files. */
 static int protect_leases(struct move *mv, struct job *job)
 {
-	while (!job_stopping(job)) {
+	while (!job_stopping(job) && !atomic_load(&mv->stopping)) {
 		if (atomic_load(&mv->leases) < MOVE_LEASES_MAX / 2)
 			return 0;
 		clock_sleep_ns(PROTECT_PAUSE_NS / 10);

@@ -24,6 +24,7 @@
 #define STALL_S	   20L /* with less than STALL_RATE bytes/s */
 #define STALL_RATE 1L
 #define REQUEST_MS 120000
+#define LEAST_RATE 65536 /* bytes/s: a body may take so long, besides */
 
 struct s3_http {
 	struct s3_http_opts opts;
@@ -409,6 +410,8 @@ int s3_http_do(struct s3_http *h, struct s3_request *r)
 	r->requests = 0;
 	r->rc = 0;
 	r->done = false;
+	if (!store_call.deadline_ns)
+		ms += (long)(r->body_len / LEAST_RATE) * 1000;
 	set_request(h, r, text);
 	set_limits(r->easy, ms);
 	run(h, r);

@@ -264,7 +264,8 @@ static const struct config_key cache_keys[] = {
 	  .help = "A file that is opened for writing is left to the kernel "
 		  "only while the trust has more room than this, in its cache "
 		  "and in its quota: what the kernel writes is counted once a "
-		  "second. At most a sixteenth of the cache.",
+		  "second. Of the cache at most a sixteenth, of its disk all of "
+		  "it.",
 	  CONFIG_FIELD(struct config_trust, cache_passthrough_reserve) },
 };
 

@@ -168,7 +168,8 @@ void cache_set_backing(struct cache *c, const struct cache_backing *b)
 
 /* ---- opens of the kernel --------------------------------------------- */
 
-/* S13: the kernel asks nobody for the room that it writes into. */
+/* S13: the kernel asks nobody for the room that it writes into. A share that is
+ * passed is eviction's to mend, a disk that is full is nobody's. */
 static bool pass_room(struct cache *c)
 {
 	uint64_t reserve = MIN(c->o.passthrough_reserve, c->o.size / 16);
@@ -176,7 +177,7 @@ static bool pass_room(struct cache *c)
 
 	cache_usage(c, &u);
 	return u.used + reserve <= u.size &&
-	       u.disk_free >= c->o.free_min + reserve &&
+	       u.disk_free >= c->o.free_min + c->o.passthrough_reserve &&
 	       meta_quota_left(c->m) >= reserve;
 }
 

@@ -445,11 +445,11 @@ static struct cache_file *watch_next(struct cache *c, struct cache_file *f)
 
 	pthread_mutex_lock(&c->lock);
 	next = f ? f->watch_next : c->watched;
-	if (next)
-		cache_ref_locked(next);
 	still = f && !f->unseen;
 	if (still)
 		watch_remove_locked(f);
+	if (next)
+		cache_ref_locked(next);
 	pthread_mutex_unlock(&c->lock);
 	if (still)
 		cache_put(f);

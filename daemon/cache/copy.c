@@ -183,7 +183,7 @@ int cache_seal_copy(struct cache *c, uint64_t ino, struct cache_seal *out)
 	CLEANUP_CLOSE int to = -1;
 	int64_t now = clock_wall_ns();
 	struct copying cp = { 0 };
-	struct stat st;
+	struct stat st = { 0 };
 	int rc = cache_get(c, ino, &f);
 
 	if (rc == 0)

@@ -194,7 +194,7 @@ static int64_t space_pace(struct cache *c, uint64_t n)
 	pace = (double)n / (double)MAX(room, n) - (double)n / (double)zone;
 	return pace <= 0 ? 0
 			 : (int64_t)(MIN(pace, 1.0) *
-				     (double)(space_patience(c) / 2));
+				     (double)space_patience(c) / 2);
 }
 
 /* Writers stand in line, so that many are as slow as one. */

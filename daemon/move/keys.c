@@ -50,7 +50,7 @@ static void keys_add(struct move_keys *k, const struct move_key *key)
 /* A pack's row never changes in what is needed here. */
 static int keys_load(struct move *mv, uint64_t row, struct move_key *out)
 {
-	struct meta_pack pack;
+	struct meta_pack pack = { 0 };
 	struct pack_id id;
 	META_TXN(t);
 	int rc = meta_read(mv->m, &t);

@@ -69,7 +69,7 @@ static bool part_set(struct part *p, uint64_t off, uint64_t end, uint64_t *skip)
 static int plan_extent(struct move *mv, const struct want *w,
 		       struct meta_extent *e)
 {
-	struct meta_inode row;
+	struct meta_inode row = { 0 };
 	META_TXN(t);
 	int rc = meta_read(mv->m, &t);
 

@@ -54,7 +54,8 @@ static void sealing_learn(struct move *mv, uint64_t plain, uint64_t stored)
 {
 	unsigned now, old = atomic_load(&mv->density);
 
-	if (plain < mv->o.object_size / 4) /* mostly header and tags */
+	if (plain == 0 ||
+	    plain < mv->o.object_size / 4) /* mostly header and tags */
 		return;
 	now = (unsigned)MIN(stored * DENSITY_WHOLE / plain,
 			    (uint64_t)DENSITY_WHOLE);

@@ -168,8 +168,8 @@ void cache_set_backing(struct cache *c, const struct cache_backing *b)
 
 /* ---- opens of the kernel --------------------------------------------- */
 
-/* S13: the kernel asks nobody for the room that it writes into. A share that is
- * passed is eviction's to mend, a disk that is full is nobody's. */
+/* S13: the kernel asks nobody for the room that it writes into. Eviction mends
+ * a share that is exceeded; a disk that is full nobody mends. */
 static bool pass_room(struct cache *c)
 {
 	uint64_t reserve = MIN(c->o.passthrough_reserve, c->o.size / 16);

@@ -78,12 +78,15 @@ def cut(work, barrier, results):
             want, first = load(s)
             if barrier:
                 wait_for("gc deletes what nobody names", lambda: not first & set(s.g.packs()), 20)
+            else:
+                s.halt()  # a syncfs for something else would be a barrier, too
             start = time.monotonic()
             for at in CUTS[barrier]:
                 time.sleep(max(0, start + at - time.monotonic()))
                 s.halt()
                 d.clone(at)
-                s.resume()
+                if barrier:
+                    s.resume()
         finally:
             s.stop()
         for at in CUTS[barrier]:

@@ -63,6 +63,37 @@ static int gate_list(struct store *s, const char *prefix, const char *after,
 	return in ? store_list(in, prefix, after, max, out) : -EAGAIN;
 }
 
+static int gate_copy(struct store *s, const char *from, const char *to,
+		     const struct store_put_opts *opts)
+{
+	struct store *in = behind(s);
+
+	return in ? store_copy(in, from, to, opts) : -EAGAIN;
+}
+
+static int gate_restore(struct store *s, const char *key, unsigned days,
+			enum store_speed speed)
+{
+	struct store *in = behind(s);
+
+	return in ? store_restore(in, key, days, speed) : -EAGAIN;
+}
+
+static int gate_del_version(struct store *s, const char *key,
+			    const char *version)
+{
+	struct store *in = behind(s);
+
+	return in ? store_del_version(in, key, version) : -EAGAIN;
+}
+
+static int gate_probe(struct store *s, struct store_caps *out)
+{
+	struct store *in = behind(s);
+
+	return in ? store_probe(in, out) : -EAGAIN;
+}
+
 /* What costs no request goes through. */
 static void gate_caps(struct store *s, struct store_caps *out)
 {
@@ -89,7 +120,11 @@ static const struct store_ops gate_ops = {
 	.head = gate_head,
 	.del = gate_del,
 	.list = gate_list,
+	.copy = gate_copy,
+	.restore = gate_restore,
+	.del_version = gate_del_version,
 	.caps = gate_caps,
+	.probe = gate_probe,
 	.skew = gate_skew,
 	.free = gate_free,
 };

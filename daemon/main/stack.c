@@ -144,7 +144,8 @@ size_t stack_counts(void *arg, struct cost_counts *out, size_t max)
 			.tier = s->tier,
 			.storage_class = "",
 			.cause = store_cause_name(i),
-			.puts = c.puts,
+			/* Priced as such, all of them. */
+			.puts = c.puts + c.copies + c.restores,
 			.gets = c.gets,
 			.heads = c.heads,
 			.lists = c.lists,

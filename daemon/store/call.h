@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The call that a thread is making, beside its arguments: until when it may
- * take (set by retry, honoured by drivers that wait for a network), how many
+ * take (set by retry, honoured by drivers that wait for a network), which
  * requests it became (for the meter), and what it said when it failed (read
  * through store_detail()). Calls block in their thread, so a thread makes
  * one at a time.
@@ -22,6 +22,13 @@ struct store_call {
 	 * what the driver sets because it knows better. 0 on a failure means
 	 * that the store did nothing. */
 	size_t sent;
+	/* Requests that it needed before and after, of any kind: trials, and
+	 * the parts of a large object. They change nothing that was asked. */
+	struct {
+		size_t puts, gets, heads, deletes;
+		uint64_t out_bytes;
+	} besides;
+	bool in_parts; /* of a put: what was `sent` carried no data */
 	char detail[160];
 	/* Of a get; NULL = nobody wants to know. */
 	void (*progress)(void *arg, size_t got);

@@ -249,6 +249,8 @@ static int dir_put(struct store *s, const char *key, const void *data,
 	if (opts->storage_class && strcmp(opts->storage_class, "STANDARD") != 0)
 		return store_explain(-ENOTSUP, "no storage class '%s' here",
 				     opts->storage_class);
+	if (opts->lock != STORE_UNLOCKED)
+		return store_explain(-ENOTSUP, "no locks here");
 	at = dir_parent_made(d, key, n);
 	if (at < 0)
 		return dir_error(-at);

@@ -27,11 +27,12 @@ const char *store_cause_name(enum store_cause c);
  */
 struct store_counts {
 	uint64_t puts, gets, heads, lists, deletes; /* requests */
+	uint64_t copies, restores;		    /* priced as puts, mostly */
 	uint64_t in_bytes;			    /* downloaded by gets */
 	uint64_t out_bytes; /* uploaded by puts, refused ones included */
 	uint64_t errors;    /* attempts that failed, in any way but ENOENT,
-			       EEXIST and ERANGE */
-	uint64_t unknown;   /* puts and deletes with an unknown outcome */
+			       EEXIST, ERANGE and ENOMEDIUM */
+	uint64_t unknown;   /* changes with an unknown outcome */
 };
 
 /* Adds `more` to `sum`. */

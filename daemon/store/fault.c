@@ -151,6 +151,47 @@ static int fault_list(struct store *s, const char *prefix, const char *after,
 	return end(f, &d, store_list(f->inner, prefix, after, max, out));
 }
 
+static int fault_copy(struct store *s, const char *from, const char *to,
+		      const struct store_put_opts *opts)
+{
+	struct fault_store *f = fault(s);
+	struct dice d;
+	int rc = begin(f, &d);
+
+	return rc < 0 ? rc : end(f, &d, store_copy(f->inner, from, to, opts));
+}
+
+static int fault_restore(struct store *s, const char *key, unsigned days,
+			 enum store_speed speed)
+{
+	struct fault_store *f = fault(s);
+	struct dice d;
+	int rc = begin(f, &d);
+
+	return rc < 0 ? rc
+		      : end(f, &d, store_restore(f->inner, key, days, speed));
+}
+
+static int fault_del_version(struct store *s, const char *key,
+			     const char *version)
+{
+	struct fault_store *f = fault(s);
+	struct dice d;
+	int rc = begin(f, &d);
+
+	return rc < 0 ? rc
+		      : end(f, &d, store_del_version(f->inner, key, version));
+}
+
+static int fault_probe(struct store *s, struct store_caps *out)
+{
+	struct fault_store *f = fault(s);
+	struct dice d;
+	int rc = begin(f, &d);
+
+	return rc < 0 ? rc : end(f, &d, store_probe(f->inner, out));
+}
+
 static void fault_caps(struct store *s, struct store_caps *out)
 {
 	store_caps(fault(s)->inner, out);
@@ -173,7 +214,11 @@ static const struct store_ops fault_ops = {
 	.head = fault_head,
 	.del = fault_del,
 	.list = fault_list,
+	.copy = fault_copy,
+	.restore = fault_restore,
+	.del_version = fault_del_version,
 	.caps = fault_caps,
+	.probe = fault_probe,
 	.skew = fault_skew,
 	.free = fault_free,
 };

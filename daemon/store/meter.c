@@ -38,7 +38,8 @@ static void count(uint64_t *field, uint64_t n)
 
 static bool is_answer(int rc)
 {
-	return rc == 0 || rc == -ENOENT || rc == -EEXIST || rc == -ERANGE;
+	return rc == 0 || rc == -ENOENT || rc == -EEXIST || rc == -ERANGE ||
+	       rc == -ENOMEDIUM;
 }
 
 /* Did a change happen, or not? A store that answers 5xx does not say. */
@@ -84,6 +85,11 @@ static void note(struct meter_store *m, uint64_t *field, int rc)
 	if (rc == -EINVAL) /* the caller's mistake; nothing was asked */
 		return;
 	count(field, store_call.sent);
+	count(&m->counts->puts, store_call.besides.puts);
+	count(&m->counts->gets, store_call.besides.gets);
+	count(&m->counts->heads, store_call.besides.heads);
+	count(&m->counts->deletes, store_call.besides.deletes);
+	count(&m->counts->out_bytes, store_call.besides.out_bytes);
 	if (!is_answer(rc))
 		count(&m->counts->errors, 1);
 	if (rc != -ENOMEM) /* no fault of the store */
@@ -97,7 +103,8 @@ static int meter_put(struct store *s, const char *key, const void *data,
 	int rc = store_put(m->inner, key, data, len, opts);
 
 	note(m, &m->counts->puts, rc);
-	count(&m->counts->out_bytes, store_call.sent * len);
+	if (!store_call.in_parts)
+		count(&m->counts->out_bytes, store_call.sent * len);
 	if (is_unknown(rc))
 		count(&m->counts->unknown, 1);
 	return rc;
@@ -147,6 +154,52 @@ static int meter_list(struct store *s, const char *prefix, const char *after,
 	return rc;
 }
 
+static int meter_copy(struct store *s, const char *from, const char *to,
+		      const struct store_put_opts *opts)
+{
+	struct meter_store *m = meter(s);
+	int rc = store_copy(m->inner, from, to, opts);
+
+	note(m, &m->counts->copies, rc);
+	if (is_unknown(rc))
+		count(&m->counts->unknown, 1);
+	return rc;
+}
+
+static int meter_restore(struct store *s, const char *key, unsigned days,
+			 enum store_speed speed)
+{
+	struct meter_store *m = meter(s);
+	int rc = store_restore(m->inner, key, days, speed);
+
+	note(m, &m->counts->restores, rc);
+	if (is_unknown(rc))
+		count(&m->counts->unknown, 1);
+	return rc;
+}
+
+static int meter_del_version(struct store *s, const char *key,
+			     const char *version)
+{
+	struct meter_store *m = meter(s);
+	int rc = store_del_version(m->inner, key, version);
+
+	note(m, &m->counts->deletes, rc);
+	if (is_unknown(rc))
+		count(&m->counts->unknown, 1);
+	return rc;
+}
+
+/* All that it asks is said to be besides. */
+static int meter_probe(struct store *s, struct store_caps *out)
+{
+	struct meter_store *m = meter(s);
+	int rc = store_probe(m->inner, out);
+
+	note(m, &m->counts->gets, rc);
+	return rc;
+}
+
 static void meter_caps(struct store *s, struct store_caps *out)
 {
 	store_caps(meter(s)->inner, out);
@@ -169,7 +222,11 @@ static const struct store_ops meter_ops = {
 	.head = meter_head,
 	.del = meter_del,
 	.list = meter_list,
+	.copy = meter_copy,
+	.restore = meter_restore,
+	.del_version = meter_del_version,
 	.caps = meter_caps,
+	.probe = meter_probe,
 	.skew = meter_skew,
 	.free = meter_free,
 };

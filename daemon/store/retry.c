@@ -96,7 +96,7 @@ static bool again(struct attempts *a, int *rc)
 
 /* Is the object exactly these bytes? 0, -EEXIST when not, or -errno. */
 static int compare(struct store *inner, const char *key, const uint8_t *data,
-		   size_t len)
+		   size_t len, const struct store_put_opts *opts)
 {
 	CLEANUP_FREE uint8_t *got = malloc(COMPARE_CHUNK);
 	struct store_info info = { 0 };
@@ -118,6 +118,8 @@ static int compare(struct store *inner, const char *key, const uint8_t *data,
 			return -EEXIST;
 		off += want;
 	}
+	if (opts->version)
+		memcpy(opts->version, info.version, STORE_VERSION_MAX);
 	return 0;
 }
 
@@ -126,12 +128,13 @@ static int compare(struct store *inner, const char *key, const uint8_t *data,
  * unknown: most likely that one stored it (S25). Looks instead of believing.
  */
 static int compare_again(struct retry_store *r, struct attempts *a,
-			 const char *key, const void *data, size_t len)
+			 const char *key, const void *data, size_t len,
+			 const struct store_put_opts *opts)
 {
 	int rc;
 
 	do {
-		rc = compare(r->inner, key, data, len);
+		rc = compare(r->inner, key, data, len, opts);
 	} while (again(a, &rc));
 	/* Deleted in between: not stored, and not this put's doing. */
 	return rc == -ENOENT ? -EEXIST : rc;
@@ -150,7 +153,7 @@ static int retry_put(struct store *s, const char *key, const void *data,
 		unknown |= store_call.sent > 1; /* the driver tried again */
 		if (rc == -EEXIST && unknown) {
 			a.made = 0;
-			return compare_again(r, &a, key, data, len);
+			return compare_again(r, &a, key, data, len, opts);
 		}
 		unknown |= store_call.sent > 0;
 	} while (again(&a, &rc));
@@ -237,6 +240,57 @@ static int retry_list(struct store *s, const char *prefix, const char *after,
 	return rc;
 }
 
+static int retry_copy(struct store *s, const char *from, const char *to,
+		      const struct store_put_opts *opts)
+{
+	struct retry_store *r = retry(s);
+	int rc;
+
+	ATTEMPTS_SCOPE(a, &r->opts);
+	do {
+		rc = store_copy(r->inner, from, to, opts);
+	} while (again(&a, &rc));
+	return rc;
+}
+
+static int retry_restore(struct store *s, const char *key, unsigned days,
+			 enum store_speed speed)
+{
+	struct retry_store *r = retry(s);
+	int rc;
+
+	ATTEMPTS_SCOPE(a, &r->opts);
+	do {
+		rc = store_restore(r->inner, key, days, speed);
+	} while (again(&a, &rc));
+	return rc;
+}
+
+static int retry_del_version(struct store *s, const char *key,
+			     const char *version)
+{
+	struct retry_store *r = retry(s);
+	int rc;
+
+	ATTEMPTS_SCOPE(a, &r->opts);
+	do {
+		rc = store_del_version(r->inner, key, version);
+	} while (again(&a, &rc));
+	return rc;
+}
+
+static int retry_probe(struct store *s, struct store_caps *out)
+{
+	struct retry_store *r = retry(s);
+	int rc;
+
+	ATTEMPTS_SCOPE(a, &r->opts);
+	do {
+		rc = store_probe(r->inner, out);
+	} while (again(&a, &rc));
+	return rc;
+}
+
 static void retry_caps(struct store *s, struct store_caps *out)
 {
 	store_caps(retry(s)->inner, out);
@@ -259,7 +313,11 @@ static const struct store_ops retry_ops = {
 	.head = retry_head,
 	.del = retry_del,
 	.list = retry_list,
+	.copy = retry_copy,
+	.restore = retry_restore,
+	.del_version = retry_del_version,
 	.caps = retry_caps,
+	.probe = retry_probe,
 	.skew = retry_skew,
 	.free = retry_free,
 };

@@ -47,6 +47,29 @@ static int shared_list(struct store *s, const char *prefix, const char *after,
 	return store_list(shared(s)->inner, prefix, after, max, out);
 }
 
+static int shared_copy(struct store *s, const char *from, const char *to,
+		       const struct store_put_opts *opts)
+{
+	return store_copy(shared(s)->inner, from, to, opts);
+}
+
+static int shared_restore(struct store *s, const char *key, unsigned days,
+			  enum store_speed speed)
+{
+	return store_restore(shared(s)->inner, key, days, speed);
+}
+
+static int shared_del_version(struct store *s, const char *key,
+			      const char *version)
+{
+	return store_del_version(shared(s)->inner, key, version);
+}
+
+static int shared_probe(struct store *s, struct store_caps *out)
+{
+	return store_probe(shared(s)->inner, out);
+}
+
 static void shared_caps(struct store *s, struct store_caps *out)
 {
 	store_caps(shared(s)->inner, out);
@@ -73,7 +96,11 @@ static const struct store_ops shared_ops = {
 	.head = shared_head,
 	.del = shared_del,
 	.list = shared_list,
+	.copy = shared_copy,
+	.restore = shared_restore,
+	.del_version = shared_del_version,
 	.caps = shared_caps,
+	.probe = shared_probe,
 	.skew = shared_skew,
 	.free = shared_free,
 };

@@ -135,6 +135,8 @@ int store_list_add(struct store_list *l, const char *key, uint64_t size,
 void store_begin(size_t requests)
 {
 	store_call.sent = requests;
+	memset(&store_call.besides, 0, sizeof(store_call.besides));
+	store_call.in_parts = false;
 	store_call.detail[0] = '\0';
 }
 
@@ -142,6 +144,12 @@ int store_refuse(void)
 {
 	store_begin(0);
 	return -EINVAL;
+}
+
+int store_cannot(const char *what)
+{
+	store_begin(0);
+	return store_explain(-ENOTSUP, "this store cannot %s", what);
 }
 
 const char *store_detail(void)

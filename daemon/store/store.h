@@ -13,8 +13,11 @@
  * Errors, the same for every driver (each maps its own in one table):
  *   -ENOENT     no such object
  *   -EEXIST     create-only put: the key is taken
- *   -EACCES     refused: by the store (credentials, policy, signature), or
- *               by us (its certificate); says nothing about the object
+ *   -EACCES     refused: by the store (credentials, policy, signature, a
+ *               lock), or by us (its certificate); says nothing about the
+ *               object
+ *   -ENOMEDIUM  get, copy: the object is in an archive class and there is no
+ *               restored copy: not now, see restore. It is not damaged
  *   -ERANGE     get: the range starts at or behind the end of the object
  *   -ENOTSUP    this store cannot do that (see store_caps)
  *   -ENOSPC     full, or over the bucket's quota
@@ -42,22 +45,46 @@
 #include "base/err.h"
 #include "base/guard.h"
 
-#define STORE_KEY_MAX	512
-#define STORE_CLASS_MAX 32
+#define STORE_KEY_MAX	  512
+#define STORE_CLASS_MAX	  32
+#define STORE_VERSION_MAX 128 /* with the NUL */
 
 struct store;
 
+/* As far as it is known without a request; see probe. */
 struct store_caps {
 	bool create_only;   /* put with if_absent is atomic */
 	bool storage_class; /* put honours a storage class; else one that is
 			       not "STANDARD" gives -ENOTSUP */
+	bool copy;	    /* copy works */
+	bool restore;	    /* restore works: it has archive classes */
+	bool versions;	    /* it keeps what is overwritten or deleted, until
+			       del_version; put and head name the version */
+	bool lock;	    /* put honours a lock; else it gives -ENOTSUP */
 };
+
+/* Can an object be read? */
+enum store_archive {
+	STORE_READY,	 /* yes */
+	STORE_ARCHIVED,	 /* after a restore */
+	STORE_RESTORING, /* soon: a restore is under way */
+};
+
+/* How fast a restore is to be; faster costs more. */
+enum store_speed { STORE_STANDARD, STORE_BULK, STORE_EXPEDITED };
+
+/* Until a lock ends, its version can be deleted by nobody, or only by who
+ * has the permission to do it in spite of that (governance). */
+enum store_lock { STORE_UNLOCKED, STORE_GOVERNANCE, STORE_COMPLIANCE };
 
 struct store_info {
 	uint64_t size;
 	int64_t modified_ns;		     /* wall time, 0 unknown */
 	char storage_class[STORE_CLASS_MAX]; /* "STANDARD" when not said */
 	char etag[80]; /* as the store gives it, without quotes; "" none */
+	char version[STORE_VERSION_MAX]; /* "" none, or not known */
+	enum store_archive archive;
+	int64_t restored_until_ns; /* of a restored copy; else 0 */
 };
 
 struct store_put_opts {
@@ -66,6 +93,11 @@ struct store_put_opts {
 	/* SHA-256 of the data (32 bytes), for stores that have to send it: who
 	 * knows it spares them a pass over the data. NULL = not known. */
 	const uint8_t *sha256;
+	enum store_lock lock;
+	int64_t lock_until_ns; /* wall time; of a lock */
+	/* Where the name of the new version goes, STORE_VERSION_MAX bytes, ""
+	 * when there is none; NULL = not asked. Undefined on failure. */
+	char *version;
 };
 
 struct store_entry {
@@ -111,7 +143,28 @@ struct store_ops {
 	 */
 	int (*list)(struct store *s, const char *prefix, const char *after,
 		    size_t max, struct store_list *out);
+	/*
+	 * Copies an object inside the store, or changes the class of one
+	 * (`from` is `to`): in one step, as a put. No if_absent, no sha256.
+	 */
+	int (*copy)(struct store *s, const char *from, const char *to,
+		    const struct store_put_opts *opts);
+	/*
+	 * Asks for a readable copy of an archived object, kept for so many
+	 * days (>= 1); head says when it is there. 0 also when it was asked
+	 * for before (then the days may be new) or can be read as it is.
+	 */
+	int (*restore)(struct store *s, const char *key, unsigned days,
+		       enum store_speed speed);
+	/* Deletes one version for good; 0 also when it was not there. */
+	int (*del_version)(struct store *s, const char *key,
+			   const char *version);
 	void (*caps)(struct store *s, struct store_caps *out);
+	/*
+	 * Finds out what it can do, by requests and scratch objects, and what
+	 * caps says from then on. Fails when that could not be found out.
+	 */
+	int (*probe)(struct store *s, struct store_caps *out);
 	/*
 	 * How far the store's clock is ahead of this machine's, by its latest
 	 * answer. 0, or -ENODATA when it has not said yet.
@@ -163,6 +216,8 @@ static inline int store_put(struct store *s, const char *key, const void *data,
 	if (!store_key_ok(key))
 		return store_refuse();
 	store_begin(1);
+	if (opts && opts->version)
+		*opts->version = '\0';
 	return s->ops->put(s, key, data, len, opts ? opts : &none);
 }
 
@@ -200,9 +255,60 @@ static inline int store_list(struct store *s, const char *prefix,
 	return s->ops->list(s, prefix, after, max, out);
 }
 
+/* For what a driver has no method: -ENOTSUP, explained. */
+int store_cannot(const char *what);
+
+static inline int store_copy(struct store *s, const char *from, const char *to,
+			     const struct store_put_opts *opts)
+{
+	static const struct store_put_opts none;
+
+	if (!store_key_ok(from) || !store_key_ok(to) ||
+	    (opts && (opts->if_absent || opts->sha256)))
+		return store_refuse();
+	if (!s->ops->copy)
+		return store_cannot("copy");
+	store_begin(1);
+	if (opts && opts->version)
+		*opts->version = '\0';
+	return s->ops->copy(s, from, to, opts ? opts : &none);
+}
+
+static inline int store_restore(struct store *s, const char *key, unsigned days,
+				enum store_speed speed)
+{
+	if (!store_key_ok(key) || days == 0)
+		return store_refuse();
+	if (!s->ops->restore)
+		return store_cannot("restore");
+	store_begin(1);
+	return s->ops->restore(s, key, days, speed);
+}
+
+static inline int store_del_version(struct store *s, const char *key,
+				    const char *version)
+{
+	if (!store_key_ok(key) || !*version)
+		return store_refuse();
+	if (!s->ops->del_version)
+		return store_cannot("delete versions");
+	store_begin(1);
+	return s->ops->del_version(s, key, version);
+}
+
 static inline void store_caps(struct store *s, struct store_caps *out)
 {
 	s->ops->caps(s, out);
+}
+
+/* A driver that knows without asking has no method for it. */
+static inline int store_probe(struct store *s, struct store_caps *out)
+{
+	store_begin(0);
+	if (s->ops->probe)
+		return s->ops->probe(s, out);
+	s->ops->caps(s, out);
+	return 0;
 }
 
 static inline int store_skew(struct store *s, int64_t *ahead_ns)

@@ -15,6 +15,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/clock.h"
 #include "base/hex.h"
 #include "base/io.h"
 #include "store/drivers.h"
@@ -175,6 +176,150 @@ static void test_storage_class(void **state)
 	assert_int_equal(rc, 0);
 	assert_int_equal(store_head(store, "class/a", &info), 0);
 	assert_string_equal(info.storage_class, "GLACIER");
+}
+
+static int put_class(const char *key, const char *text, const char *cls)
+{
+	struct store_put_opts opts = { .storage_class = cls };
+
+	return store_put(store, key, text, strlen(text), &opts);
+}
+
+static struct store_info head_of(const char *key)
+{
+	struct store_info info;
+
+	assert_int_equal(store_head(store, key, &info), 0);
+	return info;
+}
+
+/* Another key, another class, both; what is there is replaced. */
+static void test_copy(void **state)
+{
+	struct store_put_opts opts = { .storage_class = "STANDARD_IA" };
+	struct store_put_opts bad = { .if_absent = true };
+	struct store_caps caps;
+	int rc;
+
+	put("copy/a", "alpha");
+	put("copy/c", "old");
+	rc = store_copy(store, "copy/a", "copy/b/b", NULL);
+	store_caps(store, &caps);
+	if (!caps.copy) {
+		assert_int_equal(rc, -ENOTSUP);
+		return;
+	}
+	assert_int_equal(rc, 0);
+	assert_content("copy/b/b", "alpha");
+	assert_int_equal(store_copy(store, "copy/a", "copy/c", &opts), 0);
+	assert_content("copy/c", "alpha");
+	assert_string_equal(head_of("copy/c").storage_class, "STANDARD_IA");
+	assert_int_equal(store_copy(store, "copy/a", "copy/a", &opts), 0);
+	assert_content("copy/a", "alpha");
+	assert_string_equal(head_of("copy/a").storage_class, "STANDARD_IA");
+	assert_int_equal(store_copy(store, "copy/none", "copy/d", NULL),
+			 -ENOENT);
+	assert_int_equal(store_copy(store, "copy/a", "copy/d", &bad), -EINVAL);
+	assert_int_equal(store_copy(store, "copy/a", "../d", NULL), -EINVAL);
+}
+
+static void test_restore(void **state)
+{
+	struct store_caps caps;
+	struct store_info info;
+	char c;
+	int rc;
+
+	store_caps(store, &caps);
+	if (caps.storage_class) {
+		assert_int_equal(put_class("ice/a", "cold", "GLACIER"), 0);
+		assert_int_equal(put_class("ice/b", "cold", "GLACIER"), 0);
+	} else {
+		put("ice/a", "cold");
+	}
+	rc = store_restore(store, "ice/a", 2, STORE_EXPEDITED);
+	store_caps(store, &caps);
+	if (!caps.restore) {
+		assert_int_equal(rc, -ENOTSUP);
+		assert_content("ice/a", "cold");
+		return;
+	}
+	assert_int_equal(rc, 0);
+	assert_content("ice/a", "cold");
+	info = head_of("ice/a");
+	assert_int_equal(info.archive, STORE_READY);
+	assert_true(info.restored_until_ns > info.modified_ns);
+	assert_int_equal(store_get(store, "ice/b", 0, &c, 1), -ENOMEDIUM);
+	assert_int_equal(store_copy(store, "ice/b", "ice/c", NULL), -ENOMEDIUM);
+	assert_int_equal(head_of("ice/b").archive, STORE_ARCHIVED);
+	assert_int_equal(store_restore(store, "ice/b", 1, STORE_BULK), 0);
+	assert_int_equal(head_of("ice/b").archive, STORE_RESTORING);
+	assert_int_equal(store_restore(store, "ice/b", 1, STORE_BULK), 0);
+	assert_int_equal(head_of("ice/b").archive, STORE_READY);
+	assert_content("ice/b", "cold");
+	put("ice/warm", "warm");
+	assert_int_equal(store_restore(store, "ice/warm", 1, STORE_BULK), 0);
+	assert_int_equal(store_restore(store, "ice/none", 1, STORE_BULK),
+			 -ENOENT);
+	assert_int_equal(store_restore(store, "ice/a", 0, STORE_BULK), -EINVAL);
+}
+
+static void test_versions(void **state)
+{
+	char version[STORE_VERSION_MAX] = "?";
+	struct store_put_opts opts = { .version = version };
+	struct store_info info;
+
+	assert_int_equal(store_put(store, "ver/a", "one", 3, &opts), 0);
+	info = head_of("ver/a");
+	assert_string_equal(info.version, version);
+	assert_int_equal(store_del_version(store, "ver/a", ""), -EINVAL);
+	if (!version[0])
+		return;
+	put("ver/b", "two");
+	assert_int_equal(store_del_version(store, "ver/b", version), 0);
+	assert_content("ver/b", "two");
+	assert_int_equal(store_del_version(store, "ver/a", version), 0);
+	assert_int_equal(store_head(store, "ver/a", &info), -ENOENT);
+	assert_int_equal(store_del_version(store, "ver/a", version), 0);
+}
+
+static void test_lock(void **state)
+{
+	char version[STORE_VERSION_MAX];
+	struct store_put_opts opts = {
+		.lock = STORE_GOVERNANCE,
+		.lock_until_ns = clock_wall_ns() + 2 * NSEC_PER_SEC,
+		.version = version,
+	};
+	struct store_caps caps;
+	int rc = store_put(store, "lock/a", "x", 1, &opts);
+
+	store_caps(store, &caps);
+	if (!caps.lock) {
+		assert_int_equal(rc, -ENOTSUP);
+		return;
+	}
+	assert_int_equal(rc, 0);
+	assert_true(version[0]);
+	assert_int_equal(store_del_version(store, "lock/a", version), -EACCES);
+	assert_content("lock/a", "x");
+	while (clock_wall_ns() < opts.lock_until_ns + NSEC_PER_SEC / 10)
+		clock_sleep_ns(NSEC_PER_SEC / 10);
+	assert_int_equal(store_del_version(store, "lock/a", version), 0);
+}
+
+static void test_probe(void **state)
+{
+	CLEANUP(store_list_done) struct store_list l = { 0 };
+	struct store_caps caps, then;
+
+	assert_int_equal(store_probe(store, &caps), 0);
+	store_caps(store, &then);
+	assert_memory_equal(&caps, &then, sizeof(caps));
+	assert_true(caps.create_only);
+	assert_int_equal(store_list(store, "scratch/", "", 10, &l), 0);
+	assert_int_equal(l.n, 0);
 }
 
 static void test_delete(void **state)
@@ -521,6 +666,11 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_big),
 		cmocka_unit_test(test_head),
 		cmocka_unit_test(test_storage_class),
+		cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_restore),
+		cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_lock),
+		cmocka_unit_test(test_probe),
 		cmocka_unit_test(test_delete),
 		cmocka_unit_test(test_bad_keys),
 		cmocka_unit_test(test_long_key),

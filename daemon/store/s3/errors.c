@@ -66,7 +66,7 @@ static const struct {
 	{ "MethodNotAllowed", -ENOTSUP },
 	{ "NotImplemented", -ENOTSUP },
 	/* In an archive class, to be restored before it can be read. */
-	{ "InvalidObjectState", -ENOTSUP },
+	{ "InvalidObjectState", -ENOMEDIUM },
 };
 
 static int status_errno(long status)

@@ -235,6 +235,8 @@ static int s3_put(struct store *st, const char *key, const void *data,
 	int rc = 0;
 
 	store_call.sent = 0;
+	if (opts->lock != STORE_UNLOCKED)
+		return store_explain(-ENOTSUP, "no locks here");
 	if (opts->sha256)
 		hex_encode(opts->sha256, (S3_SHA256_HEX - 1) / 2, hash);
 	else

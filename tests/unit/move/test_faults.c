@@ -170,7 +170,7 @@ static void test_down(void **state)
  * the page of a proxy. */
 static void test_not_now(void **state)
 {
-	static const int error[] = { -EACCES, -ENOTSUP, -EPROTO };
+	static const int error[] = { -EACCES, -ENOMEDIUM, -ENOTSUP, -EPROTO };
 	uint64_t ino = protected_file("a", 1, SIZE);
 	size_t i;
 

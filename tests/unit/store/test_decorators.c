@@ -320,6 +320,29 @@ static void test_meter_counts_attempts(void **state)
 	store_free(s);
 }
 
+/* Money: a copy and a restore are requests, each time. */
+static void test_meter_copies(void **state)
+{
+	struct store_put_opts cold = { .storage_class = "GLACIER" };
+	struct store_counts n = { 0 };
+	struct store *s = store_meter_new(store_mem_new(), &n, NULL);
+	char c;
+
+	assert_int_equal(store_put(s, "a", "x", 1, NULL), 0);
+	assert_int_equal(store_copy(s, "a", "b", &cold), 0);
+	assert_int_equal(store_copy(s, "none", "b", &cold), -ENOENT);
+	assert_int_equal(n.copies, 2);
+	assert_int_equal(store_get(s, "b", 0, &c, 1), -ENOMEDIUM);
+	assert_int_equal(store_restore(s, "b", 1, STORE_EXPEDITED), 0);
+	assert_int_equal(n.restores, 1);
+	assert_int_equal(store_del_version(s, "b", "v1"), 0);
+	assert_int_equal(n.deletes, 1);
+	assert_int_equal(n.puts, 1);
+	assert_int_equal(n.out_bytes, 1);
+	assert_int_equal(n.errors, 0);
+	store_free(s);
+}
+
 static void test_meter_not_sent(void **state)
 {
 	struct store_counts n = { 0 };
@@ -494,6 +517,7 @@ int main(void)
 		cmocka_unit_test(test_retry_not_mine),
 		cmocka_unit_test(test_retry_delete),
 		cmocka_unit_test(test_meter_counts_attempts),
+		cmocka_unit_test(test_meter_copies),
 		cmocka_unit_test(test_meter_not_sent),
 		cmocka_unit_test(test_meter_compare_is_paid),
 		cmocka_unit_test(test_health),

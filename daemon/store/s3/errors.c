@@ -10,10 +10,10 @@
 #include "store/s3/errors.h"
 
 #include <errno.h>
-#include <expat.h>
 #include <string.h>
 
 #include "base/guard.h"
+#include "store/s3/xml.h"
 
 static const struct {
 	const char *code;
@@ -154,87 +154,37 @@ int s3_curl_errno(CURLcode code, long os_errno)
 
 /* --- the body of an error answer --------------------------------------- */
 
-struct error_parser {
-	XML_Parser xml;
-	struct s3_error *out;
-	unsigned depth;
-	bool in_error;
-	char *into; /* code or message, while in its element */
-	size_t room;
-};
-
-static void XMLCALL error_start(void *arg, const XML_Char *name,
-				const XML_Char **atts)
+/* Long texts are cut, control characters left out. */
+static void copy_text(char *out, size_t size, const char *text)
 {
-	struct error_parser *p = arg;
+	size_t n = 0;
 
-	(void)atts;
-	p->depth++;
-	p->into = NULL;
-	if (p->depth == 1)
-		p->in_error = strcmp(name, "Error") == 0;
-	if (p->depth != 2 || !p->in_error)
-		return;
-	if (strcmp(name, "Code") == 0) {
-		p->into = p->out->code;
-		p->room = sizeof(p->out->code);
-	} else if (strcmp(name, "Message") == 0) {
-		p->into = p->out->message;
-		p->room = sizeof(p->out->message);
-	}
-	if (p->into)
-		p->into[0] = '\0';
+	for (; *text && n + 1 < size; text++)
+		if ((unsigned char)*text >= ' ')
+			out[n++] = *text;
+	out[n] = '\0';
 }
 
-static void XMLCALL error_end(void *arg, const XML_Char *name)
+static int on_element(void *arg, const char *item, const char *name,
+		      const char *text, bool whole)
 {
-	struct error_parser *p = arg;
+	struct s3_error *e = arg;
 
-	(void)name;
-	p->depth--;
-	p->into = NULL;
-}
-
-/* Too long is cut. */
-static void XMLCALL error_text(void *arg, const XML_Char *s, int len)
-{
-	struct error_parser *p = arg;
-	size_t have;
-
-	if (!p->into)
-		return;
-	have = strlen(p->into);
-	for (int i = 0; i < len && have + 1 < p->room; i++)
-		if ((unsigned char)s[i] >= ' ')
-			p->into[have++] = s[i];
-	p->into[have] = '\0';
-}
-
-static void XMLCALL error_doctype(void *arg, const XML_Char *name,
-				  const XML_Char *sysid, const XML_Char *pubid,
-				  int internal)
-{
-	struct error_parser *p = arg;
-
-	(void)name;
-	(void)sysid;
-	(void)pubid;
-	(void)internal;
-	XML_StopParser(p->xml, XML_FALSE);
+	(void)whole;
+	if (item)
+		return 0;
+	if (strcmp(name, "Code") == 0)
+		copy_text(e->code, sizeof(e->code), text);
+	else if (strcmp(name, "Message") == 0)
+		copy_text(e->message, sizeof(e->message), text);
+	else if (strcmp(name, "Region") == 0)
+		copy_text(e->region, sizeof(e->region), text);
+	return 0;
 }
 
 void s3_error_parse(const void *xml, size_t len, struct s3_error *out)
 {
-	struct error_parser p = { .xml = XML_ParserCreate(NULL), .out = out };
-
-	*out = (struct s3_error){ .code = "", .message = "" };
-	if (!p.xml)
-		return;
-	XML_SetUserData(p.xml, &p);
-	XML_SetElementHandler(p.xml, error_start, error_end);
-	XML_SetCharacterDataHandler(p.xml, error_text);
-	XML_SetStartDoctypeDeclHandler(p.xml, error_doctype);
-	if (XML_Parse(p.xml, xml, (int)len, 1) != XML_STATUS_OK)
-		*out = (struct s3_error){ .code = "", .message = "" };
-	XML_ParserFree(p.xml);
+	*out = (struct s3_error){ .code = "" };
+	if (s3_xml_read(xml, len, "Error", on_element, out) < 0)
+		*out = (struct s3_error){ .code = "" };
 }

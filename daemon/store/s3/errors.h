@@ -7,13 +7,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define S3_REGION_MAX 64
+
 /* What the body of an error answer says; "" when it does not. */
 struct s3_error {
 	char code[64];
 	char message[200];
+	char region[S3_REGION_MAX]; /* where it should have been asked */
 };
 
-/* Reads <Error><Code/><Message/></Error>; anything else gives "" and "". */
+/* Reads <Error><Code/><Message/></Error>; anything else gives "" only. */
 void s3_error_parse(const void *xml, size_t len, struct s3_error *out);
 
 /*

@@ -39,7 +39,59 @@ static void check_runtime_dir(const struct config_check *k)
 			 max);
 }
 
+static void check_alarm_command(const struct config_check *k)
+{
+	const struct config_names *argv = &k->config->alarm_command;
+	const struct config_node *n = config_node_get(
+		config_node_get(k->root, "gateway"), "alarm_command");
+
+	if (n && n->kind == CONFIG_NODE_LIST && n->n == 0) {
+		config_report(k->diag, n, "'alarm_command' is empty");
+		config_suggest(k->diag, "leave it out");
+	} else if (argv->n && argv->name[0][0] != '/') {
+		config_report(k->diag, n->child[0],
+			      "'alarm_command' must begin with an absolute "
+			      "path, not '%.120s'",
+			      argv->name[0]);
+		config_suggest(k->diag, "write alarm_command: "
+					"[/usr/local/bin/page-ops]");
+	}
+}
+
 /* ---- stores ----------------------------------------------------------- */
+
+/* Who listens, and who answers: what is not proven must be accepted. */
+static void check_peer(const struct config_check *k,
+		       const struct config_store *s,
+		       const struct config_node *n,
+		       const struct config_endpoint *e)
+{
+	if (!e->tls && !e->loopback && !s->allow_plain_http) {
+		config_report_in(k->diag, n, "endpoint",
+				 "plain http is allowed to this machine only, "
+				 "not to '%s'",
+				 e->host);
+		config_suggest(k->diag, "write https://…, or accept that the "
+					"network can listen and change: "
+					"allow_plain_http: true");
+	}
+	if (s->kind != STORE_S3V2)
+		return;
+	if (e->tls && !s->accept_unverified_peer &&
+	    !config_node_get(n, "accept_unverified_peer")) {
+		config_report_in(k->diag, n, "endpoint",
+				 "nobody checks the certificate of '%s': kind "
+				 "s3v2 cannot",
+				 e->host);
+		config_suggest(k->diag, "say who accepts that: "
+					"accept_unverified_peer: \"…\"");
+	} else if (!e->tls && s->accept_unverified_peer) {
+		config_report_in(k->diag, n, "accept_unverified_peer",
+				 "plain http has no certificate that could be "
+				 "accepted");
+		config_suggest(k->diag, "leave it out");
+	}
+}
 
 static void check_endpoint(const struct config_check *k,
 			   const struct config_store *s,
@@ -48,16 +100,10 @@ static void check_endpoint(const struct config_check *k,
 	CLEANUP_FREE char *region = NULL;
 	struct config_endpoint e;
 
-	if (s->kind != STORE_S3 || !s->endpoint ||
+	if (s->kind == STORE_DIR || !s->endpoint ||
 	    config_endpoint_parse(s->endpoint, &e))
 		return;
-	if (!e.tls && !e.loopback) {
-		config_report_in(k->diag, n, "endpoint",
-				 "plain http is allowed to this machine only, "
-				 "not to '%s'",
-				 e.host);
-		config_suggest(k->diag, "write https://…");
-	}
+	check_peer(k, s, n, &e);
 	if (e.ip_address && s->virtual_style)
 		config_report_in(k->diag, n, "address_style",
 				 "'virtual' needs a host name, not an address");
@@ -131,6 +177,26 @@ static void check_cache(const struct config_check *k,
 			 t->cache_low, t->cache_high);
 }
 
+/* The first item that has the time holds: what is behind one that has all
+ * times never does. */
+static void check_bandwidth(const struct config_check *k,
+			    const struct config_trust *t,
+			    const struct config_node *n)
+{
+	const struct config_node *list = config_node_get(n, "bandwidth");
+	size_t i;
+
+	for (i = 0; list && i + 1 < MIN(list->n, t->bandwidth.n); i++) {
+		if (!when_is_always(&t->bandwidth.rule[i].when))
+			continue;
+		config_report(k->diag, list->child[i + 1],
+			      "this limit never holds: the one before it is "
+			      "for all times");
+		config_suggest(k->diag, "put the one without 'when' last");
+		return;
+	}
+}
+
 static void check_tier(const struct config_check *k,
 		       const struct config_tier *tier,
 		       const struct config_node *n)
@@ -138,7 +204,7 @@ static void check_tier(const struct config_check *k,
 	struct config_endpoint e;
 
 	if (!tier->store || !tier->bucket || !tier->store->endpoint ||
-	    tier->store->kind != STORE_S3 || !tier->store->virtual_style ||
+	    tier->store->kind == STORE_DIR || !tier->store->virtual_style ||
 	    config_endpoint_parse(tier->store->endpoint, &e) || !e.tls ||
 	    !strchr(tier->bucket, '.'))
 		return;
@@ -151,7 +217,7 @@ static void check_tier(const struct config_check *k,
 		       tier->store->name);
 }
 
-/* Each s3 store of a tier needs a file. */
+/* Each store of a tier that is a service needs a file. */
 static void check_tier_credentials(const struct config_check *k,
 				   const struct config_trust *t,
 				   const struct config_tier *tier,
@@ -159,7 +225,7 @@ static void check_tier_credentials(const struct config_check *k,
 {
 	const struct config_store *s = tier->store;
 
-	if (!s || !s->name || s->kind != STORE_S3 ||
+	if (!s || !s->name || s->kind == STORE_DIR ||
 	    config_node_get(config_node_get(n, "credentials"), s->name))
 		return;
 	config_report_in(k->diag, n, "credentials",
@@ -168,7 +234,7 @@ static void check_tier_credentials(const struct config_check *k,
 		       s->name, t->name ?: "trust", s->name);
 }
 
-/* Each file needs an s3 store that a tier uses. */
+/* Each file needs such a store. */
 static void check_credentials(const struct config_check *k,
 			      const struct config_trust *t,
 			      const struct config_node *n)
@@ -211,6 +277,7 @@ static void check_trust(const struct config_check *k,
 		config_suggest(k->diag, "user: mersey-%s", t->name ?: "…");
 	}
 	check_cache(k, t, n);
+	check_bandwidth(k, t, n);
 	for (i = 0; i < t->n_tiers; i++) {
 		check_tier(k, &t->tiers[i], tiers->child[i]);
 		check_tier_credentials(k, t, &t->tiers[i], n);
@@ -227,6 +294,7 @@ void config_check_all(const struct config_check *k)
 
 	check_version(k);
 	check_runtime_dir(k);
+	check_alarm_command(k);
 	for (i = 0; i < c->n_stores; i++) {
 		const struct config_node *n = config_check_node(k, "stores", i);
 
@@ -234,6 +302,7 @@ void config_check_all(const struct config_check *k)
 		check_store_prices(k, &c->stores[i], n);
 	}
 	check_cache(k, &c->defaults, defaults);
+	check_bandwidth(k, &c->defaults, defaults);
 	for (i = 0; i < c->n_trusts; i++)
 		check_trust(k, &c->trusts[i],
 			    config_check_node(k, "trusts", i));

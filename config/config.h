@@ -67,11 +67,15 @@ struct config_store {
 	char *ca_file;	    /* NULL */
 	char *prices;	    /* name of the price table, NULL */
 	unsigned in_flight; /* 16 */
+	bool allow_plain_http;
+	char *accept_unverified_peer; /* NULL */
+	int64_t connect_ns, stall_ns, request_ns;
 };
 
 struct config_tier {
 	char *name, *bucket, *prefix; /* prefix is "" or ends with '/' */
 	const struct config_store *store;
+	bool single_writer_confirmed;
 };
 
 struct config_credential {
@@ -107,6 +111,8 @@ struct config_trust {
 	uint64_t limit_memory;
 	unsigned limit_threads, limit_descriptors;
 	int64_t alarm_unprotected_ns;
+	int64_t alarm_room_ns; /* 0 = never */
+	struct store_bandwidth bandwidth;
 
 	unsigned line; /* where it stands */
 	struct config_at user_at, key_at, owner_at, group_at;
@@ -117,6 +123,7 @@ struct config {
 	unsigned version;
 	char *gateway_name, *state_dir, *mount_dir, *runtime_dir;
 	struct config_role ops, finance;
+	struct config_names alarm_command; /* argv; empty = none */
 	char *currency;
 	struct price_exchange exchange;
 	struct config_names price_files; /* absolute */

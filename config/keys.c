@@ -76,7 +76,15 @@ static const struct config_key gateway_keys[] = {
 	  .help = "Who may use mersey(1) on every trust. Root always may.",
 	  .section = &operators_section },
 	{ .name = "accept_missing", .part = 6 },
-	{ .name = "alarm_command", .part = 4 },
+	{ .name = "alarm_command",
+	  .type = CONFIG_WORDS,
+	  .computed = "none",
+	  .help = "A program and its arguments: run for each alarm that is "
+		  "raised or cleared, with the alarm as one JSON object on its "
+		  "standard input. The path of the program is absolute; no "
+		  "shell sees it.",
+	  .check = config_shape_words,
+	  CONFIG_FIELD(struct config, alarm_command) },
 };
 
 static const struct config_section gateway_section = { CONFIG_ROWS(
@@ -132,23 +140,52 @@ static const struct config_section cost_section = { CONFIG_ROWS(cost_keys) };
 /* ---- stores ----------------------------------------------------------- */
 
 /* In the order of enum store_kind. */
-static const char *const store_kinds[] = { "dir", "s3", NULL };
+static const char *const store_kinds[] = { "dir", "s3", "s3v2", NULL };
+#define S3_KINDS "s3 s3v2"
 static const char *const address_styles[] = { "path", "virtual", NULL };
+
+static const struct config_key timeout_keys[] = {
+	{ .name = "connect",
+	  .type = CONFIG_DURATION,
+	  .def = "5s",
+	  .help = "Until a connection stands, TLS included.",
+	  .min = SEC / 10,
+	  .max = 5 * 60 * SEC,
+	  CONFIG_FIELD(struct config_store, connect_ns) },
+	{ .name = "stall",
+	  .type = CONFIG_DURATION,
+	  .def = "20s",
+	  .help = "While no byte comes or goes.",
+	  .min = SEC,
+	  .max = DAY / 24,
+	  CONFIG_FIELD(struct config_store, stall_ns) },
+	{ .name = "request",
+	  .type = CONFIG_DURATION,
+	  .def = "2m",
+	  .help = "For one request in all.",
+	  .min = SEC,
+	  .max = DAY / 24,
+	  CONFIG_FIELD(struct config_store, request_ns) },
+};
+
+static const struct config_section timeout_section = { CONFIG_ROWS(
+	timeout_keys) };
 
 static const struct config_key store_keys[] = {
 	{ .name = "kind",
 	  .type = CONFIG_CHOICE,
 	  .required = true,
-	  .help = "A service that speaks S3 with Signature V4, or a directory "
-		  "(for trials, and for a mounted NAS).",
+	  .help = "A service that speaks S3 with Signature V4, an old one "
+		  "that only knows Signature V2, or a directory (for trials, "
+		  "and for a mounted NAS).",
 	  .choices = store_kinds,
 	  CONFIG_FIELD(struct config_store, kind) },
 	{ .name = "endpoint",
 	  .type = CONFIG_TEXT,
 	  .required = true,
-	  .only = "s3",
+	  .only = S3_KINDS,
 	  .help = "Address of the service: https://host[:port]. Plain http is "
-		  "allowed to this machine only.",
+		  "allowed to this machine, and with allow_plain_http.",
 	  .pattern = CONFIG_ENDPOINT_PATTERN,
 	  .check = config_shape_endpoint,
 	  CONFIG_FIELD(struct config_store, endpoint) },
@@ -171,7 +208,7 @@ static const struct config_key store_keys[] = {
 	{ .name = "address_style",
 	  .type = CONFIG_CHOICE,
 	  .def = "path",
-	  .only = "s3",
+	  .only = S3_KINDS,
 	  .help = "Whether the bucket stands in the path or in front of the "
 		  "host's name.",
 	  .choices = address_styles,
@@ -197,9 +234,29 @@ static const struct config_key store_keys[] = {
 	  .max = 256,
 	  CONFIG_FIELD(struct config_store, in_flight) },
 	{ .name = "on_prem", .part = 6 },
-	{ .name = "allow_plain_http", .part = 4 },
-	{ .name = "timeout", .part = 4 },
-	{ .name = "accept_unverified_peer", .part = 4 },
+	{ .name = "allow_plain_http",
+	  .type = CONFIG_BOOL,
+	  .def = "false",
+	  .only = S3_KINDS,
+	  .help = "Allow plain http to another machine: whoever can listen to "
+		  "the network then sees the names of objects, and can change "
+		  "answers. Said in the log at each start.",
+	  CONFIG_FIELD(struct config_store, allow_plain_http) },
+	{ .name = "timeout",
+	  .type = CONFIG_SECTION,
+	  .only = S3_KINDS,
+	  .help = "When a request is given up.",
+	  .section = &timeout_section },
+	{ .name = "accept_unverified_peer",
+	  .type = CONFIG_TEXT,
+	  .computed = "nobody: such a store is refused",
+	  .only = "s3v2",
+	  .help = "Who accepted, and where, that nobody checks the "
+		  "certificate of the service: what speaks Signature V2 "
+		  "cannot. Needed for https, and said in the log at each "
+		  "start.",
+	  .check = config_shape_words,
+	  CONFIG_FIELD(struct config_store, accept_unverified_peer) },
 };
 
 static const struct config_section store_section = {
@@ -323,11 +380,49 @@ static const struct config_key alarm_keys[] = {
 		  "to be protected.",
 	  .min = SEC,
 	  CONFIG_FIELD(struct config_trust, alarm_unprotected_ns) },
-	{ .name = "cache_room_below", .part = 4 },
+	{ .name = "cache_room_below",
+	  .type = CONFIG_DURATION,
+	  .def = "2d",
+	  .help = "The trust needs attention when its store is away and, at "
+		  "the rate of new writes, the cache takes them for less than "
+		  "this. 0s: never.",
+	  .max = 365 * DAY,
+	  CONFIG_FIELD(struct config_trust, alarm_room_ns) },
 	{ .name = "mass_change", .part = 7 },
 };
 
 static const struct config_section alarms_section = { CONFIG_ROWS(alarm_keys) };
+
+static const struct config_key bandwidth_keys[] = {
+	{ .name = "when",
+	  .type = CONFIG_WHEN,
+	  .def = "Mon-Sun",
+	  .help = "Days, hours or both, in the gateway's local time. Hours "
+		  "that end before they begin go on into the next day.",
+	  CONFIG_FIELD(struct store_bandwidth_rule, when) },
+	{ .name = "up",
+	  .type = CONFIG_RATE,
+	  .computed = "no limit",
+	  .help = "What may be sent to the store.",
+	  .min = 10000,
+	  .max = INT64_C(1000000000000),
+	  CONFIG_FIELD(struct store_bandwidth_rule, rates.up) },
+	{ .name = "down",
+	  .type = CONFIG_RATE,
+	  .computed = "no limit",
+	  .help = "What may be fetched from it.",
+	  .min = 10000,
+	  .max = INT64_C(1000000000000),
+	  CONFIG_FIELD(struct store_bandwidth_rule, rates.down) },
+};
+
+static const struct config_section bandwidth_section = {
+	CONFIG_ROWS(bandwidth_keys),
+	.size = sizeof(struct store_bandwidth_rule),
+	.max_items = STORE_BANDWIDTH_MAX,
+	.in_place = true,
+	.placeholder = "<limit>",
+};
 
 static const struct config_key defaults_keys[] = {
 	{ .name = "settle",
@@ -377,6 +472,14 @@ static const struct config_key defaults_keys[] = {
 	  .type = CONFIG_SECTION,
 	  .help = "When a person is needed.",
 	  .section = &alarms_section },
+	{ .name = "bandwidth",
+	  .type = CONFIG_ITEMS,
+	  .computed = "no limit",
+	  .help = "What the trust's transfers may take of the line. The first "
+		  "item that has the time holds; the one without when, at the "
+		  "end, is for all other times.",
+	  .section = &bandwidth_section,
+	  CONFIG_MANY(struct config_trust, bandwidth.rule, bandwidth.n) },
 	{ .name = "durability", .part = 7 },
 	{ .name = "recall_wait", .part = 5 },
 	{ .name = "weight", .part = 6 },
@@ -439,6 +542,8 @@ static const struct config_section credentials_section = {
 	.any = &config_any_credential,
 };
 
+static const char *const single_writers[] = { "proven", "confirmed", NULL };
+
 static const struct config_key tier_keys[] = {
 	{ .name = "name",
 	  .type = CONFIG_TEXT,
@@ -468,6 +573,14 @@ static const struct config_key tier_keys[] = {
 	  .pattern = CONFIG_PREFIX_PATTERN,
 	  .check = config_shape_prefix,
 	  CONFIG_FIELD(struct config_tier, prefix) },
+	{ .name = "single_writer",
+	  .type = CONFIG_CHOICE,
+	  .def = "proven",
+	  .help = "How it is known that no other gateway writes there: the "
+		  "store proves it, by PUTs that create and never replace; or "
+		  "it cannot, and you confirm it.",
+	  .choices = single_writers,
+	  CONFIG_FIELD(struct config_tier, single_writer_confirmed) },
 	{ .name = "storage_class", .part = 5 },
 	{ .name = "object_size", .part = 5 },
 };
@@ -521,7 +634,6 @@ static const struct config_key trust_keys[] = {
 	  .section = &tier_section,
 	  CONFIG_MANY(struct config_trust, tiers, n_tiers) },
 	{ .name = "policy", .part = 5 },
-	{ .name = "bandwidth", .part = 4 },
 	{ .name = "exports", .part = 6 },
 	{ .name = "budget", .part = 5 },
 	{ .name = "retention", .part = 7 },

@@ -18,7 +18,7 @@ struct config_emit;
 struct config_node;
 struct config_reader;
 
-#define CONFIG_PART 2
+#define CONFIG_PART 4
 
 enum config_type {
 	/* scalars; what they fill */
@@ -28,6 +28,8 @@ enum config_type {
 	CONFIG_NUMBER,	 /* unsigned */
 	CONFIG_BYTES,	 /* uint64_t */
 	CONFIG_DURATION, /* int64_t, nanoseconds */
+	CONFIG_RATE,	 /* uint64_t, bytes a second */
+	CONFIG_WHEN,	 /* struct when */
 	CONFIG_PERCENT,	 /* unsigned */
 	CONFIG_BOOL,	 /* bool */
 	CONFIG_CHOICE,	 /* enum or bool: index into `choices` */
@@ -38,10 +40,11 @@ enum config_type {
 	/* lists of scalars: struct config_names */
 	CONFIG_PATHS,
 	CONFIG_ACCOUNTS,
+	CONFIG_WORDS,
 	/* with a section of their own */
 	CONFIG_SECTION, /* one map; fills the struct at `offset` */
 	CONFIG_NAMED,	/* map of named sections: pointer + count */
-	CONFIG_ITEMS,	/* list of sections: pointer + count */
+	CONFIG_ITEMS,	/* list of sections: pointer (or array) + count */
 };
 
 struct config_section;
@@ -54,7 +57,7 @@ struct config_key {
 	bool chars;	      /* text lies in the struct itself */
 	const char *def;      /* default, as the file would have it */
 	const char *computed; /* default that hangs on other keys, in words */
-	const char *only;     /* only with this value of the discriminator */
+	const char *only;     /* only with these values of the discriminator */
 	const char *help;     /* sentences */
 	size_t offset, size, count_offset;
 	int64_t min, max;	    /* of numbers, bytes, ns; max 0 = none */
@@ -87,7 +90,9 @@ struct config_section {
 	bool exactly_one; /* of the keys must be there */
 	/* Of NAMED and ITEMS: one item. */
 	size_t size;
-	unsigned max_items;	 /* 0 = no limit of its own */
+	unsigned max_items; /* 0 = no limit of its own */
+	bool in_place;	    /* ITEMS: an array of max_items in the struct; holds
+			       nothing to be freed, so that it can be copied */
 	const char *placeholder; /* "<trust>" */
 	size_t name_offset;
 	size_t name_size; /* 0 = char *, else a char array */
@@ -121,6 +126,12 @@ static inline bool config_key_known(const struct config_key *k)
 /* By name, also among the inherited and the later ones; NULL = none. */
 const struct config_key *config_key_find(const struct config_section *s,
 					 const char *name);
+
+/* Is the key for that value of the discriminator? */
+bool config_key_fits(const struct config_key *k, const char *value);
+
+/* Of NAMED and ITEMS: the first item in a filled struct. */
+char *config_items(const struct config_key *k, const void *base);
 
 /* The index of the discriminator in a filled struct, as text. */
 const char *config_discriminator(const struct config_section *s,

@@ -81,6 +81,20 @@ static bool mdoc_is_map(const struct config_key *k)
 	       k->type == CONFIG_ITEMS;
 }
 
+static void mdoc_only(struct mdoc *m, const char *only,
+		      const char *discriminator)
+{
+	size_t n = strcspn(only, " ");
+
+	mdoc_add(m, "Only for\n.Ic %s : Cm %.*s", discriminator, (int)n, only);
+	for (only += n; *only; only += n) {
+		only++;
+		n = strcspn(only, " ");
+		mdoc_add(m, " No and Cm %.*s", (int)n, only);
+	}
+	mdoc_add(m, " .\n");
+}
+
 static void mdoc_key(struct mdoc *m, const struct config_key *k,
 		     const char *discriminator)
 {
@@ -90,8 +104,7 @@ static void mdoc_key(struct mdoc *m, const struct config_key *k,
 	if (!mdoc_is_map(k))
 		mdoc_range(m, k);
 	if (k->only)
-		mdoc_add(m, "Only for\n.Ic %s : Cm %s .\n", discriminator,
-			 k->only);
+		mdoc_only(m, k->only, discriminator);
 	mdoc_default(m, k);
 }
 

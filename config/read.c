@@ -127,7 +127,7 @@ static void read_names(struct config_reader *r, const struct config_key *k,
 	out->at = n->at;
 	if (!read_is_list(r, k, n) || n->n == 0)
 		return;
-	one.type = k->type == CONFIG_PATHS ? CONFIG_PATH : CONFIG_ACCOUNT;
+	one.type = config_member_type(k->type);
 	out->name = calloc(n->n, sizeof(*out->name));
 	if (!out->name) {
 		read_no_memory(r);
@@ -139,33 +139,60 @@ static void read_names(struct config_reader *r, const struct config_key *k,
 			out->n++;
 }
 
+static void read_too_many(struct config_reader *r, const struct config_key *k,
+			  const struct config_node *n)
+{
+	const struct config_section *s = k->section;
+
+	if (s->in_place) {
+		config_report(r->diag, n, "'%s' can have %u items at most",
+			      k->name, s->max_items);
+		return;
+	}
+	config_report(r->diag, n,
+		      "this version takes no more than %u of "
+		      "'%s'",
+		      s->max_items, k->name);
+	config_suggest(r->diag, "keep the first; more come with a "
+				"later version");
+}
+
+/* Room for n items; NULL (and reported) without memory. */
+static char *read_items_room(struct config_reader *r,
+			     const struct config_key *k, size_t n, void *base)
+{
+	char *field = (char *)base + k->offset;
+
+	if (k->section->in_place) /* what was inherited goes */
+		return memset(field, 0, k->size);
+	*(char **)(void *)field = calloc(n ? n : 1, k->section->size);
+	if (!*(char **)(void *)field)
+		read_no_memory(r);
+	return *(char **)(void *)field;
+}
+
 static void read_items(struct config_reader *r, const struct config_key *k,
 		       const struct config_node *n, void *base)
 {
-	char **items = (void *)((char *)base + k->offset);
 	size_t *count = (void *)((char *)base + k->count_offset), i;
 	const struct config_section *s = k->section;
+	size_t many = n->n;
+	char *items;
 
 	if (!read_is_list(r, k, n))
 		return;
 	if (n->n == 0)
 		config_report(r->diag, n, "'%s' is empty", k->name);
 	if (s->max_items && n->n > s->max_items) {
-		config_report(r->diag, n->child[s->max_items],
-			      "this version takes no more than %u of "
-			      "'%s'",
-			      s->max_items, k->name);
-		config_suggest(r->diag, "keep the first; more come with a "
-					"later version");
+		read_too_many(r, k, n->child[s->max_items]);
+		many = s->in_place ? s->max_items : n->n;
 	}
-	*items = calloc(n->n ? n->n : 1, s->size);
-	if (!*items) {
-		read_no_memory(r);
+	items = read_items_room(r, k, many, base);
+	if (!items)
 		return;
-	}
-	for (i = 0; i < n->n; i++)
+	for (*count = i = 0; i < many; i++)
 		config_read_section(r, s, n->child[i],
-				    *items + s->size * (*count)++);
+				    items + s->size * (*count)++);
 }
 
 /* ---- named sections --------------------------------------------------- */
@@ -307,6 +334,7 @@ static void read_key(struct config_reader *r, const struct config_key *k,
 		break;
 	case CONFIG_PATHS:
 	case CONFIG_ACCOUNTS:
+	case CONFIG_WORDS:
 		read_names(r, k, n, field);
 		break;
 	default:
@@ -337,11 +365,16 @@ static bool read_fits(struct config_reader *r, const struct config_section *s,
 		      const struct config_key *k, const struct config_node *n,
 		      const void *base)
 {
-	if (!k->only || strcmp(config_discriminator(s, base), k->only) == 0)
+	const char *rest;
+
+	if (!k->only || config_key_fits(k, config_discriminator(s, base)))
 		return true;
 	if (n) {
-		config_report_key(r->diag, n, "'%s' is only for '%s: %s'",
-				  k->name, s->keys[0].name, k->only);
+		rest = strchr(k->only, ' ');
+		config_report_key(r->diag, n, "'%s' is only for '%s: %.*s'%s%s",
+				  k->name, s->keys[0].name,
+				  (int)strcspn(k->only, " "), k->only,
+				  rest ? " and " : "", rest ? rest + 1 : "");
 		config_suggest(r->diag, "leave it out, or change '%s'",
 			       s->keys[0].name);
 	}

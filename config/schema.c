@@ -14,6 +14,11 @@
 
 #define SIZE_PATTERN	 "^[0-9]+ *([KMGTP]i?B|kB|B)?$"
 #define DURATION_PATTERN "^[0-9]+ *(ms|[smhdwy])$"
+#define RATE_PATTERN	 "^[0-9]+ *([KMG]iB|[kMG]?B|[kMG]bit)/s$"
+#define DAY		 "(Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+#define DAYS		 DAY "(-" DAY ")?(," DAY "(-" DAY ")?)*"
+#define HOURS		 "[0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]"
+#define WHEN_PATTERN	 "^(" DAYS "|(" DAYS " +)?" HOURS ")$"
 #define DATE_PATTERN	 "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 #define MONEY_PATTERN	 "^[0-9]+([.][0-9]{1,10})?$"
 
@@ -59,6 +64,10 @@ static const char *schema_pattern(const struct config_key *k)
 		return SIZE_PATTERN;
 	case CONFIG_DURATION:
 		return DURATION_PATTERN;
+	case CONFIG_RATE:
+		return RATE_PATTERN;
+	case CONFIG_WHEN:
+		return WHEN_PATTERN;
 	case CONFIG_PERCENT:
 		return "^[0-9]{1,3} *%$";
 	case CONFIG_MODE:
@@ -82,6 +91,8 @@ static const char *schema_unit(const struct config_key *k)
 		return "bytes";
 	case CONFIG_DURATION:
 		return "time";
+	case CONFIG_RATE:
+		return "bytes per second";
 	case CONFIG_PERCENT:
 		return "per cent";
 	default:
@@ -150,6 +161,7 @@ static void schema_value(struct config_emit *e, const struct config_key *k)
 		break;
 	case CONFIG_PATHS:
 	case CONFIG_ACCOUNTS:
+	case CONFIG_WORDS:
 		schema_text(e, "type", "array");
 		emit_map(e, "items");
 		schema_scalar(e, k);
@@ -183,7 +195,7 @@ static void schema_required(struct config_emit *e,
 		const struct config_key *k = &s->keys[i];
 
 		if (config_key_known(k) && k->required &&
-		    (only ? k->only && strcmp(k->only, only) == 0 : !k->only))
+		    (only ? k->only && config_key_fits(k, only) : !k->only))
 			schema_text(e, NULL, k->name);
 	}
 	emit_end(e);
@@ -211,8 +223,8 @@ static void schema_kinds(struct config_emit *e, const struct config_section *s)
 		schema_required(e, s, value);
 		emit_map(e, "properties");
 		for (i = 0; i < s->n; i++)
-			if (s->keys[i].only &&
-			    strcmp(s->keys[i].only, value) != 0)
+			if (config_key_known(&s->keys[i]) &&
+			    !config_key_fits(&s->keys[i], value))
 				emit_scalar(e, s->keys[i].name, "false",
 					    EMIT_LITERAL);
 		emit_end(e);

@@ -19,22 +19,44 @@ const struct config_key *config_key_find(const struct config_section *s,
 	return NULL;
 }
 
+bool config_key_fits(const struct config_key *k, const char *value)
+{
+	size_t n = strlen(value);
+	const char *p;
+
+	if (!k->only)
+		return true;
+	for (p = k->only; *p; p += strcspn(p, " "), p += *p == ' ')
+		if (strcspn(p, " ") == n && strncmp(p, value, n) == 0)
+			return true;
+	return false;
+}
+
+char *config_items(const struct config_key *k, const void *base)
+{
+	char *field = (char *)base + k->offset;
+
+	return k->section->in_place ? field : *(char **)(void *)field;
+}
+
 static void section_items_done(const struct config_key *k, void *base)
 {
-	char **items = (void *)((char *)base + k->offset);
+	char *items = config_items(k, base);
 	size_t *count = (void *)((char *)base + k->count_offset), i;
 	const struct config_section *s = k->section;
 
 	for (i = 0; i < *count; i++) {
-		char *item = *items + s->size * i;
+		char *item = items + s->size * i;
 
 		if (k->type == CONFIG_NAMED && !s->name_size)
 			free(*(char **)(void *)(item + s->name_offset));
 		config_section_done(s, item);
 	}
-	free(*items);
-	*items = NULL;
 	*count = 0;
+	if (s->in_place)
+		return;
+	free(items);
+	*(char **)(void *)((char *)base + k->offset) = NULL;
 }
 
 static void section_names_done(struct config_names *names)
@@ -62,6 +84,7 @@ static void section_key_done(const struct config_key *k, void *base)
 		break;
 	case CONFIG_PATHS:
 	case CONFIG_ACCOUNTS:
+	case CONFIG_WORDS:
 		section_names_done((void *)field);
 		break;
 	case CONFIG_SECTION:

@@ -62,8 +62,7 @@ static bool show_wanted(const struct show *s, const struct config_key *k,
 static void show_items(struct show *s, const struct config_key *k,
 		       const void *base)
 {
-	const char *items =
-		*(char *const *)(const void *)((const char *)base + k->offset);
+	const char *items = config_items(k, base);
 	size_t n = *(const size_t *)(const void *)((const char *)base +
 						   k->count_offset);
 	const struct config_section *sec = k->section;
@@ -105,6 +104,7 @@ static void show_key(struct show *s, const struct config_key *k,
 		break;
 	case CONFIG_PATHS:
 	case CONFIG_ACCOUNTS:
+	case CONFIG_WORDS:
 		show_names(s, k, field);
 		break;
 	default:
@@ -123,8 +123,8 @@ static void show_section(struct show *s, const struct config_section *sec,
 
 			if (config_key_known(k) &&
 			    (!k->only ||
-			     strcmp(k->only, config_discriminator(sec, base)) ==
-				     0))
+			     config_key_fits(k,
+					     config_discriminator(sec, base))))
 				show_key(s, k, base);
 		}
 		if (sec->any)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "base/when.h"
 #include "config/config.h"
 #include "config/path.h"
 
@@ -85,6 +86,8 @@ void config_value_limit(const struct config_key *k, int64_t v,
 		units_config_size((uint64_t)v, out);
 	else if (k->type == CONFIG_DURATION)
 		units_config_duration(v, out);
+	else if (k->type == CONFIG_RATE)
+		units_config_rate((uint64_t)v, out);
 	else if (k->type == CONFIG_MODE)
 		snprintf(out, UNITS_SIZE, "%04o", (unsigned)v);
 	else
@@ -191,6 +194,27 @@ static int format_duration(const struct config_key *k, const void *field,
 
 	return buf_addf(out, "%s",
 			units_config_duration(*(const int64_t *)field, text));
+}
+
+static int parse_rate(const struct config_reader *r, const struct config_key *k,
+		      const char *text, void *field, char why[CONFIG_WHY])
+{
+	uint64_t v = 0;
+	int rc = units_parse_rate(text, &v);
+
+	rc = value_units(k, rc, v, why);
+	if (rc == 0)
+		*(uint64_t *)field = v;
+	return rc;
+}
+
+static int format_rate(const struct config_key *k, const void *field,
+		       struct buf *out)
+{
+	char text[UNITS_SIZE];
+
+	return buf_addf(out, "%s",
+			units_config_rate(*(const uint64_t *)field, text));
 }
 
 static int parse_percent(const struct config_reader *r,
@@ -342,6 +366,22 @@ static int parse_date(const struct config_reader *r, const struct config_key *k,
 	return value_store_text(k, text, field, why);
 }
 
+static int parse_when(const struct config_reader *r, const struct config_key *k,
+		      const char *text, void *field, char why[CONFIG_WHY])
+{
+	if (when_parse(text, field) < 0)
+		return value_why(why, "must be days and hours");
+	return 0;
+}
+
+static int format_when(const struct config_key *k, const void *field,
+		       struct buf *out)
+{
+	char text[WHEN_SIZE];
+
+	return buf_addf(out, "%s", when_format(field, text));
+}
+
 static int parse_store(const struct config_reader *r,
 		       const struct config_key *k, const char *text,
 		       void *field, char why[CONFIG_WHY])
@@ -410,6 +450,20 @@ static const struct config_value_type types[] = {
 			      .json = "string",
 			      .parse = parse_duration,
 			      .format = format_duration },
+	[CONFIG_RATE] = { .name = "rate",
+			  .want = "write a rate such as 50MB/s or 400Mbit/s",
+			  .style = EMIT_PLAIN,
+			  .json = "string",
+			  .parse = parse_rate,
+			  .format = format_rate },
+	[CONFIG_WHEN] = { .name = "time of the week",
+			  .want = "write days, hours or both, such as \"Mon-Fri "
+				  "08:00-18:00\", \"Sat,Sun\" or "
+				  "\"22:00-06:00\"",
+			  .style = EMIT_QUOTED,
+			  .json = "string",
+			  .parse = parse_when,
+			  .format = format_when },
 	[CONFIG_PERCENT] = { .name = "share",
 			     .want = "write a share such as 85%",
 			     .style = EMIT_PLAIN,
@@ -459,13 +513,23 @@ static const struct config_value_type types[] = {
 			   .format = format_store },
 };
 
+enum config_type config_member_type(enum config_type t)
+{
+	switch (t) {
+	case CONFIG_PATHS:
+		return CONFIG_PATH;
+	case CONFIG_ACCOUNTS:
+		return CONFIG_ACCOUNT;
+	case CONFIG_WORDS:
+		return CONFIG_TEXT;
+	default:
+		return t;
+	}
+}
+
 const struct config_value_type *config_value_type(enum config_type t)
 {
-	if (t == CONFIG_PATHS)
-		t = CONFIG_PATH;
-	else if (t == CONFIG_ACCOUNTS)
-		t = CONFIG_ACCOUNT;
-	return &types[t];
+	return &types[config_member_type(t)];
 }
 
 bool config_value_is_set(const struct config_key *k, const void *field)
@@ -478,6 +542,10 @@ bool config_value_is_set(const struct config_key *k, const void *field)
 	case CONFIG_ACCOUNT:
 	case CONFIG_STORE:
 		return *(void *const *)field != NULL;
+	case CONFIG_RATE:
+		return *(const uint64_t *)field != 0;
+	case CONFIG_WHEN:
+		return !when_is_always(field);
 	default:
 		return true;
 	}
@@ -490,6 +558,8 @@ const char *config_type_name(const struct config_key *k)
 		return "list of paths";
 	case CONFIG_ACCOUNTS:
 		return "list of accounts";
+	case CONFIG_WORDS:
+		return "list of words";
 	case CONFIG_SECTION:
 	case CONFIG_NAMED:
 		return "map";

@@ -30,6 +30,8 @@ struct config_value_type {
 
 /* Of a scalar type, or of the members of a list. */
 const struct config_value_type *config_value_type(enum config_type t);
+/* Of the members of a list of scalars; other types are their own. */
+enum config_type config_member_type(enum config_type t);
 /* A limit of a key (min, max), as the file would have it. */
 void config_value_limit(const struct config_key *k, int64_t v,
 			char out[UNITS_SIZE]);

@@ -55,6 +55,7 @@ static const struct unit units_rate[] = {
 	{ "Mbit/s", 125000ULL },
 	{ "Gbit/s", 125000000ULL },
 };
+#define UNITS_RATE_BYTES 7 /* the first, in bytes */
 
 /* Digits, perhaps blanks, then one of the units; nothing else. */
 static int units_parse(const char *s, const struct unit *u, size_t n,
@@ -244,6 +245,12 @@ const char *units_config_duration(int64_t ns, char out[UNITS_SIZE])
 {
 	return units_config((uint64_t)ns, units_time, ARRAY_SIZE(units_time), 5,
 			    out);
+}
+
+const char *units_config_rate(uint64_t bytes_per_second, char out[UNITS_SIZE])
+{
+	return units_config(bytes_per_second, units_rate,
+			    ARRAY_SIZE(units_rate), UNITS_RATE_BYTES, out);
 }
 
 const char *units_format_date(int32_t days, char out[UNITS_SIZE])

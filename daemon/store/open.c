@@ -10,6 +10,8 @@ int store_open(const struct store_opts *opts, struct store **out,
 		return store_dir_open(opts, out, err);
 	case STORE_S3:
 		return store_s3_open(opts, out, err);
+	case STORE_S3V2:
+		break;
 	}
 	return fail(err, -EINVAL, "store '%s' has an unknown kind", opts->name);
 }

@@ -4,8 +4,12 @@
 #define MERSEY_STORE_OPTS_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-enum store_kind { STORE_DIR, STORE_S3 };
+#include "base/when.h"
+
+enum store_kind { STORE_DIR, STORE_S3, STORE_S3V2 };
 
 /* Strings are borrowed: they must live as long as the store. */
 struct store_opts {
@@ -15,7 +19,15 @@ struct store_opts {
 	const char *region;   /* s3 */
 	bool virtual_style;   /* s3: bucket.host instead of host/bucket */
 	const char *ca_file;  /* s3: NULL = the system's */
-	unsigned in_flight;   /* s3: requests at once */
+	/* s3: plain http to other machines, too. */
+	bool allow_plain_http;
+	/* s3v2 over https: who took on that nobody checks the certificate;
+	 * NULL = nobody, and there is no such store. */
+	const char *accept_unverified_peer;
+	unsigned in_flight; /* s3: requests at once */
+	/* s3: until a connection stands; without progress; for one request in
+	 * all. 0 = STORE_CONNECT_NS and so on. */
+	int64_t connect_ns, stall_ns, request_ns;
 	const char *bucket;
 	const char *prefix; /* "" or ends with '/' */
 	/* Secrets; text of an AWS shared-credentials file is parsed by
@@ -24,5 +36,31 @@ struct store_opts {
 	const char *secret_key;
 	const char *session_token; /* NULL = none */
 };
+
+#define STORE_CONNECT_NS INT64_C(5000000000)
+#define STORE_STALL_NS	 INT64_C(20000000000)
+#define STORE_REQUEST_NS INT64_C(120000000000)
+
+/* ---- bandwidth -------------------------------------------------------- */
+
+/* Bytes per second; 0 = no limit. */
+struct store_rates {
+	uint64_t up, down;
+};
+
+#define STORE_BANDWIDTH_MAX 32
+
+/* A timetable of limits: the first rule that has the time holds. */
+struct store_bandwidth {
+	struct store_bandwidth_rule {
+		struct when when; /* local time */
+		struct store_rates rates;
+	} rule[STORE_BANDWIDTH_MAX];
+	size_t n;
+};
+
+/* The rates in force at a wall time; no limit where no rule has it. */
+struct store_rates store_rates_at(const struct store_bandwidth *b,
+				  int64_t wall_ns);
 
 #endif

@@ -62,6 +62,10 @@ static void test_others(void **state)
 	assert_int_equal(units_parse_date("2027-02-29", &days), -EINVAL);
 	assert_string_equal(units_format_count(1124510, out), "1,124,510");
 	assert_string_equal(units_config_size(16 << 20, out), "16MiB");
+	assert_string_equal(units_config_rate(50000000, out), "50MB/s");
+	assert_string_equal(units_config_rate(3 << 20, out), "3MiB/s");
+	assert_string_equal(units_config_rate(125, out), "125B/s");
+	assert_string_equal(units_config_rate(0, out), "0B/s");
 	assert_string_equal(units_format_size(1536, out), "1.50 KiB");
 }
 

@@ -26,7 +26,7 @@ static void test_unknown(void **state)
 			      "  alarms: {x: 5s}\n"
 			      "colour: blue\n",
 			"11:12 defaults.alarms.x: unknown key 'x' | keys that "
-			"can stand here: unprotected_for\n"
+			"can stand here: unprotected_for, cache_room_below\n"
 			"12:1 colour: unknown key 'colour' | keys that can "
 			"stand here: version, gateway, cost, stores, defaults, "
 			"trusts\n");
@@ -257,7 +257,8 @@ static void test_stores(void **state)
 {
 	assert_problems(
 		GOOD_HEAD "stores:\n"
-			  "  nas: {kind: dir, path: /nas, region: uk}\n"
+			  "  nas: {kind: dir, path: /nas, region: uk, "
+			  "timeout: {}}\n"
 			  "  nsa: {kind: dri, path: /nsa}\n"
 			  "  s3: {kind: s3, path: /x}\n"
 			  "  Bad: {kind: dir, path: ''}\n"
@@ -266,11 +267,14 @@ static void test_stores(void **state)
 			  "trusts:\n" GOOD_REM,
 		"3:32 stores.nas.region: 'region' is only for 'kind: s3' | "
 		"leave it out, or change 'kind'\n"
-		"4:15 stores.nsa.kind: 'kind' must be one of dir, s3, not "
-		"'dri' | did you mean 'dir'?\n"
+		"3:44 stores.nas.timeout: 'timeout' is only for 'kind: s3' and "
+		"s3v2 | leave it out, or change 'kind'\n"
+		"4:15 stores.nsa.kind: 'kind' must be one of dir, s3, s3v2, "
+		"not 'dri' | did you mean 'dir'?\n"
 		"5:3 stores.s3.endpoint: required key 'endpoint' is missing | "
 		"endpoint: Address of the service: https://host[:port]. Plain "
-		"http is allowed to this machine only.\n"
+		"http is allowed to this machine, and with "
+		"allow_plain_http.\n"
 		"5:18 stores.s3.path: 'path' is only for 'kind: dir' | leave "
 		"it out, or change 'kind'\n"
 		"6:3 stores.Bad: the name must be 1 to 63 lower-case letters, "
@@ -304,7 +308,9 @@ static void assert_endpoint(const char *endpoint, const char *want)
 #define NAME  "have a host name of letters, digits, '-' and '.', not "
 #define SIX   "have an IPv6 address between '[' and ']', not "
 #define PLAIN "plain http is allowed to this machine only, not to "
-#define TLS   " | write https://…"
+#define TLS                                                                \
+	" | write https://…, or accept that the network can listen and " \
+	"change: allow_plain_http: true"
 
 static void test_endpoints(void **state)
 {
@@ -345,6 +351,138 @@ static void test_endpoints(void **state)
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++)
 		assert_endpoint(cases[i][0], cases[i][1]);
+}
+
+/* One store of that kind; `more` are further keys of it. */
+static void assert_store(const char *kind, const char *endpoint,
+			 const char *more, const char *want)
+{
+	CLEANUP_BUF struct buf b = { 0 };
+
+	buf_addf(&b,
+		 GOOD_HEAD "stores:\n"
+			   "  nas: {kind: dir, path: /nas}\n"
+			   "  new: {endpoint: '%s', kind: %s%s}\n"
+			   "trusts:\n" GOOD_REM,
+		 endpoint, kind, more);
+	assert_problems(buf_str(&b), want);
+}
+
+/* What is not proven must be accepted, by name where people are at risk. */
+static void test_peers(void **state)
+{
+	assert_store("s3", "http://a", ", allow_plain_http: true", "");
+	assert_store("s3v2", "http://a", ", allow_plain_http: true", "");
+	assert_store("s3v2", "http://127.0.0.1:80", "", "");
+	assert_store("s3v2", "https://a", ", accept_unverified_peer: SIRO-1",
+		     "");
+	assert_store("s3", "http://a", ", allow_plain_http: false",
+		     "4:19 stores.new.endpoint: " PLAIN "'a'" TLS "\n");
+	assert_store("s3v2", "http://a", "",
+		     "4:19 stores.new.endpoint: " PLAIN "'a'" TLS "\n");
+	assert_store("s3v2", "https://a", "",
+		     "4:19 stores.new.endpoint: nobody checks the certificate "
+		     "of 'a': kind s3v2 cannot | say who accepts that: "
+		     "accept_unverified_peer: \"…\"\n");
+	assert_store("s3v2", "https://a", ", accept_unverified_peer: ''",
+		     "4:68 stores.new.accept_unverified_peer: "
+		     "'accept_unverified_peer' must be 1 to 200 bytes long, "
+		     "not ''\n");
+	assert_store("s3v2", "http://127.1.1.1", ", accept_unverified_peer: x",
+		     "4:75 stores.new.accept_unverified_peer: plain http has "
+		     "no certificate that could be accepted | leave it out\n");
+	assert_store("s3", "https://a", ", accept_unverified_peer: x",
+		     "4:42 stores.new.accept_unverified_peer: "
+		     "'accept_unverified_peer' is only for 'kind: s3v2' | "
+		     "leave it out, or change 'kind'\n");
+	assert_store("s3v2", "http://[::1]", ", ca_file: c, region: r",
+		     "4:47 stores.new.ca_file: 'ca_file' is only for 'kind: "
+		     "s3' | leave it out, or change 'kind'\n"
+		     "4:59 stores.new.region: 'region' is only for 'kind: s3' "
+		     "| leave it out, or change 'kind'\n");
+}
+
+static void test_timeouts(void **state)
+{
+	assert_store("s3", "https://a",
+		     ", timeout: {connect: 0s, stall: 20, request: 2h, x: 1s}",
+		     "4:61 stores.new.timeout.connect: 'connect' must be from "
+		     "100ms to 5m, not '0s' | write a number with its unit, "
+		     "such as 30s, 15m, 12h, 90d or 2y\n"
+		     "4:72 stores.new.timeout.stall: 'stall' must be a "
+		     "duration, not '20' | write a number with its unit, such "
+		     "as 30s, 15m, 12h, 90d or 2y\n"
+		     "4:85 stores.new.timeout.request: 'request' must be from "
+		     "1s to 1h, not '2h' | write a number with its unit, such "
+		     "as 30s, 15m, 12h, 90d or 2y\n"
+		     "4:89 stores.new.timeout.x: unknown key 'x' | keys that "
+		     "can stand here: connect, stall, request\n");
+}
+
+static void test_bandwidth(void **state)
+{
+	CLEANUP_BUF struct buf b = { 0 };
+
+	assert_problems(
+		TRUST "    bandwidth:\n"
+		      "      - {when: 8-18, up: 50MB, down: 0MB/s}\n"
+		      "      - {up: 1MB/s}\n"
+		      "      - {when: 'Sat', down: 1MB/s, left: 5}\n"
+		      "defaults: {bandwidth: 50MB/s}\n",
+		"11:16 trusts.rem.bandwidth[0].when: 'when' must be days and "
+		"hours, not '8-18' | write days, hours or both, such as "
+		"\"Mon-Fri 08:00-18:00\", \"Sat,Sun\" or \"22:00-06:00\"\n"
+		"11:26 trusts.rem.bandwidth[0].up: 'up' must be a rate, not "
+		"'50MB' | write a rate such as 50MB/s or 400Mbit/s\n"
+		"11:38 trusts.rem.bandwidth[0].down: 'down' must be from "
+		"10kB/s to 1000GB/s, not '0MB/s' | write a rate such as "
+		"50MB/s or 400Mbit/s\n"
+		"12:9 trusts.rem.bandwidth[1]: this limit never holds: the one "
+		"before it is for all times | put the one without 'when' "
+		"last\n"
+		"13:36 trusts.rem.bandwidth[2].left: unknown key 'left' | keys "
+		"that can stand here: when, up, down\n"
+		"14:23 defaults.bandwidth: 'bandwidth' must be a list of maps "
+		"| write bandwidth: [first, second]\n");
+	buf_addf(&b, TRUST "    bandwidth:\n");
+	for (int i = 0; i < 33; i++)
+		buf_addf(&b, "      - {when: Mon, up: %dMB/s}\n", i + 1);
+	assert_problems(buf_str(&b),
+			"43:9 trusts.rem.bandwidth[32]: 'bandwidth' can have "
+			"32 items at most\n");
+}
+
+static void test_alarm_command(void **state)
+{
+	assert_problems(TRUST "gateway: {alarm_command: [page-ops, x]}\n",
+			"10:27 gateway.alarm_command[0]: 'alarm_command' must "
+			"begin with an absolute path, not 'page-ops' | write "
+			"alarm_command: [/usr/local/bin/page-ops]\n");
+	assert_problems(TRUST "gateway: {alarm_command: /bin/x y}\n",
+			"10:26 gateway.alarm_command: 'alarm_command' must be "
+			"a list of words | write alarm_command: [first, "
+			"second]\n");
+	assert_problems(TRUST "gateway: {alarm_command: []}\n",
+			"10:26 gateway.alarm_command: 'alarm_command' is empty "
+			"| leave it out\n");
+	assert_problems(TRUST "gateway: {alarm_command: [/bin/x, {}, '']}\n",
+			"10:35 gateway.alarm_command[1]: 'alarm_command' must "
+			"be one value (text), not a map | write text\n"
+			"10:39 gateway.alarm_command[2]: 'alarm_command' must "
+			"be 1 to 200 bytes long, not ''\n");
+}
+
+static void test_single_writer(void **state)
+{
+	assert_problems(GOOD_HEAD GOOD_STORES
+			"  rem:\n"
+			"    user: mersey-rem\n"
+			"    key: {file: k}\n"
+			"    tiers: [{name: n, store: nas, bucket: rem-mersey, "
+			"single_writer: confirm}]\n",
+			"9:70 trusts.rem.tiers[0].single_writer: "
+			"'single_writer' must be one of proven, confirmed, not "
+			"'confirm' | did you mean 'confirmed'?\n");
 }
 
 static void test_store_details(void **state)
@@ -518,6 +656,11 @@ int main(void)
 		cmocka_unit_test(test_shapes),
 		cmocka_unit_test(test_stores),
 		cmocka_unit_test(test_endpoints),
+		cmocka_unit_test(test_peers),
+		cmocka_unit_test(test_timeouts),
+		cmocka_unit_test(test_bandwidth),
+		cmocka_unit_test(test_alarm_command),
+		cmocka_unit_test(test_single_writer),
 		cmocka_unit_test(test_store_details),
 		cmocka_unit_test(test_cache),
 		cmocka_unit_test(test_tiers),

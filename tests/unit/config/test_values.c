@@ -26,12 +26,19 @@ static void test_defaults(void **state)
 	assert_null(s->ca_file);
 	assert_null(s->prices);
 	assert_int_equal(s->in_flight, 16);
+	assert_false(s->allow_plain_http);
+	assert_null(s->accept_unverified_peer);
+	assert_true(s->connect_ns == STORE_CONNECT_NS);
+	assert_true(s->stall_ns == STORE_STALL_NS);
+	assert_true(s->request_ns == STORE_REQUEST_NS);
+	assert_int_equal(c->alarm_command.n, 0);
 	assert_string_equal(t->long_name, "rem");
 	assert_string_equal(t->mount, "/srv/mersey/rem");
 	assert_string_equal(t->root_owner, "0");
 	assert_string_equal(t->root_group, "0");
 	assert_int_equal(t->root_mode, 0700);
 	assert_string_equal(t->tiers[0].prefix, "mersey/rem/");
+	assert_false(t->tiers[0].single_writer_confirmed);
 	assert_ptr_equal(t->tiers[0].store, &c->stores[0]);
 	assert_int_equal(t->line, 6);
 	assert_int_equal(t->user_at.line, 7);
@@ -56,6 +63,8 @@ static void test_trust_defaults(void **state)
 	assert_int_equal(t->limit_threads, 32);
 	assert_int_equal(t->limit_descriptors, 8192);
 	assert_int_equal(t->alarm_unprotected_ns, 900 * NSEC_PER_SEC);
+	assert_int_equal(t->alarm_room_ns, 2 * SEC_PER_DAY * NSEC_PER_SEC);
+	assert_int_equal(t->bandwidth.n, 0);
 }
 
 /* Key by key: built-in, then defaults, then the trust; in any order. */
@@ -100,6 +109,36 @@ static void test_overrides(void **state)
 	assert_int_equal(rbq->alarm_unprotected_ns, 900 * NSEC_PER_SEC);
 }
 
+/* A list of a trust takes the place of the one in defaults. */
+static void test_bandwidth(void **state)
+{
+	CLEANUP(config_free_guard)
+	struct config *c = parse_good(
+		GOOD_HEAD GOOD_STORES GOOD_REM
+		"    bandwidth: [{}]\n" GOOD_RBQ "defaults:\n"
+		"  alarms: {cache_room_below: 12h}\n"
+		"  bandwidth:\n"
+		"    - {when: Mon-Fri 08:00-18:00, up: 50MB/s, down: "
+		"1600Mbit/s}\n"
+		"    - {up: 400MB/s}\n");
+	const struct config_trust *rem = config_trust_find(c, "rem");
+	const struct config_trust *rbq = config_trust_find(c, "rbq");
+
+	assert_int_equal(rem->bandwidth.n, 1);
+	assert_true(when_is_always(&rem->bandwidth.rule[0].when));
+	assert_int_equal(rem->bandwidth.rule[0].rates.up, 0);
+	assert_int_equal(rem->bandwidth.rule[1].rates.up, 0);
+	assert_int_equal(rem->alarm_room_ns, SEC_PER_DAY / 2 * NSEC_PER_SEC);
+	assert_int_equal(rbq->bandwidth.n, 2);
+	assert_int_equal(rbq->bandwidth.rule[0].when.days, 0x3e);
+	assert_int_equal(rbq->bandwidth.rule[0].when.from, 8 * 60);
+	assert_int_equal(rbq->bandwidth.rule[0].rates.up, 50000000);
+	assert_int_equal(rbq->bandwidth.rule[0].rates.down, 200000000);
+	assert_true(when_is_always(&rbq->bandwidth.rule[1].when));
+	assert_int_equal(rbq->bandwidth.rule[1].rates.up, 400000000);
+	assert_int_equal(rbq->bandwidth.rule[1].rates.down, 0);
+}
+
 static void test_everything(void **state)
 {
 	CLEANUP(config_free_guard)
@@ -110,6 +149,7 @@ static void test_everything(void **state)
 		"  state_dir: st\n"
 		"  mount_dir: /m/\n"
 		"  runtime_dir: ./run//x/.\n"
+		"  alarm_command: [/bin/page, --to, ops desk]\n"
 		"  operators:\n"
 		"    ops: {users: [joe, 7], groups: [ops]}\n"
 		"    finance: {groups: [fin]}\n"
@@ -119,7 +159,12 @@ static void test_everything(void **state)
 		"2026-11-01, source: ECB}\n"
 		"stores:\n"
 		"  s: {kind: s3, endpoint: 'https://h:9', region: uk, "
-		"address_style: virtual, ca_file: ../ca.pem, in_flight: 3}\n"
+		"address_style: virtual, ca_file: ../ca.pem, in_flight: 3, "
+		"timeout: {connect: 1s, request: 30s}}\n"
+		"  old: {kind: s3v2, endpoint: 'https://o', "
+		"accept_unverified_peer: SIRO-2026-117}\n"
+		"  bare: {kind: s3, endpoint: 'http://o', allow_plain_http: "
+		"true}\n"
 		"trusts:\n"
 		"  r:\n"
 		"    name: Royal\n"
@@ -128,7 +173,8 @@ static void test_everything(void **state)
 		"    root: {owner: 61001, group: g, mode: \"2770\"}\n"
 		"    key: {credential: r.key}\n"
 		"    credentials: {s: sec/r.cred}\n"
-		"    tiers: [{name: t, store: s, bucket: bbb, prefix: ''}]\n");
+		"    tiers: [{name: t, store: s, bucket: bbb, prefix: '', "
+		"single_writer: confirmed}]\n");
 	const struct config_trust *t = &c->trusts[0];
 	CLEANUP_FREE char *state_dir = config_state_dir(c, t);
 	CLEANUP_FREE char *sock = config_socket(c, t);
@@ -147,6 +193,15 @@ static void test_everything(void **state)
 	assert_true(c->stores[0].virtual_style);
 	assert_string_equal(c->stores[0].ca_file, "/ca.pem");
 	assert_int_equal(c->stores[0].in_flight, 3);
+	assert_true(c->stores[0].connect_ns == NSEC_PER_SEC);
+	assert_true(c->stores[0].stall_ns == STORE_STALL_NS);
+	assert_true(c->stores[0].request_ns == 30 * NSEC_PER_SEC);
+	assert_int_equal(c->stores[1].kind, STORE_S3V2);
+	assert_string_equal(c->stores[1].accept_unverified_peer,
+			    "SIRO-2026-117");
+	assert_true(c->stores[2].allow_plain_http);
+	assert_int_equal(c->alarm_command.n, 3);
+	assert_string_equal(c->alarm_command.name[2], "ops desk");
 	assert_string_equal(t->long_name, "Royal");
 	assert_string_equal(t->mount, "/etc/mnt");
 	assert_string_equal(t->root_owner, "61001");
@@ -156,6 +211,7 @@ static void test_everything(void **state)
 	assert_ptr_equal(t->credentials[0].store, &c->stores[0]);
 	assert_string_equal(t->credentials[0].file, "/etc/sec/r.cred");
 	assert_string_equal(t->tiers[0].prefix, "");
+	assert_true(t->tiers[0].single_writer_confirmed);
 }
 
 static void assert_join(const char *dir, const char *path, const char *want)
@@ -203,11 +259,15 @@ static void test_accounts(void **state)
 
 #define RICH                                                            \
 	GOOD_HEAD                                                       \
-	"gateway: {name: 'yes', operators: {ops: {users: [7, joe]}}}\n" \
+	"gateway: {name: 'yes', operators: {ops: {users: [7, joe]}},\n" \
+	"          alarm_command: [/bin/a b, '#']}\n"                   \
 	"cost: {exchange: {USD: \"0.790\", as_of: 2026-11-01, source: " \
 	"'a: \"b\" \\ ü'}}\n" GOOD_STORES GOOD_REM "    settle: 90s\n"  \
 	"    cache: {size: 1500MB, high: 70%, low: 0%}\n"               \
-	"    root: {mode: \"0007\"}\n" GOOD_RBQ "  c:\n"                \
+	"    root: {mode: \"0007\"}\n" GOOD_RBQ "    bandwidth:\n"      \
+	"      - {when: 'Sat,Sun', up: 80kbit/s}\n"                     \
+	"      - {down: 3MiB/s}\n"                                      \
+	"  c:\n"                                                        \
 	"    user: '12'\n"                                              \
 	"    key: {credential: k}\n"                                    \
 	"    credentials: {ceph: x}\n"                                  \
@@ -231,6 +291,12 @@ static void test_round_trip(void **state)
 	assert_string_equal(again->exchange.source, "a: \"b\" \\ ü");
 	assert_string_equal(again->trusts[2].tiers[0].prefix, "");
 	assert_string_equal(again->trusts[2].user, "12");
+	assert_string_equal(again->alarm_command.name[0], "/bin/a b");
+	assert_string_equal(again->alarm_command.name[1], "#");
+	assert_int_equal(again->trusts[1].bandwidth.n, 2);
+	assert_int_equal(again->trusts[1].bandwidth.rule[0].rates.up, 10000);
+	assert_int_equal(again->trusts[1].bandwidth.rule[1].rates.down,
+			 3 << 20);
 }
 
 static void test_show_one(void **state)
@@ -279,6 +345,7 @@ int main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_trust_defaults),
 		cmocka_unit_test(test_overrides),
+		cmocka_unit_test(test_bandwidth),
 		cmocka_unit_test(test_everything),
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_accounts),

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
+#include "config/endpoint.h"
 
 /*
  * How patient each cause is. A program that reads waits read_wait. Protect
@@ -36,6 +38,24 @@ static struct store_retry_opts patience(const struct conf_trust *ct,
 			.base_ns = NSEC_PER_SEC / 5,
 		};
 	}
+}
+
+/* What the config accepted is said at each start. */
+static void warn_accepted(const struct config_store *s)
+{
+	struct config_endpoint e;
+
+	if (s->kind == STORE_DIR || config_endpoint_parse(s->endpoint, &e))
+		return;
+	if (!e.tls && !e.loopback)
+		log_warn("store '%s': plain http to '%s', as allow_plain_http "
+			 "says: who can listen to the network sees what is "
+			 "asked, and can change answers",
+			 s->name, s->endpoint);
+	if (s->accept_unverified_peer)
+		log_warn("store '%s': nobody checks the certificate of '%s', "
+			 "as accepted by '%s'",
+			 s->name, s->endpoint, s->accept_unverified_peer);
 }
 
 static int open_driver(struct stack *s, const struct conf_trust *ct,
@@ -76,6 +96,8 @@ static int open_driver(struct stack *s, const struct conf_trust *ct,
 	o.secret_key = s->secret_key;
 	o.session_token = s->session_token;
 	rc = store_open(&o, out, err);
+	if (rc == 0)
+		warn_accepted(cs);
 	return rc < 0 ? fail_prefix(err, rc, "store '%s'", cs->name) : 0;
 }
 

@@ -92,7 +92,7 @@ static int check(struct s3_endpoint *e, const struct parts *p,
 	if (!e->plain && strcmp(p->scheme, "https") != 0)
 		return fail(err, -EINVAL, "endpoint '%s' is not https",
 			    o->endpoint);
-	if (e->plain && !e->loopback)
+	if (e->plain && !e->loopback && !o->allow_plain_http)
 		return fail(err, -EINVAL,
 			    "endpoint '%s': plain http is only for this "
 			    "machine, use https",

@@ -20,7 +20,8 @@ struct s3_endpoint {
 void s3_endpoint_done(struct s3_endpoint *e);
 
 /*
- * Reads endpoint, bucket and style. Plain http is only for this machine.
+ * Reads endpoint, bucket and style. Plain http is only for this machine,
+ * unless the opts allow it.
  * 0 or -errno with a sentence; *out is to be freed in any case.
  */
 int s3_endpoint_init(struct s3_endpoint *out, const struct store_opts *o,

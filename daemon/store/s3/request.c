@@ -20,10 +20,7 @@
 #include "store/s3/answer.h"
 #include "store/s3/errors.h"
 
-#define CONNECT_MS 5000
-#define STALL_S	   20L /* with less than STALL_RATE bytes/s */
-#define STALL_RATE 1L
-#define REQUEST_MS 120000
+#define STALL_RATE 1L	 /* bytes/s: less is no progress */
 #define LEAST_RATE 65536 /* bytes/s: a body may take so long, besides */
 
 struct s3_http {
@@ -232,14 +229,14 @@ void s3_http_close(struct s3_http *h)
 /* --- one request ------------------------------------------------------- */
 
 /* What is left of the call's time, in milliseconds. */
-static long left_ms(void)
+static long left_ms(const struct s3_http *h)
 {
-	int64_t ms;
+	int64_t most = h->opts.request_ns / 1000000, ms;
 
 	if (!store_call.deadline_ns)
-		return REQUEST_MS;
+		return (long)most;
 	ms = (store_call.deadline_ns - clock_boot_ns()) / 1000000;
-	return (long)MIN(MAX(ms, 0), REQUEST_MS);
+	return (long)MIN(MAX(ms, 0), most);
 }
 
 static bool wait_locked(struct s3_http *h, long ms)
@@ -256,7 +253,7 @@ static CURL *take_handle(struct s3_http *h)
 {
 	LOCK_SCOPE(&h->lock);
 	while (h->n_idle == 0) {
-		long ms = left_ms();
+		long ms = left_ms(h);
 
 		if (ms <= 0)
 			return NULL;
@@ -314,13 +311,16 @@ static void set_security(CURL *e, const struct s3_http *h)
 		curl_easy_setopt(e, CURLOPT_PROXY, "");
 }
 
-static void set_limits(CURL *e, long ms)
+static void set_limits(CURL *e, const struct s3_http_opts *o, long ms)
 {
+	/* libcurl measures speed over whole seconds. */
+	long stall = (long)((o->stall_ns + NSEC_PER_SEC - 1) / NSEC_PER_SEC);
+
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
-			 MIN(ms, (long)CONNECT_MS));
+			 MIN(ms, (long)(o->connect_ns / 1000000)));
 	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, ms);
 	curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, STALL_RATE);
-	curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, STALL_S);
+	curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, stall);
 	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
 	/* A name server that hangs must not hold up other transfers. */
 	curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
@@ -398,7 +398,7 @@ int s3_http_do(struct s3_http *h, struct s3_request *r)
 	int rc;
 
 	r->easy = take_handle(h);
-	ms = left_ms();
+	ms = left_ms(h);
 	if (!r->easy || ms <= 0) {
 		if (r->easy)
 			give_handle(h, r->easy);
@@ -413,7 +413,7 @@ int s3_http_do(struct s3_http *h, struct s3_request *r)
 	if (!store_call.deadline_ns)
 		ms += (long)(r->body_len / LEAST_RATE) * 1000;
 	set_request(h, r, text);
-	set_limits(r->easy, ms);
+	set_limits(r->easy, &h->opts, ms);
 	run(h, r);
 	rc = outcome(r, text);
 	give_handle(h, take(r->easy));

@@ -21,9 +21,10 @@ struct s3_http;
 
 struct s3_http_opts {
 	const char *ca_file; /* NULL = the system's */
-	bool plain;	     /* http, which must be to this machine */
+	bool plain;	     /* http */
 	bool loopback;	     /* no proxy, whatever the environment says */
 	unsigned in_flight;  /* transfers at once, >= 1 */
+	int64_t connect_ns, stall_ns, request_ns; /* as struct store_opts */
 };
 
 enum s3_method { S3_GET, S3_HEAD, S3_PUT, S3_DELETE };

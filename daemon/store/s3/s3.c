@@ -497,6 +497,9 @@ int store_s3_open(const struct store_opts *o, struct store **out,
 		return rc;
 	http.plain = s->at.plain;
 	http.loopback = s->at.loopback;
+	http.connect_ns = o->connect_ns ?: STORE_CONNECT_NS;
+	http.stall_ns = o->stall_ns ?: STORE_STALL_NS;
+	http.request_ns = o->request_ns ?: STORE_REQUEST_NS;
 	http.in_flight = MIN(o->in_flight ? o->in_flight : IN_FLIGHT_DEFAULT,
 			     (unsigned)IN_FLIGHT_MAX);
 	rc = s3_http_open(&http, &s->http, err);

@@ -58,8 +58,9 @@ static struct store_opts opts_for(const char *url)
 				    .session_token = "TOK" };
 }
 
-/* A metered store on a server that plays `p`. */
-static void rig_init(struct rig *r, struct play *p)
+/* A metered store on a server that plays `p`; `like`: its timeouts. */
+static void rig_init_like(struct rig *r, struct play *p,
+			  const struct store_opts *like)
 {
 	struct store_opts o;
 	struct store *s = NULL;
@@ -68,9 +69,17 @@ static void rig_init(struct rig *r, struct play *p)
 	r->server = http_server_start(say, p);
 	assert_non_null(r->server);
 	o = opts_for(http_server_url(r->server));
+	o.connect_ns = like->connect_ns;
+	o.stall_ns = like->stall_ns;
+	o.request_ns = like->request_ns;
 	assert_int_equal(store_open(&o, &s, NULL), 0);
 	r->store = store_meter_new(s, &r->counts, &r->health);
 	assert_non_null(r->store);
+}
+
+static void rig_init(struct rig *r, struct play *p)
+{
+	rig_init_like(r, p, &(struct store_opts){ 0 });
 }
 
 #define PLAY(...)                                                       \
@@ -303,6 +312,27 @@ static void test_deadline(void **state)
 	assert_int_equal(r.counts.gets, 1);
 }
 
+/* No call has a deadline here: the store's own limits end it. */
+static void test_timeouts(void **state)
+{
+	static const struct store_opts cases[] = {
+		{ .request_ns = 200 * MSEC },
+		{ .stall_ns = 1000 * MSEC },
+	};
+	static const int64_t answers[] = { 800 * MSEC, 2800 * MSEC };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct play p = PLAY(OK);
+		CLEANUP(rig_done) struct rig r;
+		char c;
+
+		p.delay_ns = answers[i];
+		rig_init_like(&r, &p, &cases[i]);
+		assert_int_equal(store_get(r.store, "k", 0, &c, 1), -ETIMEDOUT);
+		assert_true(r.health.down);
+	}
+}
+
 static void test_retried(void **state)
 {
 	struct play p = PLAY("HTTP/1.1 503 S\r\n" NO_BODY, "", OK);
@@ -391,6 +421,7 @@ int main(void)
 		cmocka_unit_test(test_head),
 		cmocka_unit_test(test_skew),
 		cmocka_unit_test(test_deadline),
+		cmocka_unit_test(test_timeouts),
 		cmocka_unit_test(test_retried),
 		cmocka_unit_test(test_sent_twice),
 		cmocka_unit_test(test_nobody_listens),

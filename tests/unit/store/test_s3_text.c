@@ -369,6 +369,24 @@ static void test_endpoints_refused(void **state)
 	assert_int_equal(endpoint("https://a", "bk.t", true, &e), -EINVAL);
 }
 
+/* Plain http leaves this machine only where that was allowed. */
+static void test_plain_http(void **state)
+{
+	struct store_opts o = { .kind = STORE_S3,
+				.endpoint = "http://10.0.0.1:80",
+				.bucket = "bkt" };
+	struct err err = ERR_INIT;
+	struct s3_endpoint e;
+
+	assert_int_equal(s3_endpoint_init(&e, &o, &err), -EINVAL);
+	assert_non_null(strstr(err.msg, "plain http"));
+	s3_endpoint_done(&e);
+	o.allow_plain_http = true;
+	assert_int_equal(s3_endpoint_init(&e, &o, NULL), 0);
+	assert_true(e.plain && !e.loopback);
+	s3_endpoint_done(&e);
+}
+
 static void test_open_refused(void **state)
 {
 	struct store_opts o = { .kind = STORE_S3,
@@ -418,6 +436,7 @@ int main(void)
 		cmocka_unit_test(test_credentials_refused),
 		cmocka_unit_test(test_endpoints),
 		cmocka_unit_test(test_endpoints_refused),
+		cmocka_unit_test(test_plain_http),
 		cmocka_unit_test(test_open_refused),
 	};
 

@@ -287,13 +287,16 @@ const struct cli_key cli_keys[] = {
 	{ "pack list", "files", L, "" },
 	{ "pack list", "files[].path", S, "path_base64 when not UTF-8" },
 	{ "pack list", "files[].inode", N, "" },
+	{ "pack list", "files[].version", N, "of its content" },
+	{ "pack list", "files[].part", B,
+	  "does not say that the version is complete" },
 	{ "pack list", "files[].size_bytes", N, "of the whole file" },
 	{ "pack list", "files[].mode", S, "octal" },
 	{ "pack list", "files[].mtime_at", T, "" },
 	{ "pack list", "files[].frames", N, "in this pack" },
 	{ "pack list", "files[].bytes_here", N, "in this pack" },
 	{ "pack list", "files[].bytes_elsewhere", N,
-	  "in packs of older versions, which this one names" },
+	  "in other packs, which this one names" },
 };
 const size_t cli_keys_n = ARRAY_SIZE(cli_keys);
 

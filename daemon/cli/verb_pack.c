@@ -184,7 +184,7 @@ static uint64_t entry_bytes(const struct pack_entry *e, uint32_t *frames)
 	return n;
 }
 
-/* Bytes that did not change, in packs of older versions. */
+/* Bytes that did not change, or are in parts of this version. */
 static uint64_t entry_elsewhere(const struct pack_entry *e)
 {
 	uint64_t n = 0;
@@ -204,12 +204,13 @@ static json_t *entry_json(const struct pack_entry *e)
 	CLEANUP_JSON json_t *more = NULL;
 
 	snprintf(mode, sizeof(mode), "%04o", e->m.mode & 07777);
-	more = json_pack("{s:o, s:o, s:s, s:o, s:i, s:o, s:o}", "inode",
-			 proto_count(e->m.inode), "size_bytes",
-			 proto_count(e->m.size), "mode", mode, "mtime_at",
-			 proto_time(e->m.mtime_ns), "frames", (int)frames,
-			 "bytes_here", proto_count(bytes), "bytes_elsewhere",
-			 proto_count(entry_elsewhere(e)));
+	more = json_pack("{s:o, s:o, s:b, s:o, s:s, s:o, s:i, s:o, s:o}",
+			 "inode", proto_count(e->m.inode), "version",
+			 proto_count(e->m.content_version), "part", e->m.part,
+			 "size_bytes", proto_count(e->m.size), "mode", mode,
+			 "mtime_at", proto_time(e->m.mtime_ns), "frames",
+			 (int)frames, "bytes_here", proto_count(bytes),
+			 "bytes_elsewhere", proto_count(entry_elsewhere(e)));
 	if (!o || !more || json_object_update(o, more) < 0) {
 		json_decref(o);
 		return NULL;
@@ -267,8 +268,9 @@ static int cell_here(const json_t *f, struct buf *out)
 {
 	char size[UNITS_SIZE];
 
-	return buf_addf(out, "%s",
-			units_format_size(json_u64(f, "bytes_here"), size));
+	return buf_addf(
+		out, "%s%s", units_format_size(json_u64(f, "bytes_here"), size),
+		json_is_true(json_object_get(f, "part")) ? " (part)" : "");
 }
 
 void verb_pack_list_show(struct cli *c)
@@ -312,8 +314,8 @@ static int extract_part(struct cli *c, const struct pack_entry *e)
 
 	hex_encode(e->m.kept[0].pack.b, PACK_ID_SIZE, id);
 	fail(&err, -ENODATA,
-	     "%s of it did not change and lie in older packs, the first in "
-	     "pack %s: they read as zeros here",
+	     "%s of it lie in other packs, the first in pack %s: until those "
+	     "are extracted, too, they read as zeros",
 	     units_format_size(entry_elsewhere(e), size), id);
 	c->exit = CLI_FAILED;
 	return extract_problem(c, e, -ENODATA, &err);

@@ -78,6 +78,8 @@ enum pack_domain {
  * member u32, first frame u32, frames u32, file offset u64, length u64, pack
  * id 16 bytes. */
 #define INDEX_VERSION_KEPT 2u
+/* Version 3: as 1, and its members are parts, which name no version. */
+#define INDEX_VERSION_PART 3u
 #define INDEX_KEPT_SIZE	   44u
 
 #define PACK_XATTR_NAME_MAX  255u

@@ -22,6 +22,7 @@ struct pack_index_build {
 	struct buf body;  /* members */
 	struct buf kept;  /* INDEX_KEPT_SIZE bytes per kept run */
 	uint32_t frames, members, runs, xattrs, kepts;
+	bool part; /* the members are parts */
 };
 
 /* Frees what the build holds. */

@@ -98,6 +98,7 @@ static uint64_t member_size(const struct pack_member *m, size_t runs)
 	size_t i;
 
 	if (!pack_path_ok(m->path, m->path_len) || m->size > INT64_MAX ||
+	    (m->part && m->kepts > 0) ||
 	    m->xattrs > PACK_INDEX_MAX / INDEX_XATTR_SIZE ||
 	    m->kepts > PACK_INDEX_MAX / INDEX_KEPT_SIZE ||
 	    !pack_kept_ok(m->kept, m->kepts, m->size))
@@ -170,7 +171,7 @@ int pack_index_add_member(struct pack_index_build *b,
 	size_t i;
 	int rc;
 
-	if (size == 0)
+	if (size == 0 || (b->members > 0 && b->part != m->part))
 		return -EINVAL;
 	if (b->members >= PACK_MEMBERS_MAX ||
 	    build_len(b) + size + 4 + m->kepts * INDEX_KEPT_SIZE >
@@ -189,6 +190,7 @@ int pack_index_add_member(struct pack_index_build *b,
 	for (i = 0; i < m->kepts; i++)
 		put_kept(&b->kept, b->members, &m->kept[i]);
 	b->kepts += (uint32_t)m->kepts;
+	b->part = m->part;
 	b->members++;
 	b->xattrs += (uint32_t)m->xattrs;
 	b->runs += (uint32_t)runs;
@@ -196,6 +198,13 @@ int pack_index_add_member(struct pack_index_build *b,
 }
 
 /* ---- the whole ------------------------------------------------------- */
+
+static uint16_t build_version(const struct pack_index_build *b)
+{
+	return b->part	  ? INDEX_VERSION_PART
+	       : b->kepts ? INDEX_VERSION_KEPT
+			  : PACK_VERSION;
+}
 
 int pack_index_encode(const struct pack_index_build *b,
 		      const struct pack_index_bind *bind, struct buf *out)
@@ -208,8 +217,7 @@ int pack_index_encode(const struct pack_index_build *b,
 	if (!p)
 		return -ENOMEM;
 	pack_put_magic(p, PACK_INDEX_MAGIC);
-	put_le16(p + INDEX_VERSION,
-		 b->kepts ? INDEX_VERSION_KEPT : PACK_VERSION);
+	put_le16(p + INDEX_VERSION, build_version(b));
 	put_le32(p + INDEX_GENERATION, bind->generation);
 	memcpy(p + INDEX_HEADER_HASH, bind->header_hash, PACK_DIGEST_SIZE);
 	put_le32(p + INDEX_FRAMES, b->frames);

@@ -16,6 +16,7 @@ struct index_cursor {
 	uint32_t runs, xattrs; /* how many the arrays hold */
 	uint32_t run_at, xattr_at;
 	uint32_t next_frame; /* frames before it belong to earlier runs */
+	bool part;	     /* its members are */
 };
 
 void pack_index_done(struct pack_index *x)
@@ -166,6 +167,7 @@ static int read_member(struct index_cursor *c, struct pack_entry *e)
 	struct pack_member *m = &e->m;
 	int rc;
 
+	m->part = c->part;
 	m->inode = rd_u64(&c->rd);
 	m->content_version = rd_u64(&c->rd);
 	m->meta_version = rd_u64(&c->rd);
@@ -198,6 +200,8 @@ static int read_members(struct index_cursor *c)
 		if (rc < 0)
 			return rc;
 	}
+	if (c->part && c->x->members == 0)
+		return -EBADMSG;
 	return c->run_at == c->runs && c->xattr_at == c->xattrs ? 0 : -EBADMSG;
 }
 
@@ -268,7 +272,7 @@ static int check_head(const uint8_t *p, size_t len,
 	if (len < INDEX_HEAD_SIZE || len > PACK_INDEX_MAX ||
 	    len % PACK_INDEX_PAD != 0 || !pack_is_magic(p, PACK_INDEX_MAGIC) ||
 	    get_le16(p + INDEX_VERSION) < PACK_VERSION ||
-	    get_le16(p + INDEX_VERSION) > INDEX_VERSION_KEPT ||
+	    get_le16(p + INDEX_VERSION) > INDEX_VERSION_PART ||
 	    !pack_all_zero(p + INDEX_ZERO, 2))
 		return -EBADMSG;
 	if (get_le32(p + INDEX_GENERATION) != bind->generation ||
@@ -303,9 +307,11 @@ static void *array(size_t n, size_t size)
 
 static int decode(struct index_cursor *c, const uint8_t *p, uint64_t index_off)
 {
+	uint16_t version = get_le16(p + INDEX_VERSION);
 	struct pack_index *x = c->x;
 	int rc;
 
+	c->part = version == INDEX_VERSION_PART;
 	x->frames = get_le32(p + INDEX_FRAMES);
 	x->members = get_le32(p + INDEX_MEMBERS);
 	c->runs = get_le32(p + INDEX_RUNS);
@@ -323,7 +329,7 @@ static int decode(struct index_cursor *c, const uint8_t *p, uint64_t index_off)
 	rc = read_frames(c, index_off);
 	if (rc == 0)
 		rc = read_members(c);
-	if (rc == 0 && get_le16(p + INDEX_VERSION) == INDEX_VERSION_KEPT)
+	if (rc == 0 && version == INDEX_VERSION_KEPT)
 		rc = read_kepts(c);
 	/* Nothing is left over: there is one way to write an index. */
 	return rc == 0 && rd_left(&c->rd) > 0 ? -EBADMSG : rc;

@@ -150,9 +150,12 @@ struct pack_member {
 	int64_t atime_ns, mtime_ns, ctime_ns, btime_ns;
 	const struct pack_xattr *xattr;
 	size_t xattrs;
-	/* Ascending. Of a version that has several packs they stand in one. */
+	/* Ascending; of a large file also what its parts have. */
 	const struct pack_kept *kept;
 	size_t kepts;
+	/* Frames of a version that another pack names, when all of them are
+	 * stored. All members of a pack are parts, or none is. */
+	bool part;
 };
 
 /* Where the writer put one frame. */
@@ -217,8 +220,9 @@ int pack_writer_frame(struct pack_writer *w, uint64_t file_off,
  *            NULL and write it into the next pack
  *   -EINVAL  the path is not one (empty, NUL, leading '/', empty or "." or
  *            ".." part, too long), an xattr is too long, frames lie behind
- *            `size`, its last frame was not marked `last`, or kept runs do
- *            not ascend, or lie behind `size`
+ *            `size`, its last frame was not marked `last`, kept runs do not
+ *            ascend, or lie behind `size`, or it is a part with kept runs, or
+ *            beside a member that is none
  */
 int pack_writer_member(struct pack_writer *w, const struct pack_member *m);
 

@@ -145,6 +145,24 @@ static void seed_kept(struct pack_keyring *kr)
 	seal(w, "pack-kept");
 }
 
+/* A part of a large file, which another pack names. */
+static void seed_part(struct pack_keyring *kr)
+{
+	const struct pack_member m = { .inode = 42,
+				       .content_version = 9,
+				       .meta_version = 9,
+				       .path = "large",
+				       .path_len = 5,
+				       .mode = 0100640,
+				       .size = 3 * PACK_FRAME_MAX + 9,
+				       .part = true };
+	struct pack_writer *w = writer(kr);
+
+	frame(w, PACK_FRAME_MAX, "of three", 8, true);
+	must(pack_writer_member(w, &m), "part");
+	seal(w, "pack-part");
+}
+
 static void seed_index(void)
 {
 	const struct pack_xattr x = { .name = "n", .value = "v", .len = 1 };
@@ -204,6 +222,7 @@ int main(int argc, char **argv)
 	save("frame-lz4", lz4, sizeof(lz4));
 	seed_packs(kr);
 	seed_kept(kr);
+	seed_part(kr);
 	seed_index();
 	pack_keyring_free(kr);
 	pack_root_done(&root);

@@ -159,21 +159,85 @@ static void test_extract(void **state)
 	assert_file("d/e/a", "hello", 5);
 }
 
-/* A large file lies in several packs: the second completes the first. */
+/* Two parts, and what names them; the last seals in `pack`. */
+static void large_part(uint64_t off, const char *data, size_t len,
+		       uint64_t size, struct pack_kept *kept)
+{
+	struct pack_writer *w = pack_writer_new(kr);
+	struct pack_member m = { .inode = 7,
+				 .content_version = 9,
+				 .path = "big",
+				 .path_len = 3,
+				 .size = size,
+				 .mtime_ns = MTIME,
+				 .part = true };
+
+	assert_int_equal(pack_writer_frame(w, off, data, len, true, NULL), 0);
+	assert_int_equal(pack_writer_member(w, &m), 0);
+	*kept = (struct pack_kept){ .file_off = off,
+				    .len = len,
+				    .pack = *pack_writer_id(w),
+				    .frames = 1 };
+	seal(w);
+}
+
+static void large_name(const struct pack_kept *kept, uint64_t size)
+{
+	struct pack_writer *w = pack_writer_new(kr);
+	struct pack_member m = { .inode = 7,
+				 .content_version = 9,
+				 .path = "big",
+				 .path_len = 3,
+				 .size = size,
+				 .mtime_ns = MTIME,
+				 .kept = kept,
+				 .kepts = 2 };
+
+	assert_int_equal(pack_writer_member(w, &m), 0);
+	seal(w);
+}
+
+static void list_one(json_int_t version, bool part, json_int_t elsewhere)
+{
+	CLEANUP_JSON json_t *o = NULL;
+	const json_t *f;
+
+	assert_int_equal(mersey("pack", "list", pack, "--key", key, "--keys",
+				keys, "--json", NULL),
+			 0);
+	o = run_json();
+	f = json_array_get(
+		json_object_get(json_object_get(o, "result"), "files"), 0);
+	assert_int_equal(json_integer_value(json_object_get(f, "version")),
+			 version);
+	assert_int_equal(json_is_true(json_object_get(f, "part")), part);
+	assert_int_equal(
+		json_integer_value(json_object_get(f, "bytes_elsewhere")),
+		elsewhere);
+}
+
+/* A large file lies in several packs: each completes those before. */
 static void test_segments(void **state)
 {
 	char want[65536 + 3];
-	struct pack_writer *w = pack_writer_new(kr);
+	struct pack_kept kept[2];
 
 	memset(want, 'a', 65536);
-	add(w, "big", 3, 0, want, 65536, sizeof(want));
-	seal(w);
-	assert_int_equal(extract(false), 0);
-	w = pack_writer_new(kr);
-	add(w, "big", 3, 65536, "end", 3, sizeof(want));
-	seal(w);
-	assert_int_equal(extract(true), 0);
 	memcpy(want + 65536, "end", 3);
+	large_part(0, want, 65536, sizeof(want), &kept[0]);
+	list_one(9, true, 0);
+	assert_int_equal(extract(false), 0);
+	large_part(65536, "end", 3, sizeof(want), &kept[1]);
+	assert_int_equal(extract(true), 0);
+	assert_int_equal(mersey("pack", "list", pack, "--key", key, "--keys",
+				keys, NULL),
+			 0);
+	assert_has(run_out, "(part)");
+	large_name(kept, sizeof(want));
+	list_one(9, false, sizeof(want));
+	assert_int_equal(extract(true),
+			 CLI_FAILED); /* says what is elsewhere */
+	assert_has(run_out, "other packs");
 	assert_file("big", want, sizeof(want));
 }
 

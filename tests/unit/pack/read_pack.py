@@ -187,7 +187,7 @@ def read_index(plain, gen, header, index_off):
     magic, version, index_gen = struct.unpack_from('<8sHxxI', plain)
     frames, members, runs, xattrs = struct.unpack_from('<4I', plain, 48)
     off, length = struct.unpack_from('<QQ', plain, 64)
-    need(magic == b'MERSEYIX' and version in (1, 2) and index_gen == gen,
+    need(magic == b'MERSEYIX' and version in (1, 2, 3) and index_gen == gen,
          'index')
     need(plain[16:48] == hashlib.sha256(header).digest(), 'header hash')
     need(off == index_off and not any(plain[length:]), 'index place')
@@ -207,6 +207,8 @@ def read_index(plain, gen, header, index_off):
         m = dict(zip(('inode', 'content_version', 'meta_version', 'size',
                       'atime_ns', 'mtime_ns', 'ctime_ns', 'btime_ns', 'mode',
                       'uid', 'gid'), fields))
+        if version == 3:
+            m['part'] = True
         m['path'] = plain[at:at + path_len].decode('latin-1')
         at += path_len
         m['xattrs'] = {}

@@ -85,6 +85,8 @@ struct lie {
 static const struct lie lies[] = {
 	{ "magic", 0, 1, 'X' },
 	{ "version", INDEX_VERSION, 2, 2 },
+	{ "no version", INDEX_VERSION, 2, 0 },
+	{ "a version to come", INDEX_VERSION, 2, 4 },
 	{ "reserved", INDEX_ZERO, 2, 1 },
 	{ "generation", INDEX_GENERATION, 4, 2 },
 	{ "header hash", INDEX_HEADER_HASH, 1, 0x1ff },

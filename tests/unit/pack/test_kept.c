@@ -125,6 +125,69 @@ static void test_writer_refuses(void **state)
 	assert_refused(k, 1, FILE_SIZE);
 }
 
+/* ---- parts ------------------------------------------------------------ */
+
+/* A pack of parts says so of all its members, and has nothing else. */
+static void test_parts(void **state)
+{
+	CLEANUP(pack_writer_free_guard)
+	struct pack_writer *w = pack_writer_new(keys.kr);
+	CLEANUP(pack_reader_free_guard) struct pack_reader *r = NULL;
+	CLEANUP_BUF struct buf pack = { 0 };
+	struct pack_member part = member_of("a", FILE_SIZE);
+	struct pack_member whole = member_of("b", 0);
+	struct mem m;
+
+	part.part = true;
+	part.kept = kept;
+	part.kepts = 1;
+	assert_int_equal(pack_writer_frame(w, 3 * FRAME, "x", 1, true, NULL),
+			 0);
+	assert_int_equal(pack_writer_member(w, &part), -EINVAL);
+	part.kepts = 0;
+	assert_int_equal(pack_writer_member(w, &part), 0);
+	assert_int_equal(pack_writer_member(w, &whole), -EINVAL);
+	assert_int_equal(pack_writer_member(w, &part), 0);
+	seal_copy(w, &pack);
+	m = (struct mem){ .p = pack.data, .len = pack.len };
+	assert_int_equal(
+		pack_reader_open(keys.kr, mem_read, &m, m.len, NULL, &r, NULL),
+		0);
+	assert_int_equal(pack_reader_members(r), 2);
+	assert_true(pack_reader_member(r, 0)->m.part);
+	assert_true(pack_reader_member(r, 1)->m.part);
+	assert_int_equal(pack_reader_member(r, 0)->runs, 1);
+}
+
+static int open_versioned(const struct pack_member *m, uint16_t version)
+{
+	CLEANUP_BUF struct buf plain = { 0 };
+	struct forge f;
+	int rc;
+
+	forge_begin(&f, &keys);
+	if (m)
+		assert_int_equal(pack_index_add_member(&f.index, m, NULL, 0),
+				 0);
+	forge_index(&f, &plain);
+	put_le16(plain.data + INDEX_VERSION, version);
+	forge_end(&f, &plain);
+	rc = read_all(keys.kr, f.pack.data, f.pack.len, NULL, NULL);
+	forge_done(&f);
+	return rc;
+}
+
+static void test_part_lies(void **state)
+{
+	struct pack_member m = member_of("a", 0);
+
+	assert_int_equal(open_versioned(&m, 1), 0);
+	assert_int_equal(open_versioned(&m, 3), 0);
+	assert_int_equal(open_versioned(NULL, 1), 0);
+	assert_int_equal(open_versioned(NULL, 3), -EBADMSG); /* of nothing */
+	assert_int_equal(open_versioned(&m, 4), -EBADMSG);
+}
+
 /* ---- indexes that lie ------------------------------------------------- */
 
 /* Members "a" with two kept runs and "b" with one; their places. */
@@ -279,6 +342,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_writer_refuses),
+		cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_part_lies),
 		cmocka_unit_test(test_lies),
 		cmocka_unit_test(test_check),
 	};

@@ -19,7 +19,7 @@
 #include "db/db.h"
 #include "meta/meta.h"
 
-#define META_SCHEMA	   4	      /* version of the tables, schema.c */
+#define META_SCHEMA	   5	      /* version of the tables, schema.c */
 #define META_LOG_BYTES	   (32 << 20) /* wakes the checkpoint */
 #define META_CHECKPOINT_NS (30 * 1000000000LL)
 #define META_ROWS_DEFAULT  (2 << 20) /* bytes */
@@ -34,6 +34,7 @@ enum meta_group {
 	META_G_XATTR,
 	META_G_PACK,
 	META_G_EXTENT,
+	META_G_NAMING,
 	META_G_PRESENCE,
 	META_G_LEDGER,
 	META_G_VALUE,
@@ -277,7 +278,7 @@ int meta_xattr_clear(struct meta_txn *t, uint64_t ino);
 /* study.c: the file's bytes change, and with them what its header says. */
 int meta_instance_forget(struct meta_txn *t, uint64_t ino);
 
-/* pack.c: n extents more or fewer name the pack */
+/* pack.c: n extents, or namings, more or fewer name the pack */
 int meta_pack_name(struct meta_txn *t, uint64_t row);
 int meta_pack_unname(struct meta_txn *t, uint64_t row, uint64_t n,
 		     int64_t now_ns);

@@ -417,7 +417,7 @@ struct meta_pack {
 	char storage_class[32];
 	enum meta_pack_state state;
 	int64_t created_ns, condemned_ns;
-	uint64_t extents; /* that name it */
+	uint64_t extents; /* that name it, and namings of no bytes */
 	uint64_t study;	  /* row, when all its files were of that; 0 = not */
 };
 
@@ -511,6 +511,14 @@ int meta_extent_replace(struct meta_txn *t, uint64_t ino,
  */
 int meta_extent_clear(struct meta_txn *t, uint64_t ino, const uint64_t *keep,
 		      size_t nkeep, int64_t now_ns);
+
+/*
+ * The file's newest version is named by `pack` (a row, STORED), which holds
+ * none of its bytes, or by one that does: 0. A pack that is not named any
+ * more becomes CONDEMNED at now_ns.
+ */
+int meta_naming_set(struct meta_txn *t, uint64_t ino, uint64_t pack,
+		    int64_t now_ns);
 
 /* ---- presence: which frames of a PARTIAL file are in the cache ------- */
 

@@ -180,6 +180,13 @@ static const char meta_v3[] =
  * in the rows of before: those files are sent whole once more. */
 static const char meta_v4[] = "ALTER TABLE extent ADD COLUMN frame_check BLOB;";
 
+/* Packs that name a version and hold none of its bytes: see naming.c. Those of
+ * before are not known: they stay as long as their pack has other users, and
+ * a pack without any was never condemned. */
+static const char meta_v5[] = "CREATE TABLE naming ("
+			      " ino INTEGER PRIMARY KEY,"
+			      " pack INTEGER NOT NULL);";
+
 /*
  * One step. The text is run first, then the function, for what text cannot
  * do: both in the one transaction of all steps. A step runs over the whole
@@ -195,6 +202,7 @@ static const struct meta_migration {
 	[1] = { .run = meta_counts_widen },
 	[2] = { .sql = meta_v3 },
 	[3] = { .sql = meta_v4 },
+	[4] = { .sql = meta_v5 },
 };
 
 static int schema_step(struct meta_txn *t, const struct meta_migration *step)

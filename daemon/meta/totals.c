@@ -38,7 +38,9 @@ static const char *const sql[] = {
 			" FROM pack_total",
 	[REFS] = "SELECT COUNT(*) FROM pack p WHERE extents <>"
 		 " (SELECT COUNT(*) FROM extent e"
-		 " WHERE e.pack = p.id)",
+		 " WHERE e.pack = p.id) +"
+		 " (SELECT COUNT(*) FROM naming n"
+		 " WHERE n.pack = p.id)",
 };
 
 static void counts_encode(const struct meta_counts *c, uint8_t out[COUNTS_SIZE])

@@ -352,42 +352,65 @@ static int member_plain(struct member *mb)
 	return 0;
 }
 
-/* What lies in other packs, by their ids. */
+/* Those of the extents that lie in other packs, by their ids. */
 static int member_kept(struct move *mv, struct member *mb,
-		       const struct plan *plan)
+		       const struct meta_extent *e, size_t n)
 {
 	size_t i;
 	int rc = 0;
 
-	mb->kept = calloc(plan->keeps, sizeof(*mb->kept));
-	if (!mb->kept)
-		return -ENOMEM;
-	for (i = 0; rc == 0 && i < plan->keeps; i++) {
-		const struct meta_extent *e = &plan->keep[i];
+	for (i = 0; rc == 0 && i < n; i++) {
 		CLEANUP(move_key_wipe) struct move_key key = { 0 };
 
-		rc = keys_get(mv, e->pack, &key);
-		mb->kept[i] = (struct pack_kept){ .file_off = e->off,
-						  .len = e->len,
-						  .pack = key.key.id,
-						  .first_frame = e->first_frame,
-						  .frames = e->frames };
+		if (e[i].pack == 0) /* in the one that is being written */
+			continue;
+		rc = keys_get(mv, e[i].pack, &key);
+		mb->kept[mb->m.kepts++] =
+			(struct pack_kept){ .file_off = e[i].off,
+					    .len = e[i].len,
+					    .pack = key.key.id,
+					    .first_frame = e[i].first_frame,
+					    .frames = e[i].frames };
 	}
+	return rc;
+}
+
+static int kept_order(const void *a, const void *b)
+{
+	const struct pack_kept *x = a, *y = b;
+
+	return x->file_off < y->file_off ? -1 : x->file_off > y->file_off;
+}
+
+/* What did not change, and what the parts of a large file have. */
+static int member_elsewhere(struct move *mv, struct member *mb,
+			    const struct item *it)
+{
+	int rc;
+
+	mb->m.part = it->part;
+	if (it->part || it->plan.keeps + it->n == 0)
+		return 0;
+	mb->kept = calloc(it->plan.keeps + it->n, sizeof(*mb->kept));
+	if (!mb->kept)
+		return -ENOMEM;
+	rc = member_kept(mv, mb, it->plan.keep, it->plan.keeps);
+	if (rc == 0)
+		rc = member_kept(mv, mb, it->extent, it->n);
+	qsort(mb->kept, mb->m.kepts, sizeof(*mb->kept), kept_order);
 	mb->m.kept = mb->kept;
-	mb->m.kepts = plan->keeps;
 	return rc;
 }
 
 /* 1: named; 0: it changed, or has no name. */
-static int build_member(struct move *mv, struct pack_writer *w, struct item *it,
-			const struct plan *kept)
+static int build_member(struct move *mv, struct pack_writer *w, struct item *it)
 {
 	struct member *mb = calloc(1, sizeof(*mb));
 	int rc = mb ? member_load(mv, &it->seal, mb) : -ENOMEM;
 	bool named = rc == 0 && cache_seal_valid(&it->seal);
 
-	if (rc == 0 && named && kept && kept->keeps)
-		rc = member_kept(mv, mb, kept);
+	if (rc == 0 && named)
+		rc = member_elsewhere(mv, mb, it);
 	if (rc == 0 && named)
 		rc = pack_writer_member(w, &mb->m);
 	if (rc == -EINVAL || rc == -ENAMETOOLONG || rc == -E2BIG) {
@@ -427,7 +450,7 @@ static int build_spans(struct building *b, const struct span *span, size_t n)
 }
 
 int build_item(struct move *mv, struct pack_writer *w, struct item *it,
-	       const struct span *span, size_t n, const struct plan *kept)
+	       const struct span *span, size_t n)
 {
 	CLEANUP_FREE uint8_t *buf = malloc(2 * META_FRAME_SIZE);
 	struct building b = { .w = w,
@@ -440,7 +463,7 @@ int build_item(struct move *mv, struct pack_writer *w, struct item *it,
 	if (rc == 0)
 		rc = build_emit(&b, true);
 	if (rc == 0)
-		rc = build_member(mv, w, it, kept);
+		rc = build_member(mv, w, it);
 	else if (rc == 1)
 		rc = 0;
 	it->named = rc == 1;

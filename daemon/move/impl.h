@@ -79,7 +79,9 @@ struct item {
 	struct plan plan;
 	struct meta_extent *extent; /* of what was sent */
 	size_t n, cap;
-	bool named; /* its member stands in the index, or need not */
+	bool part;	/* its packs do not name the version */
+	bool named;	/* its member stands in the index, or need not */
+	uint64_t namer; /* row of the pack that does it without bytes, or 0 */
 	bool committed;
 };
 
@@ -202,11 +204,12 @@ void plan_done(struct plan *p);
 /*
  * Reads spans of an item, which ascend, into the writer and ends the member:
  * named when the file is proven unchanged, else its frames are dead. It also
- * names what `kept` keeps (NULL: nothing). 1: named, 0: not, -ENOSPC: not,
- * the pack takes no more, -errno: the writer is of no use any more.
+ * names what the item's plan keeps, and what of its extents is in packs that
+ * have a row. 1: named, 0: not, -ENOSPC: not, the pack takes no more, -errno:
+ * the writer is of no use any more.
  */
 int build_item(struct move *mv, struct pack_writer *w, struct item *it,
-	       const struct span *span, size_t n, const struct plan *kept);
+	       const struct span *span, size_t n);
 /* Is there nothing but zeros in n > 0 bytes? */
 bool build_zero(const uint8_t *p, size_t n);
 /*

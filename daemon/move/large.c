@@ -2,9 +2,11 @@
 /*
  * A file that is larger than a pack. The stream that chose it shares its
  * parts with the others, which take one each time they look for work; so a
- * file that takes hours holds up no other. Each part is a pack; all are named
- * in one transaction of the stream that chose it, or condemned when one of
- * them failed.
+ * file that takes hours holds up no other. Each part is a pack that names no
+ * version. When all are stored, a pack without frames does, so that whoever
+ * has nothing but packs never takes half a version for one; then one
+ * transaction of the stream that chose it names them all. When one of them
+ * failed they are condemned. What fits into one pack needs none of that.
  *
  * larges.lock guards the list and all that is in it; the filesystem is asked
  * where data lies while it is held, and nothing else.
@@ -22,17 +24,19 @@
 struct segment {
 	struct span span[PART_SPANS];
 	size_t n;
-	const struct plan *kept; /* this one names what stays elsewhere */
-	bool always;		 /* a pack also when all of it is zeros */
+};
+
+/* How far the plan was cut into segments. */
+struct cut {
+	size_t at;    /* span of the plan where the next begins ... */
+	uint64_t off; /* ... there, or at its beginning */
 };
 
 struct large {
 	struct large *prev, *next;
 	struct parcel *p; /* its one item and all packs */
 	uint64_t part;	  /* bytes of one */
-	size_t at;	  /* span of the plan where the next begins ... */
-	uint64_t off;	  /* ... there, or at its beginning */
-	bool kept;	  /* a part names what is kept */
+	struct cut cut;	  /* all before it was claimed */
 	unsigned active;  /* parts under way */
 	_Atomic int rc;	  /* of the first that failed; read without the lock */
 };
@@ -66,6 +70,7 @@ static int part_init(struct parcel *p, const struct large *lg)
 		return -ENOMEM;
 	p->n = p->cap = 1;
 	p->item[0].seal = lg->p->item[0].seal;
+	p->item[0].part = true;
 	p->failed = &lg->rc;
 	return 0;
 }
@@ -83,9 +88,7 @@ static int part_seal(struct move *mv, struct parcel *p,
 			      POSIX_FADV_WILLNEED);
 	sealing_take(mv);
 	*w = pack_writer_new(mv->kr);
-	rc = *w ? build_item(mv, *w, &p->item[0], part->span, part->n,
-			     part->kept)
-		: -errno;
+	rc = *w ? build_item(mv, *w, &p->item[0], part->span, part->n) : -errno;
 	sealing_give(mv);
 	return rc;
 }
@@ -98,8 +101,8 @@ static int part_send(struct move *mv, struct job *job, struct parcel *p,
 
 	if (rc <= 0)
 		return rc == 0 ? -ESTALE : rc;
-	if (pack_writer_frames(w) == 0 && !part->always)
-		return 0;
+	if (p->item[0].part && pack_writer_frames(w) == 0)
+		return 0; /* zeros */
 	return send_pack(mv, job, p, w);
 }
 
@@ -126,7 +129,6 @@ static int part_merge(struct large *lg, struct parcel *from)
 		part->extent[i].table = NULL;
 		part->extent[i].check = NULL;
 	}
-	it->named |= part->named;
 	return 0;
 }
 
@@ -179,43 +181,46 @@ static bool large_data(const struct cache_seal *s, uint64_t *off, uint64_t end,
 
 /* Cuts the next piece of at most `most` bytes off the plan. Holes are skipped
  * at once, and what lies between them shares packs. */
-static bool large_cut_locked(struct large *lg, uint64_t most, struct span *out)
+static bool cut_span(struct cut *c, const struct item *it, uint64_t most,
+		     struct span *out)
 {
-	const struct item *it = &lg->p->item[0];
 	bool any = false;
 
-	while (!any && lg->at < it->plan.sends) {
-		const struct span *s = &it->plan.send[lg->at];
-		uint64_t off = MAX(lg->off, s->off), to;
+	while (!any && c->at < it->plan.sends) {
+		const struct span *s = &it->plan.send[c->at];
+		uint64_t off = MAX(c->off, s->off), to;
 
 		any = large_data(&it->seal, &off, s->end, &to);
 		if (any) {
 			*out = (struct span){ .off = off,
 					      .end = MIN(to, off + most) };
-			lg->off = out->end;
+			c->off = out->end;
 		}
-		if (!any || lg->off == s->end)
-			lg->at++;
+		if (!any || c->off == s->end)
+			c->at++;
 	}
 	return any;
 }
 
-static bool large_claim_locked(struct large *lg, struct segment *part)
+/* False: there is nothing left. */
+static bool cut_segment(struct cut *c, const struct large *lg,
+			struct segment *part)
 {
 	uint64_t room = lg->part;
 
 	*part = (struct segment){ 0 };
-	while (atomic_load(&lg->rc) == 0 && part->n < PART_SPANS && room > 0 &&
-	       large_cut_locked(lg, room, &part->span[part->n])) {
+	while (part->n < PART_SPANS && room > 0 &&
+	       cut_span(c, &lg->p->item[0], room, &part->span[part->n])) {
 		room -= part->span[part->n].end - part->span[part->n].off;
 		part->n++;
 	}
-	if (part->n == 0)
+	return part->n > 0;
+}
+
+static bool large_claim_locked(struct large *lg, struct segment *part)
+{
+	if (atomic_load(&lg->rc) < 0 || !cut_segment(&lg->cut, lg, part))
 		return false;
-	if (!lg->kept && lg->p->item[0].plan.keeps > 0) {
-		part->kept = &lg->p->item[0].plan;
-		part->always = lg->kept = true;
-	}
 	lg->active++;
 	return true;
 }
@@ -275,18 +280,7 @@ static int large_unshare(struct move *mv, struct large *lg)
 	return atomic_load(&lg->rc);
 }
 
-/* Nothing is new, but the file is shorter or has a hole more: a pack's index
- * says so. It is what the file is rebuilt from. */
-static int large_index_only(struct move *mv, struct job *job, struct large *lg)
-{
-	const struct segment part = { .kept = &lg->p->item[0].plan,
-				      .always = true };
-
-	lg->active++;
-	part_run(mv, job, lg, &part);
-	return atomic_load(&lg->rc);
-}
-
+/* With all of them stored, the last pack names the version. */
 static int large_parts(struct move *mv, struct job *job, struct large *lg)
 {
 	struct segment part;
@@ -299,8 +293,19 @@ static int large_parts(struct move *mv, struct job *job, struct large *lg)
 		part_run(mv, job, lg, &part);
 	}
 	rc = large_unshare(mv, lg);
-	return rc == 0 && lg->p->packs == 0 ? large_index_only(mv, job, lg)
-					    : rc;
+	part.n = 0;
+	return rc < 0 ? rc : part_send(mv, job, lg->p, &part);
+}
+
+static int large_packs(struct move *mv, struct job *job, struct large *lg)
+{
+	struct segment own, more;
+	struct cut c = { 0 };
+
+	cut_segment(&c, lg, &own);
+	if (cut_segment(&c, lg, &more))
+		return large_parts(mv, job, lg);
+	return part_send(mv, job, lg->p, &own);
 }
 
 int large_protect(struct move *mv, struct job *job, struct parcel *p)
@@ -312,7 +317,7 @@ int large_protect(struct move *mv, struct job *job, struct parcel *p)
 	if (rc == 0 && it->plan.same)
 		it->named = true;
 	else if (rc == 0)
-		rc = large_parts(mv, job, &lg);
+		rc = large_packs(mv, job, &lg);
 	if (rc < 0 && *p->why)
 		job_error(job, "tier '%s': %s", mv->o.tier, p->why);
 	return rc;

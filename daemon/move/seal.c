@@ -87,7 +87,7 @@ static int seal_item(struct move *mv, struct job *job, struct item *it,
 	}
 	for (i = 0; i < plan->sends; i++)
 		*plain += plan->send[i].end - plan->send[i].off;
-	return build_item(mv, w, it, plan->send, plan->sends, plan);
+	return build_item(mv, w, it, plan->send, plan->sends);
 }
 
 /* How many members the pack has. */

@@ -86,17 +86,19 @@ static void pack_describe(struct move *mv, const struct pack_writer *w,
 			 pack->object);
 }
 
-/* The frames written since the last pack lie in this one. */
+/* The frames written since the last pack lie in this one. A file that has none
+ * there is named by it all the same. */
 static void parcel_name(struct parcel *p, uint64_t row)
 {
 	size_t i, k;
 
-	for (i = 0; i < p->n; i++)
-		for (k = p->item[i].n; k > 0; k--) {
-			if (p->item[i].extent[k - 1].pack)
-				break;
-			p->item[i].extent[k - 1].pack = row;
-		}
+	for (i = 0; i < p->n; i++) {
+		struct item *it = &p->item[i];
+
+		for (k = it->n; k > 0 && !it->extent[k - 1].pack; k--)
+			it->extent[k - 1].pack = row;
+		it->namer = k == it->n ? row : 0;
+	}
 }
 
 /* ---- the PUT -------------------------------------------------------- */
@@ -242,6 +244,8 @@ static int commit_item(struct meta_txn *t, struct item *it, int64_t now)
 	 * named since it was compared. -ESTALE: then all is done again. */
 	rc = meta_extent_replace(t, cache_ino(it->seal.f), it->plan.keep,
 				 it->plan.keeps, it->extent, it->n, now);
+	if (rc == 0 && !it->plan.same)
+		rc = meta_naming_set(t, cache_ino(it->seal.f), it->namer, now);
 	it->committed = rc >= 0;
 	return rc < 0 ? rc : 1;
 }
@@ -261,8 +265,7 @@ static int commit_rows(struct meta_txn *t, struct parcel *p)
 		rc = commit_item(t, &p->item[i], now);
 		files += rc > 0;
 	}
-	/* A pack of empty files only has no extents, yet its index is what
-	 * their names are rebuilt from. Without any file it is nothing. */
+	/* Without any file it is nothing. */
 	for (i = 0; rc >= 0 && files == 0 && i < p->packs; i++)
 		rc = meta_pack_condemn(t, p->pack[i].row, now);
 	return rc < 0 ? rc : files;

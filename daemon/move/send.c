@@ -177,7 +177,14 @@ static int send_pause(struct move *mv, struct job *job, const struct parcel *p,
 	return 0;
 }
 
-/* For ever, while the store is away and anybody still wants the pack. */
+/* Is it no word about the pack? The store is away, or refuses, or is full:
+ * whoever mends that need not have anything sealed and sent again. */
+static bool send_waits(int rc)
+{
+	return store_is_transient(rc) || rc == -EACCES || rc == -ENOSPC;
+}
+
+/* For ever, while the store takes nothing and anybody still wants the pack. */
 static int send_put(struct move *mv, struct job *job, struct parcel *p,
 		    const struct meta_pack *pack, const void *data)
 {
@@ -187,7 +194,7 @@ static int send_put(struct move *mv, struct job *job, struct parcel *p,
 
 	while ((rc = send_try(mv, pack, data)) < 0) {
 		move_why(rc, p->why, sizeof(p->why));
-		if (!store_is_transient(rc)) {
+		if (!send_waits(rc)) {
 			job_error(job, "tier '%s': %s", mv->o.tier, p->why);
 			break;
 		}

@@ -231,35 +231,78 @@ static void test_lost_answers(void **state)
 	expect_file(ino, 1, SIZE);
 }
 
-/* A refusal is shown, and tried again for ever with a new pack. */
+/* The one pack that is on its way. */
+static void intent_get(struct meta_pack *out)
+{
+	META_TXN(t);
+
+	assert_int_equal(meta_read(m, &t), 0);
+	assert_int_equal(
+		meta_pack_list(&t, META_PACK_INTENT, 0, INT64_MAX, out, 1), 1);
+}
+
+/* A store that refuses, or is full, is waited for: the same bytes are sent when
+ * it takes them. */
 static void test_refused(void **state)
+{
+	static const struct {
+		int error;
+		const char *text;
+	} refusal[] = { { -ENOSPC, "No space left" },
+			{ -EACCES, "Permission denied" } };
+	struct meta_pack sent, stored;
+	char name[8];
+	uint64_t ino;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(refusal); i++) {
+		snprintf(name, sizeof(name), "%zu", i);
+		SET(error, refusal[i].error);
+		SET(fail_percent, 100);
+		ino = make_file(name, 1, SIZE);
+		move_protect_now(mv, 0);
+		assert_non_null(strstr(wait_waiting(), refusal[i].text));
+		assert_int_equal(state_of(ino), META_DIRTY);
+		intent_get(&sent);
+		SET(fail_percent, 0);
+		assert_true(wait_state(ino, META_LOCAL));
+		assert_int_equal(count_packs(META_PACK_INTENT), 0);
+		assert_int_equal(count_packs(META_PACK_CONDEMNED), 0);
+		pack_of(ino, &stored);
+		assert_string_equal(stored.object, sent.object);
+	}
+	/* P6: a refusal says nothing about the object. */
+	evict_file(ino);
+	SET(fail_percent, 100);
+	assert_int_equal(recall(ino, 0, 1), -ETIMEDOUT);
+	SET(fail_percent, 0);
+}
+
+/* An answer that nobody understands is shown, and tried again with a new
+ * pack. */
+static void test_nonsense(void **state)
 {
 	struct job_info job[8];
 	uint64_t ino;
 	int i;
 
 	SET(fail_percent, 100);
-	SET(error, -EACCES);
+	SET(error, -EPROTO);
 	ino = make_file("a", 1, SIZE);
 	move_protect_now(mv, 0);
-	for (i = 0; i < 300; i++) {
+	for (i = 0; i < 1000; i++) {
 		move_jobs(mv, job, 8);
 		if (job[0].last_error[0] || job[1].last_error[0])
 			break;
 		clock_sleep_ns(10000000);
 	}
 	assert_non_null(strstr(job[job[0].last_error[0] ? 0 : 1].last_error,
-			       "Permission denied"));
+			       "Protocol error"));
 	assert_int_equal(state_of(ino), META_DIRTY);
 	assert_true(count_packs(META_PACK_CONDEMNED) > 0);
 	SET(fail_percent, 0);
 	assert_true(wait_state(ino, META_LOCAL));
 	assert_int_equal(count_packs(META_PACK_INTENT), 0);
-	/* P6: a refusal says nothing about the object. */
-	evict_file(ino);
-	SET(fail_percent, 100);
-	assert_int_equal(recall(ino, 0, 1), -ETIMEDOUT);
-	SET(fail_percent, 0);
 }
 
 /* ---- writers that come between ---------------------------------------- */
@@ -354,14 +397,14 @@ static void test_full(void **state)
 }
 
 /* Streams that have more work than one pack each do not spur each other on. */
-static void test_refused_rests(void **state)
+static void test_error_rests(void **state)
 {
 	uint64_t ino[12];
 	char name[8];
 	unsigned i;
 
 	SET(fail_percent, 100);
-	SET(error, -EACCES);
+	SET(error, -EPROTO);
 	for (i = 0; i < ARRAY_SIZE(ino); i++) {
 		snprintf(name, sizeof(name), "%u", i);
 		ino[i] = make_file(name, i, OBJECT);
@@ -390,7 +433,8 @@ int main(void)
 		MOVE_TEST(test_cancel),
 		MOVE_TEST(test_lost_answers),
 		MOVE_TEST(test_refused),
-		MOVE_TEST(test_refused_rests),
+		MOVE_TEST(test_nonsense),
+		MOVE_TEST(test_error_rests),
 		MOVE_TEST(test_write_while_sent),
 		MOVE_TEST(test_unlink_while_sent),
 		MOVE_TEST(test_small_cache),

@@ -15,6 +15,7 @@ static struct {
 	_Atomic unsigned want; /* at once; 0: nobody waits */
 	_Atomic unsigned now, most, puts;
 	_Atomic unsigned fail; /* the so manieth put, from 1 */
+	_Atomic int error;     /* with that */
 } gate = { .lock = PTHREAD_MUTEX_INITIALIZER,
 	   .changed = PTHREAD_COND_INITIALIZER };
 
@@ -43,7 +44,7 @@ static bool gate_enter(void)
 static int gate_put(struct store *s, const char *key, const void *data,
 		    size_t len, const struct store_put_opts *o)
 {
-	return gate_enter() ? -EIO : inner_put(s, key, data, len, o);
+	return gate_enter() ? gate.error : inner_put(s, key, data, len, o);
 }
 
 static int setup(void **state)
@@ -53,6 +54,7 @@ static int setup(void **state)
 	if (move_setup(state) < 0)
 		return -1;
 	gate.want = gate.now = gate.most = gate.puts = gate.fail = 0;
+	gate.error = -EIO;
 	ops = *mem->ops;
 	inner_put = ops.put;
 	ops.put = gate_put;
@@ -191,6 +193,21 @@ static void test_part_fails(void **state)
 	expect_file(ino, 1, n);
 }
 
+/* One part is refused: it is sent again, the others are not. */
+static void test_part_refused(void **state)
+{
+	const size_t n = 4 * STREAMS * OBJECT;
+	uint64_t ino = make_file("large", 1, n);
+
+	gate.fail = 3;
+	gate.error = -EACCES;
+	protect_all(ino);
+	assert_int_equal(gate.puts, 4 * STREAMS + 2); /* and its name */
+	assert_int_equal(count_packs(META_PACK_CONDEMNED), 0);
+	evict_file(ino);
+	expect_file(ino, 1, n);
+}
+
 /* Whoever stops waits for nobody who waits for the store. */
 static void test_stop_while_away(void **state)
 {
@@ -219,6 +236,7 @@ int main(void)
 		STREAMS_TEST(test_holes),
 		STREAMS_TEST(test_all_hole),
 		STREAMS_TEST(test_part_fails),
+		STREAMS_TEST(test_part_refused),
 		STREAMS_TEST(test_stop_while_away),
 	};
 

@@ -69,6 +69,13 @@ int store_s3_open(const struct store_opts *opts, struct store **out,
 		  struct err *err);
 
 /*
+ * New credentials for a store of store_s3_open(): copied, and what is signed
+ * from now on is signed with them. 0, -EINVAL (one is missing) or -ENOMEM.
+ */
+int store_s3_credentials(struct store *s3, const char *access_key,
+			 const char *secret_key, const char *session_token);
+
+/*
  * Finds aws_access_key_id, aws_secret_access_key and aws_session_token in the
  * text of an AWS shared-credentials file ([default] or the only profile).
  * The results are newly allocated (token NULL when there is none).

@@ -77,6 +77,28 @@ static int64_t http_date(const char *text)
 	return t > 0 ? (int64_t)t * NSEC_PER_SEC : 0;
 }
 
+void s3_restore_parse(const char *v, struct s3_restore *out)
+{
+	const char *expiry = strstr(v, "expiry-date=\"");
+	char date[64];
+	size_t n;
+
+	*out = (struct s3_restore){
+		.said = true,
+		.ongoing = strstr(v, "ongoing-request=\"true\"") != NULL ||
+			   strcmp(v, "ongoing-request=\"true") == 0,
+	};
+	if (!expiry || out->ongoing)
+		return;
+	expiry += strlen("expiry-date=\"");
+	n = strcspn(expiry, "\"");
+	if (n >= sizeof(date))
+		return;
+	memcpy(date, expiry, n);
+	date[n] = '\0';
+	out->until_ns = http_date(date);
+}
+
 static void take_range(struct s3_answer *a, const char *value)
 {
 	unsigned long long first, last, total;
@@ -90,6 +112,28 @@ static void take_range(struct s3_answer *a, const char *value)
 	a->first = first;
 	a->last = last;
 	a->total = total;
+}
+
+/* Of S3's own headers. False when it is none of them. */
+static bool take_amz(struct s3_answer *a, const char *p, size_t n)
+{
+	char v[128];
+
+	if (n < 6 || strncasecmp(p, "x-amz-", 6) != 0)
+		return false;
+	if (header_is(p, n, "x-amz-restore", v, sizeof(v)))
+		s3_restore_parse(v, &a->restore);
+	else if (header_is(p, n, "x-amz-archive-status", v, sizeof(v)))
+		a->archived = true;
+	else if (!header_is(p, n, "x-amz-storage-class", a->storage_class,
+			    sizeof(a->storage_class)) &&
+		 !header_is(p, n, "x-amz-version-id", a->version,
+			    sizeof(a->version)) &&
+		 !header_is(p, n, "x-amz-bucket-region", a->region,
+			    sizeof(a->region)))
+		header_is(p, n, "x-amz-checksum-sha256", a->sha256,
+			  sizeof(a->sha256));
+	return true;
 }
 
 static void take_header(struct s3_answer *a, const char *p, size_t n)
@@ -108,9 +152,8 @@ static void take_header(struct s3_answer *a, const char *p, size_t n)
 	} else if (header_is(p, n, "date", v, sizeof(v))) {
 		a->date_ns = http_date(v);
 		a->arrived_ns = clock_wall_ns();
-	} else if (!header_is(p, n, "etag", a->etag, sizeof(a->etag))) {
-		header_is(p, n, "x-amz-storage-class", a->storage_class,
-			  sizeof(a->storage_class));
+	} else if (!take_amz(a, p, n)) {
+		header_is(p, n, "etag", a->etag, sizeof(a->etag));
 	}
 }
 

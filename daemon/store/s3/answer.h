@@ -13,4 +13,7 @@ int s3_on_seek(void *arg, curl_off_t off, int origin);
 size_t s3_on_header(char *p, size_t size, size_t n, void *arg);
 size_t s3_on_body(char *p, size_t size, size_t n, void *arg);
 
+/* Reads the value of x-amz-restore; the last quote may be missing. */
+void s3_restore_parse(const char *value, struct s3_restore *out);
+
 #endif

@@ -33,6 +33,7 @@ void s3_endpoint_done(struct s3_endpoint *e)
 	free(e->origin);
 	free(e->host);
 	free(e->root);
+	free(e->bucket);
 	*e = (struct s3_endpoint){ 0 };
 }
 
@@ -134,7 +135,46 @@ int s3_endpoint_init(struct s3_endpoint *out, const struct store_opts *o,
 	out->origin = out->host ? io_path("%s://%s", p.scheme, out->host)
 				: NULL;
 	out->root = v ? strdup("") : io_path("/%s", o->bucket);
-	if (!out->host || !out->origin || !out->root)
+	out->bucket = strdup(o->bucket);
+	out->own = v ? strlen(o->bucket) + 1 : 0;
+	if (!out->host || !out->origin || !out->root || !out->bucket)
 		return fail(err, -ENOMEM, "no memory");
+	return 0;
+}
+
+/* Where `region` stands in a host as a whole part; NULL nowhere. */
+static const char *find_region(const char *host, const char *region)
+{
+	size_t n = strlen(region);
+	const char *p = n ? strchr(host, '.') : NULL;
+
+	for (; p; p = strchr(p + 1, '.'))
+		if (strncmp(p + 1, region, n) == 0 && p[1 + n] == '.')
+			return p + 1;
+	return NULL;
+}
+
+int s3_endpoint_move(struct s3_endpoint *e, const char *from, const char *to)
+{
+	static const char global[] = "s3.amazonaws.com";
+	const char *own = e->host + e->own, *at = find_region(own, from);
+	CLEANUP_FREE char *host = NULL, *origin = NULL;
+
+	if (at)
+		host = io_path("%.*s%s%s", (int)(at - e->host), e->host, to,
+			       at + strlen(from));
+	else if (strncmp(own, global, strlen(global)) == 0)
+		host = io_path("%.*ss3.%s.%s", (int)e->own, e->host, to,
+			       own + strlen("s3."));
+	else
+		return 0;
+	origin = host ? io_path("%s://%s", e->plain ? "http" : "https", host)
+		      : NULL;
+	if (!origin)
+		return -ENOMEM;
+	free(e->host);
+	free(e->origin);
+	e->host = take(host);
+	e->origin = take(origin);
 	return 0;
 }

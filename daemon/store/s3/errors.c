@@ -154,8 +154,7 @@ int s3_curl_errno(CURLcode code, long os_errno)
 
 /* --- the body of an error answer --------------------------------------- */
 
-/* Long texts are cut, control characters left out. */
-static void copy_text(char *out, size_t size, const char *text)
+void s3_error_text(char *out, size_t size, const char *text)
 {
 	size_t n = 0;
 
@@ -174,11 +173,11 @@ static int on_element(void *arg, const char *item, const char *name,
 	if (item)
 		return 0;
 	if (strcmp(name, "Code") == 0)
-		copy_text(e->code, sizeof(e->code), text);
+		s3_error_text(e->code, sizeof(e->code), text);
 	else if (strcmp(name, "Message") == 0)
-		copy_text(e->message, sizeof(e->message), text);
+		s3_error_text(e->message, sizeof(e->message), text);
 	else if (strcmp(name, "Region") == 0)
-		copy_text(e->region, sizeof(e->region), text);
+		s3_error_text(e->region, sizeof(e->region), text);
 	return 0;
 }
 

@@ -19,6 +19,9 @@ struct s3_error {
 /* Reads <Error><Code/><Message/></Error>; anything else gives "" only. */
 void s3_error_parse(const void *xml, size_t len, struct s3_error *out);
 
+/* Copies a text of theirs: cut to `size`, without control characters. */
+void s3_error_text(char *out, size_t size, const char *text);
+
 /*
  * Of an answer with a status that is no success. `code` is "" when there was
  * no body; then `bodiless` says whether there could not be one (HEAD).

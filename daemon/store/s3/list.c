@@ -40,9 +40,7 @@ static int take_size(struct list_parser *p, const char *text)
 	return 0;
 }
 
-/* Undoes percent encoding in place. False when it is broken or hides a NUL.
- * '+' stands for a space, which no key of ours has. */
-static bool decode(char *s)
+bool s3_url_decode(char *s)
 {
 	char *to = s;
 
@@ -132,7 +130,7 @@ static int settle(struct list_parser *p)
 	for (size_t i = 0; i < l->n; i++) {
 		char *key = l->entry[i].key;
 
-		if ((p->encoded && !decode(key)) ||
+		if ((p->encoded && !s3_url_decode(key)) ||
 		    strncmp(key, p->strip, strip) != 0 ||
 		    strcmp(key, prev) <= 0)
 			rc = -EPROTO;

@@ -23,4 +23,10 @@ void s3_page_done(struct s3_page *p);
 int s3_list_parse(const void *xml, size_t len, const char *strip,
 		  const char *after, size_t max, struct s3_page *out);
 
+/*
+ * Undoes percent encoding in place. False when it is broken or hides a NUL.
+ * '+' stands for a space, which no key of ours has.
+ */
+bool s3_url_decode(char *s);
+
 #endif

@@ -44,6 +44,7 @@ const char *s3_method_name(enum s3_method m)
 	static const char *const names[] = { [S3_GET] = "GET",
 					     [S3_HEAD] = "HEAD",
 					     [S3_PUT] = "PUT",
+					     [S3_POST] = "POST",
 					     [S3_DELETE] = "DELETE" };
 
 	return names[m];
@@ -279,6 +280,9 @@ static void set_method(CURL *e, struct s3_request *r)
 	case S3_HEAD:
 		curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
 		break;
+	case S3_POST:
+		curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, "POST");
+		/* fall through */
 	case S3_PUT:
 		curl_easy_setopt(e, CURLOPT_UPLOAD, 1L);
 		curl_easy_setopt(e, CURLOPT_INFILESIZE_LARGE,
@@ -411,9 +415,11 @@ int s3_http_do(struct s3_http *h, struct s3_request *r)
 	r->rc = 0;
 	r->done = false;
 	if (!store_call.deadline_ns)
-		ms += (long)(r->body_len / LEAST_RATE) * 1000;
+		ms += (long)((r->body_len + r->work) / LEAST_RATE) * 1000;
 	set_request(h, r, text);
 	set_limits(r->easy, &h->opts, ms);
+	if (r->work) /* it says nothing for long */
+		curl_easy_setopt(r->easy, CURLOPT_LOW_SPEED_TIME, 0L);
 	run(h, r);
 	rc = outcome(r, text);
 	give_handle(h, take(r->easy));

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/guard.h"
+#include "store/s3/errors.h"
 #include "store/s3/socket.h"
 #include "store/store.h"
 
@@ -27,12 +28,19 @@ struct s3_http_opts {
 	int64_t connect_ns, stall_ns, request_ns; /* as struct store_opts */
 };
 
-enum s3_method { S3_GET, S3_HEAD, S3_PUT, S3_DELETE };
+enum s3_method { S3_GET, S3_HEAD, S3_PUT, S3_POST, S3_DELETE };
 
 /* As HTTP writes it. */
 const char *s3_method_name(enum s3_method m);
 
-/* What an answer said. */
+/* What x-amz-restore says of an archived object. */
+struct s3_restore {
+	bool said;
+	bool ongoing;
+	int64_t until_ns; /* the end of the copy; 0 not said */
+};
+
+/* What an answer said. Texts too long to be kept count as not said. */
 struct s3_answer {
 	long status;
 	int64_t length; /* Content-Length; -1 not said */
@@ -43,6 +51,11 @@ struct s3_answer {
 	int64_t arrived_ns;  /* by our clock, when Date was read */
 	char etag[80];	     /* without quotes */
 	char storage_class[STORE_CLASS_MAX];
+	char version[STORE_VERSION_MAX];
+	char region[S3_REGION_MAX]; /* the bucket's */
+	char sha256[48];	    /* of the whole object, base64 */
+	struct s3_restore restore;
+	bool archived;	 /* x-amz-archive-status */
 	size_t got;	 /* bytes written to dst */
 	struct buf text; /* any other body */
 };
@@ -51,13 +64,15 @@ struct s3_request {
 	enum s3_method method;
 	const char *url;
 	struct curl_slist *headers;
-	const void *body; /* PUT */
+	const void *body; /* PUT, POST */
 	size_t body_len;
 	void *dst; /* where the body of a 206 goes, at most dst_len bytes */
 	size_t dst_len;
 	void (*progress)(void *arg, size_t got); /* of dst; may be NULL */
 	void *progress_arg;
 	size_t text_max; /* more of any other body is -EPROTO */
+	/* Bytes that the server itself has to move before it answers. */
+	uint64_t work;
 	struct s3_answer answer;
 
 	/* Of the transfer in progress. */

@@ -6,252 +6,104 @@
  * x-amz-content-sha256 it had to compare with the bytes that it got. A
  * ranged GET must be answered with exactly the range; anything else is no
  * answer. Redirects are not followed: they would carry the signature, and
- * the data, to a host that nobody configured.
+ * the data, to a host that nobody configured (exchange.c has what is done).
  */
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/io.h"
-#include "store/call.h"
-#include "store/drivers.h"
-#include "store/s3/endpoint.h"
-#include "store/s3/errors.h"
+#include "store/s3/impl.h"
 #include "store/s3/list.h"
-#include "store/s3/request.h"
-#include "store/s3/sign.h"
 
 #define IN_FLIGHT_DEFAULT 8
 #define IN_FLIGHT_MAX	  256
-#define ERROR_MAX	  ((size_t)64 << 10)
 /* 1000 keys of 1 KiB, each byte encoded, and what stands around them. */
 #define LIST_MAX ((size_t)8 << 20)
 /* Pages without a key of ours, before a listing gives up. */
 #define FOREIGN_PAGES_MAX 1000
-#define HEADERS_MAX	  8
 
-struct s3_store {
-	struct store base;
-	struct s3_http *http;
-	struct s3_endpoint at;
-	char *prefix;
-	struct s3_signer signer; /* strings of the opts */
-	const char *session_token;
-	_Atomic int64_t ahead_ns; /* the server's clock */
-	atomic_bool has_ahead;
-};
-
-/* One request, before it is signed. */
-struct call {
-	enum s3_method method;
-	const char *key; /* without the prefix; NULL = the bucket */
-	const char *query;
-	struct s3_field header[HEADERS_MAX]; /* sorted by name */
-	size_t n_headers;
-	const char *payload_hash;
-};
-
-static struct s3_store *s3(struct store *s)
+/* An SHA-256 as S3's checksum headers have it. Newly allocated. */
+static char *checksum_of_hex(const char hash[S3_SHA256_HEX])
 {
-	return container_of(s, struct s3_store, base);
+	uint8_t md[(S3_SHA256_HEX - 1) / 2];
+
+	return hex_decode(hash, md, sizeof(md)) == 0
+		       ? base64_encode(md, sizeof(md))
+		       : NULL;
 }
 
-/* --- from a call to an answer ------------------------------------------ */
-
-/* Keeps the headers sorted; there is always room. */
-static void add_header(struct call *c, const char *name, const char *value)
+static int put_whole(struct s3_store *s, const char *key, const void *data,
+		     size_t len, const char hash[S3_SHA256_HEX],
+		     const struct store_put_opts *opts)
 {
-	size_t i = c->n_headers++;
-
-	for (; i > 0 && strcmp(c->header[i - 1].name, name) > 0; i--)
-		c->header[i] = c->header[i - 1];
-	c->header[i] = (struct s3_field){ name, value };
-}
-
-static int make_path(struct s3_store *s, const struct call *c, struct buf *out)
-{
-	int rc = buf_addf(out, "%s/", s->at.root);
-
-	if (rc == 0 && c->key)
-		rc = s3_encode(out, s->prefix, true);
-	if (rc == 0 && c->key)
-		rc = s3_encode(out, c->key, true);
-	return rc < 0 || !buf_str(out) ? -ENOMEM : 0;
-}
-
-static int add_line(struct curl_slist **list, const char *name,
-		    const char *value)
-{
-	CLEANUP_FREE char *line = io_path("%s: %s", name, value);
-	struct curl_slist *longer = line ? curl_slist_append(*list, line)
-					 : NULL;
-
-	if (!longer)
-		return -ENOMEM;
-	*list = longer;
-	return 0;
-}
-
-/* The header lines to send: what is signed, and the signature. */
-static int make_headers(struct s3_store *s, struct call *c, const char *path,
-			struct curl_slist **out)
-{
-	CLEANUP_BUF struct buf auth = { 0 };
-	struct s3_signable what = {
-		.method = s3_method_name(c->method),
-		.path = path,
-		.query = c->query,
-		.headers = c->header,
-		.n_headers = c->n_headers,
-		.payload_hash = c->payload_hash,
-	};
-	int rc;
-
-	for (size_t i = 0; i < c->n_headers; i++)
-		if (strcmp(c->header[i].name, "x-amz-date") == 0)
-			what.date = c->header[i].value;
-	rc = s3_sign(&s->signer, &what, &auth);
-	if (rc == 0 && !buf_str(&auth))
-		rc = -ENOMEM;
-	if (rc == 0)
-		rc = add_line(out, "authorization", (char *)auth.data);
-	for (size_t i = 0; rc == 0 && i < c->n_headers; i++)
-		rc = add_line(out, c->header[i].name, c->header[i].value);
-	if (rc == 0) { /* libcurl would wait for a "100 Continue" */
-		struct curl_slist *l = curl_slist_append(*out, "expect:");
-
-		rc = l ? 0 : -ENOMEM;
-		*out = l ? l : *out;
-	}
-	return rc;
-}
-
-static void note_clock(struct s3_store *s, const struct s3_answer *a)
-{
-	if (a->date_ns <= 0)
-		return;
-	/* Date has whole seconds: half of one off on average. */
-	atomic_store(&s->ahead_ns,
-		     a->date_ns + NSEC_PER_SEC / 2 - a->arrived_ns);
-	atomic_store(&s->has_ahead, true);
-}
-
-static void slist_done(struct curl_slist **l)
-{
-	curl_slist_free_all(*l);
-}
-
-/* Signs and does `c`. 0 when there was an answer, whatever it says. */
-static int perform(struct s3_store *s, struct call *c, struct s3_request *r)
-{
-	CLEANUP_BUF struct buf path = { 0 };
-	CLEANUP_FREE char *url = NULL;
-	CLEANUP(slist_done) struct curl_slist *headers = NULL;
-	char date[S3_DATE_SIZE];
-	int rc = make_path(s, c, &path);
+	CLEANUP_REQUEST struct s3_request r = { .body = data,
+						.body_len = len,
+						.text_max = S3_ERROR_MAX };
+	CLEANUP_FREE char *checksum = checksum_of_hex(hash);
+	struct s3_call c = S3_CALL(S3_PUT, key);
+	char date[CLOCK_ISO_SIZE];
+	struct s3_error e;
+	int rc = checksum ? s3_add_put_headers(s, &c, opts, date) : -ENOMEM;
 
 	if (rc < 0)
 		return rc;
-	add_header(c, "host", s->at.host);
-	add_header(c, "x-amz-content-sha256", c->payload_hash);
-	add_header(c, "x-amz-date", s3_date(clock_wall_ns(), date));
-	if (s->session_token)
-		add_header(c, "x-amz-security-token", s->session_token);
-	rc = make_headers(s, c, (char *)path.data, &headers);
-	url = io_path("%s%s%s%s", s->at.origin, (char *)path.data,
-		      *c->query ? "?" : "", c->query);
-	if (rc < 0 || !url)
-		return rc < 0 ? rc : -ENOMEM;
-	r->method = c->method;
-	r->url = url;
-	r->headers = headers;
-	rc = s3_http_do(s->http, r);
-	r->url = NULL;
-	r->headers = NULL;
-	if (rc == 0)
-		note_clock(s, &r->answer);
-	return rc;
+	c.payload_hash = hash;
+	/* Kept with the object, and wanted for one that is locked. */
+	if (s->aws || opts->lock != STORE_UNLOCKED)
+		s3_add_header(&c, "x-amz-checksum-sha256", checksum);
+	if (opts->if_absent)
+		s3_add_condition(s, &c);
+	rc = s3_do(s, &c, &r);
+	if (rc < 0)
+		return rc;
+	if (r.answer.status != 200) {
+		rc = s3_refused(s, &r, &e);
+		return rc == -EIO && opts->storage_class &&
+				       strcmp(e.code, "InvalidArgument") == 0
+			       ? -ENOTSUP /* RGW: no such class */
+			       : rc;
+	}
+	if (opts->version)
+		memcpy(opts->version, r.answer.version, STORE_VERSION_MAX);
+	return 0;
 }
 
-/* An answer that is no success -> an error, explained. */
-static int refused(struct s3_store *s, const struct s3_request *r)
+/* May this object go in parts? What is to be created only goes in one, where
+ * the server completes an upload over what is there; that has a limit. */
+static int in_parts(struct s3_store *s, size_t len,
+		    const struct store_put_opts *opts)
 {
-	const struct s3_answer *a = &r->answer;
-	struct s3_error e;
 	int rc;
 
-	s3_error_parse(a->text.data, a->text.len, &e);
-	rc = s3_error_errno(a->status, e.code, r->method == S3_HEAD);
-	if (strcmp(e.code, "RequestTimeTooSkewed") == 0)
-		return store_explain(
-			rc,
-			"%s: its clock is %lld s ahead of "
-			"this machine's",
-			e.code,
-			(long long)(atomic_load(&s->ahead_ns) / NSEC_PER_SEC));
-	if (e.code[0])
-		return store_explain(rc, "%s%s%s (HTTP %ld)", e.code,
-				     e.message[0] ? ": " : "", e.message,
-				     a->status);
-	return store_explain(rc, "HTTP status %ld", a->status);
+	if (len <= s3_limits.put)
+		return 0;
+	rc = opts->if_absent ? s3_create_parts(s) : 0;
+	return rc == -ENOTSUP ? 0 : rc < 0 ? rc : 1;
 }
-
-/* The request was fine, the answer is none. */
-static int no_answer(const char *what)
-{
-	return store_explain(-EPROTO, "%s", what);
-}
-
-/* The hash of no bytes. */
-static const char empty_hash[] = "e3b0c44298fc1c149afbf4c8996fb924"
-				 "27ae41e4649b934ca495991b7852b855";
-
-#define CALL(m, k)                                      \
-	{                                               \
-		.method = (m), .key = (k), .query = "", \
-		.payload_hash = empty_hash,             \
-	}
-/* The answer's memory goes with the scope. */
-#define CLEANUP_REQUEST CLEANUP(request_done)
-
-static void request_done(struct s3_request *r)
-{
-	s3_answer_done(&r->answer);
-}
-
-/* --- the methods ------------------------------------------------------- */
 
 static int s3_put(struct store *st, const char *key, const void *data,
 		  size_t len, const struct store_put_opts *opts)
 {
-	struct s3_store *s = s3(st);
-	CLEANUP_REQUEST struct s3_request r = { .body = data,
-						.body_len = len,
-						.text_max = ERROR_MAX };
-	struct call c = CALL(S3_PUT, key);
+	struct s3_store *s = s3_of(st);
 	char hash[S3_SHA256_HEX];
 	int rc = 0;
 
 	store_call.sent = 0;
-	if (opts->lock != STORE_UNLOCKED)
-		return store_explain(-ENOTSUP, "no locks here");
+	if (opts->if_absent)
+		rc = s3_create_only(s);
+	if (rc == 0)
+		rc = in_parts(s, len, opts);
+	if (rc < 0)
+		return rc;
+	if (rc > 0)
+		return s3_put_parts(s, key, data, len, opts);
 	if (opts->sha256)
 		hex_encode(opts->sha256, (S3_SHA256_HEX - 1) / 2, hash);
 	else
 		rc = s3_sha256_hex(data, len, hash);
-	if (rc < 0)
-		return rc;
-	c.payload_hash = hash;
-	if (opts->if_absent)
-		add_header(&c, "if-none-match", "*");
-	if (opts->storage_class)
-		add_header(&c, "x-amz-storage-class", opts->storage_class);
-	rc = perform(s, &c, &r);
-	if (rc < 0)
-		return rc;
-	return r.answer.status == 200 ? 0 : refused(s, &r);
+	return rc < 0 ? rc : put_whole(s, key, data, len, hash, opts);
 }
 
 /* Is this answer exactly what there is of [off, off+len)? */
@@ -262,17 +114,37 @@ static bool range_ok(const struct s3_answer *a, uint64_t off, size_t len)
 	       a->got == a->last - a->first + 1;
 }
 
+/* Where the store keeps a digest and all of the object is here, they agree. */
+static int check_digest(const struct s3_answer *a, const void *data)
+{
+	CLEANUP_FREE char *ours = NULL;
+	char hash[S3_SHA256_HEX];
+	int rc;
+
+	/* That of an object in parts has their number behind it. */
+	if (strlen(a->sha256) != 44 || a->got != a->total)
+		return 0;
+	rc = s3_sha256_hex(data, a->got, hash);
+	ours = rc == 0 ? checksum_of_hex(hash) : NULL;
+	if (!ours)
+		return rc < 0 ? rc : -ENOMEM;
+	return strcmp(ours, a->sha256) == 0
+		       ? 0
+		       : store_explain(-EAGAIN, "the bytes are not those that "
+						"the store has a digest of");
+}
+
 static ssize_t s3_get(struct store *st, const char *key, uint64_t off,
 		      void *dst, size_t len)
 {
-	struct s3_store *s = s3(st);
+	struct s3_store *s = s3_of(st);
 	CLEANUP_REQUEST struct s3_request r = { .dst = dst,
 						.dst_len = len,
 						.progress = store_call.progress,
 						.progress_arg =
 							store_call.progress_arg,
-						.text_max = ERROR_MAX };
-	struct call c = CALL(S3_GET, key);
+						.text_max = S3_ERROR_MAX };
+	struct s3_call c = S3_CALL(S3_GET, key);
 	char range[64];
 	int rc;
 
@@ -280,68 +152,64 @@ static ssize_t s3_get(struct store *st, const char *key, uint64_t off,
 	snprintf(range, sizeof(range), "bytes=%llu-%llu",
 		 (unsigned long long)off,
 		 (unsigned long long)(off + (len - 1)));
-	add_header(&c, "range", range);
-	rc = perform(s, &c, &r);
+	s3_add_header(&c, "range", range);
+	if (s->aws)
+		s3_add_header(&c, "x-amz-checksum-mode", "ENABLED");
+	rc = s3_do(s, &c, &r);
 	if (rc < 0)
 		return rc;
 	if (r.answer.status >= 200 && r.answer.status < 300 &&
 	    r.answer.status != 206)
-		return no_answer("it did not answer with the range");
+		return s3_no_answer("it did not answer with the range");
 	if (r.answer.status != 206)
-		return refused(s, &r);
+		return s3_refused(s, &r, NULL);
 	if (!range_ok(&r.answer, off, len))
-		return no_answer("it answered with another range");
-	return (ssize_t)r.answer.got;
+		return s3_no_answer("it answered with another range");
+	rc = check_digest(&r.answer, dst);
+	return rc < 0 ? rc : (ssize_t)r.answer.got;
+}
+
+/* Some servers have archive classes in name only: nothing is to be restored,
+ * and nothing can be. */
+static enum store_archive archive_of(struct s3_store *s,
+				     const struct s3_answer *a)
+{
+	if (a->restore.said)
+		return a->restore.ongoing ? STORE_RESTORING : STORE_READY;
+	if (a->archived)
+		return STORE_ARCHIVED;
+	if (strcmp(a->storage_class, "GLACIER") != 0 &&
+	    strcmp(a->storage_class, "DEEP_ARCHIVE") != 0)
+		return STORE_READY;
+	return atomic_load(&s->restore) == S3_NO ? STORE_READY : STORE_ARCHIVED;
 }
 
 static int s3_head(struct store *st, const char *key, struct store_info *out)
 {
-	struct s3_store *s = s3(st);
-	CLEANUP_REQUEST struct s3_request r = { .text_max = ERROR_MAX };
-	struct call c = CALL(S3_HEAD, key);
+	struct s3_store *s = s3_of(st);
+	CLEANUP_REQUEST struct s3_request r = { .text_max = S3_ERROR_MAX };
+	struct s3_call c = S3_CALL(S3_HEAD, key);
 	const struct s3_answer *a = &r.answer;
 	int rc;
 
 	store_call.sent = 0;
-	rc = perform(s, &c, &r);
+	rc = s3_do(s, &c, &r);
 	if (rc < 0)
 		return rc;
 	if (a->status != 200)
-		return refused(s, &r);
+		return s3_refused(s, &r, NULL);
 	if (a->length < 0)
-		return no_answer("it did not say how long the object is");
+		return s3_no_answer("it did not say how long the object is");
 	*out = (struct store_info){ .size = (uint64_t)a->length,
 				    .modified_ns = a->modified_ns };
 	snprintf(out->storage_class, sizeof(out->storage_class), "%s",
 		 a->storage_class[0] ? a->storage_class : "STANDARD");
 	memcpy(out->etag, a->etag, sizeof(out->etag));
+	memcpy(out->version, a->version, sizeof(out->version));
+	out->archive = archive_of(s, a);
+	if (out->archive == STORE_READY)
+		out->restored_until_ns = a->restore.until_ns;
 	return 0;
-}
-
-static int del_one(struct s3_store *s, const char *key)
-{
-	CLEANUP_REQUEST struct s3_request r = { .text_max = ERROR_MAX };
-	struct call c = CALL(S3_DELETE, key);
-	int rc = perform(s, &c, &r);
-
-	if (rc < 0)
-		return rc;
-	if (r.answer.status == 204 || r.answer.status == 200)
-		return 0;
-	rc = refused(s, &r);
-	return rc == -ENOENT ? 0 : rc;
-}
-
-static int s3_del(struct store *st, const char *const *keys, size_t n, int *rc)
-{
-	int first = 0;
-
-	store_call.sent = 0;
-	for (size_t i = 0; i < n; i++) {
-		rc[i] = del_one(s3(st), keys[i]);
-		first = first ? first : rc[i];
-	}
-	return first;
 }
 
 /* One page of keys that start with `prefix`, behind `after`; both are whole
@@ -351,7 +219,7 @@ static int list_page(struct s3_store *s, const char *prefix, const char *after,
 {
 	CLEANUP_REQUEST struct s3_request r = { .text_max = LIST_MAX };
 	CLEANUP_BUF struct buf query = { 0 };
-	struct call c = CALL(S3_GET, NULL);
+	struct s3_call c = S3_CALL(S3_GET, NULL);
 	char max_text[24];
 	struct s3_field field[] = {
 		{ "list-type", "2" },	  { "encoding-type", "url" },
@@ -365,14 +233,14 @@ static int list_page(struct s3_store *s, const char *prefix, const char *after,
 	if (rc < 0 || !buf_str(&query))
 		return -ENOMEM;
 	c.query = (char *)query.data;
-	rc = perform(s, &c, &r);
+	rc = s3_do(s, &c, &r);
 	if (rc < 0)
 		return rc;
 	if (r.answer.status != 200)
-		return refused(s, &r);
+		return s3_refused(s, &r, NULL);
 	rc = s3_list_parse(r.answer.text.data, r.answer.text.len, s->prefix,
 			   after, max, out);
-	return rc == -EPROTO ? no_answer("the listing is malformed") : rc;
+	return rc == -EPROTO ? s3_no_answer("the listing is malformed") : rc;
 }
 
 /* Do the keys of a page belong to what was asked for? */
@@ -389,7 +257,7 @@ static bool page_ok(const struct s3_page *p, const char *prefix)
 static int s3_list(struct store *st, const char *prefix, const char *after,
 		   size_t max, struct store_list *out)
 {
-	struct s3_store *s = s3(st);
+	struct s3_store *s = s3_of(st);
 	CLEANUP_FREE char *full = io_path("%s%s", s->prefix, prefix);
 	CLEANUP_FREE char *from =
 		io_path("%s%s", *after ? s->prefix : "", after);
@@ -403,7 +271,8 @@ static int s3_list(struct store *st, const char *prefix, const char *after,
 		if (rc < 0)
 			break;
 		if (!page_ok(&page, prefix) || i == FOREIGN_PAGES_MAX)
-			return no_answer("the listing is not what was asked");
+			return s3_no_answer(
+				"the listing is not what was asked");
 		if (page.list.n || !page.list.more) {
 			*out = page.list;
 			page.list = (struct store_list){ 0 };
@@ -415,17 +284,9 @@ static int s3_list(struct store *st, const char *prefix, const char *after,
 	return rc;
 }
 
-/* Create-only is assumed; whoever sets a store up is to try it (S22). */
-static void s3_caps(struct store *st, struct store_caps *out)
-{
-	(void)st;
-	*out = (struct store_caps){ .create_only = true,
-				    .storage_class = true };
-}
-
 static int s3_skew(struct store *st, int64_t *ahead_ns)
 {
-	struct s3_store *s = s3(st);
+	struct s3_store *s = s3_of(st);
 
 	if (!atomic_load(&s->has_ahead))
 		return -ENODATA;
@@ -433,13 +294,25 @@ static int s3_skew(struct store *st, int64_t *ahead_ns)
 	return 0;
 }
 
+static void wipe(char *secret)
+{
+	if (secret)
+		explicit_bzero(secret, strlen(secret));
+	free(secret);
+}
+
 static void s3_free(struct store *st)
 {
-	struct s3_store *s = s3(st);
+	struct s3_store *s = s3_of(st);
 
 	s3_http_close(s->http);
 	s3_endpoint_done(&s->at);
+	wipe(s->access_key);
+	wipe(s->secret_key);
+	wipe(s->session_token);
 	free(s->prefix);
+	free(s->name);
+	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
 
@@ -449,18 +322,18 @@ static const struct store_ops s3_ops = {
 	.head = s3_head,
 	.del = s3_del,
 	.list = s3_list,
+	.copy = s3_copy,
+	.restore = s3_restore,
+	.del_version = s3_del_version,
 	.caps = s3_caps,
+	.probe = s3_probe,
 	.skew = s3_skew,
 	.free = s3_free,
 };
 
 static int check_opts(const struct store_opts *o, struct err *err)
 {
-	if (!o->access_key || !*o->access_key || !o->secret_key ||
-	    !*o->secret_key)
-		return fail(err, -EINVAL, "store '%s' has no credentials",
-			    o->name);
-	if (!o->region || !*o->region)
+	if (!o->region || !*o->region || strlen(o->region) >= S3_REGION_MAX)
 		return fail(err, -EINVAL, "store '%s' has no region", o->name);
 	if (!store_prefix_ok(o->prefix) ||
 	    (*o->prefix && o->prefix[strlen(o->prefix) - 1] != '/'))
@@ -469,11 +342,85 @@ static int check_opts(const struct store_opts *o, struct err *err)
 	return 0;
 }
 
+static int copy_secret(char **out, const char *secret)
+{
+	*out = secret ? strdup(secret) : NULL;
+	return *out || !secret ? 0 : -ENOMEM;
+}
+
+int store_s3_credentials(struct store *st, const char *access_key,
+			 const char *secret_key, const char *session_token)
+{
+	struct s3_store *s = s3_of(st);
+	char **const to[] = { &s->access_key, &s->secret_key,
+			      &s->session_token };
+	char *secret[ARRAY_SIZE(to)] = { NULL };
+	int rc;
+
+	if (!access_key || !*access_key || !secret_key || !*secret_key)
+		return -EINVAL;
+	rc = copy_secret(&secret[0], access_key);
+	if (rc == 0)
+		rc = copy_secret(&secret[1], secret_key);
+	if (rc == 0)
+		rc = copy_secret(&secret[2], session_token);
+	if (rc == 0) {
+		LOCK_SCOPE(&s->lock);
+		for (size_t i = 0; i < ARRAY_SIZE(to); i++) {
+			char *old = *to[i];
+
+			*to[i] = secret[i];
+			secret[i] = old;
+		}
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(secret); i++)
+		wipe(secret[i]);
+	return rc;
+}
+
+/* Is the endpoint one of this domain's? */
+static bool is_at(const struct s3_endpoint *at, const char *domain)
+{
+	size_t n = strcspn(at->host, ":"), len = strlen(domain);
+
+	return n > len && at->host[n - len - 1] == '.' &&
+	       strncmp(at->host + n - len, domain, len) == 0;
+}
+
+static int open_parts(struct s3_store *s, const struct store_opts *o,
+		      struct err *err)
+{
+	struct s3_http_opts http = { .ca_file = o->ca_file };
+	int rc = store_s3_credentials(&s->base, o->access_key, o->secret_key,
+				      o->session_token);
+
+	if (rc == -EINVAL)
+		return fail(err, rc, "store '%s' has no credentials", o->name);
+	s->prefix = strdup(o->prefix);
+	s->name = strdup(o->name);
+	if (rc < 0 || !s->prefix || !s->name)
+		return fail(err, -ENOMEM, "no memory");
+	snprintf(s->region, sizeof(s->region), "%s", o->region);
+	rc = s3_endpoint_init(&s->at, o, err);
+	if (rc < 0)
+		return rc;
+	s->aws = is_at(&s->at, "amazonaws.com") ||
+		 is_at(&s->at, "amazonaws.com.cn");
+	s->google = is_at(&s->at, "googleapis.com");
+	http.plain = s->at.plain;
+	http.loopback = s->at.loopback;
+	http.connect_ns = o->connect_ns ?: STORE_CONNECT_NS;
+	http.stall_ns = o->stall_ns ?: STORE_STALL_NS;
+	http.request_ns = o->request_ns ?: STORE_REQUEST_NS;
+	http.in_flight = MIN(o->in_flight ? o->in_flight : IN_FLIGHT_DEFAULT,
+			     (unsigned)IN_FLIGHT_MAX);
+	return s3_http_open(&http, &s->http, err);
+}
+
 int store_s3_open(const struct store_opts *o, struct store **out,
 		  struct err *err)
 {
 	CLEANUP(store_free_guard) struct store *guard = NULL;
-	struct s3_http_opts http = { .ca_file = o->ca_file };
 	struct s3_store *s;
 	int rc = check_opts(o, err);
 
@@ -482,27 +429,10 @@ int store_s3_open(const struct store_opts *o, struct store **out,
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return fail(err, -ENOMEM, "no memory");
-	guard = &s->base;
 	s->base.ops = &s3_ops;
-	s->signer = (struct s3_signer){ .access_key = o->access_key,
-					.secret_key = o->secret_key,
-					.region = o->region,
-					.service = "s3" };
-	s->session_token = o->session_token;
-	s->prefix = strdup(o->prefix);
-	if (!s->prefix)
-		return fail(err, -ENOMEM, "no memory");
-	rc = s3_endpoint_init(&s->at, o, err);
-	if (rc < 0)
-		return rc;
-	http.plain = s->at.plain;
-	http.loopback = s->at.loopback;
-	http.connect_ns = o->connect_ns ?: STORE_CONNECT_NS;
-	http.stall_ns = o->stall_ns ?: STORE_STALL_NS;
-	http.request_ns = o->request_ns ?: STORE_REQUEST_NS;
-	http.in_flight = MIN(o->in_flight ? o->in_flight : IN_FLIGHT_DEFAULT,
-			     (unsigned)IN_FLIGHT_MAX);
-	rc = s3_http_open(&http, &s->http, err);
+	pthread_mutex_init(&s->lock, NULL);
+	guard = &s->base;
+	rc = open_parts(s, o, err);
 	if (rc == 0)
 		*out = take(guard);
 	return rc;

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "store/call.h"
 #include "store/drivers.h"
+#include "store/s3/impl.h"
 #include "tests/unit/store/http_server.h"
 
 #define MSEC 1000000LL
@@ -34,6 +35,7 @@ static bool say(const struct http_request *r, struct buf *out, void *arg)
 struct rig {
 	struct http_server *server;
 	struct store *store;
+	struct s3_store *s3;
 	struct store_counts counts;
 	struct store_health health;
 };
@@ -58,7 +60,8 @@ static struct store_opts opts_for(const char *url)
 				    .session_token = "TOK" };
 }
 
-/* A metered store on a server that plays `p`; `like`: its timeouts. */
+/* A metered store on a server that plays `p`, known to be create-only; `like`:
+ * its timeouts. */
 static void rig_init_like(struct rig *r, struct play *p,
 			  const struct store_opts *like)
 {
@@ -73,6 +76,8 @@ static void rig_init_like(struct rig *r, struct play *p,
 	o.stall_ns = like->stall_ns;
 	o.request_ns = like->request_ns;
 	assert_int_equal(store_open(&o, &s, NULL), 0);
+	r->s3 = s3_of(s);
+	atomic_store(&r->s3->create_only, S3_YES);
 	r->store = store_meter_new(s, &r->counts, &r->health);
 	assert_non_null(r->store);
 }

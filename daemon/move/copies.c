@@ -12,6 +12,7 @@
 #include "base/log.h"
 
 #define COPIES_PAGE	64
+#define COPIES_FAILED	8 /* files, then a pass ends */
 #define COPIES_MIN_NS	(NSEC_PER_SEC / 4)
 #define COPIES_MAX_NS	(300 * NSEC_PER_SEC)
 #define COPIES_PAUSE_NS (NSEC_PER_SEC / 4)
@@ -37,17 +38,21 @@ static bool copy_due(struct move *mv, uint64_t ino)
 static int copy_protect(struct move *mv, struct job *job, uint64_t ino)
 {
 	CLEANUP(parcel_done) struct parcel p = { .copies = true };
-	int rc = parcel_add(mv, &p, ino);
+	int rc = atomic_load(&mv->full) ? -ENOSPC : parcel_add(mv, &p, ino);
 
 	if (rc == 0)
 		rc = protect_send(mv, job, &p);
 	if (rc > 0)
 		log_info("inode %llu: open for long: a copy is protected",
 			 (unsigned long long)ino);
+	if (rc < 0 && rc != -EINTR)
+		job_error(job, "inode %llu: no copy of it is protected: %s",
+			  (unsigned long long)ino,
+			  *p.why ? p.why : strerror(-rc));
 	return MIN(rc, 0);
 }
 
-/* One that is closed, changed or gone meanwhile is another job's. */
+/* One that is closed, changed, gone or damaged meanwhile is another job's. */
 static int copy_one(struct move *mv, struct job *job, uint64_t ino)
 {
 	int rc = copy_protect(mv, job, ino);
@@ -56,8 +61,9 @@ static int copy_one(struct move *mv, struct job *job, uint64_t ino)
 	case -EBUSY:
 	case -ESTALE:
 	case -ENOENT:
-	case -EIO: /* damaged, and logged */
 		return 0;
+	case -EIO:
+		return copy_due(mv, ino) ? rc : 0;
 	case -ENOSPC:
 		job_waiting(job, "there is no room for a copy of inode %llu",
 			    (unsigned long long)ino);
@@ -68,25 +74,41 @@ static int copy_one(struct move *mv, struct job *job, uint64_t ino)
 	}
 }
 
+/* A file that fails holds up no other. After COPIES_FAILED the next run goes
+ * on behind them: it may be the store. The first error, or 0. */
+static int copies_pass(struct move *mv, struct job *job)
+{
+	uint64_t ino[COPIES_PAGE], after = mv->copies_after;
+	int n, i, one, rc = 0, failed = 0;
+
+	do {
+		n = copies_page(mv, after, ino);
+		for (i = 0; i < n && failed < COPIES_FAILED; i++) {
+			if (job_stopping(job))
+				return 0;
+			after = ino[i];
+			if (!copy_due(mv, after))
+				continue;
+			one = copy_one(mv, job, after);
+			failed += one < 0;
+			rc = rc ? rc : one;
+		}
+	} while (n == COPIES_PAGE && failed < COPIES_FAILED);
+	mv->copies_after = failed < COPIES_FAILED ? 0 : after;
+	return n < 0 ? n : rc;
+}
+
 int64_t copies_run(struct job *job, void *arg)
 {
 	struct move *mv = arg;
 	int64_t every = mv->o.max_unprotected_ns / 8;
-	uint64_t ino[COPIES_PAGE], after = 0;
-	int n, i, rc = 0;
+	int rc;
 
 	if (mv->o.max_unprotected_ns == 0)
 		return JOB_IDLE;
 	job_begin(job, 0, 0);
-	do {
-		n = copies_page(mv, after, ino);
-		for (i = 0; rc == 0 && i < n && !job_stopping(job); i++)
-			if (copy_due(mv, ino[i]))
-				rc = copy_one(mv, job, ino[i]);
-		if (n > 0)
-			after = ino[n - 1];
-	} while (rc == 0 && n == COPIES_PAGE && !job_stopping(job));
-	if (n < 0 || (rc < 0 && rc != -EINTR))
-		return n < 0 ? n : rc;
+	rc = copies_pass(mv, job);
+	if (rc < 0 && rc != -EINTR)
+		return rc;
 	return MIN(MAX(every, COPIES_MIN_NS), COPIES_MAX_NS);
 }

@@ -273,12 +273,15 @@ int64_t evict_run(struct job *job, void *arg)
 	if (rc < 0) /* evicting helps, if anything does */
 		log_warn("the room for the database: %s", errno_name(-rc));
 	cache_usage(mv->c, &u);
-	if (!u.over_high)
+	if (!u.over_high) {
+		atomic_store(&mv->full, false);
 		return EVICT_CHECK_NS;
+	}
 	job_begin(job, 0, u.used > u.goal ? u.used - u.goal : 0);
 	rc = evict_pass(mv, job);
 	if (rc < 0)
 		return rc;
+	atomic_store(&mv->full, rc == 0);
 	if (rc)
 		return EVICT_CHECK_NS;
 	job_waiting(job, "the cache is full of files that are not protected "

@@ -153,6 +153,8 @@ struct move {
 		void *arg;
 	} held;
 	struct value_ghost ghost; /* evict's own */
+	_Atomic bool full;     /* over the mark, and nothing can be evicted */
+	uint64_t copies_after; /* inode; where copies go on, its own */
 	unsigned reap_busy;    /* files in use when it last looked; its own */
 	int64_t reap_pause_ns; /* between looks at those; its own */
 	/* Clocks at the start, to notice that one was set (S24). */

@@ -72,6 +72,7 @@ static int part_init(struct parcel *p, const struct large *lg)
 	p->item[0].seal = lg->p->item[0].seal;
 	p->item[0].part = true;
 	p->failed = &lg->rc;
+	p->copies = lg->p->copies;
 	return 0;
 }
 

@@ -161,6 +161,7 @@ static int send_try(struct move *mv, const struct meta_pack *pack,
 /*
  * Until the next try. Who waits for this stream's part of a large file must
  * not wait for the end of its pause: -EINTR, or -ECANCELED when others failed.
+ * A copy of an open file is given up when writers need its room: -ENOSPC.
  */
 static int send_pause(struct move *mv, struct job *job, const struct parcel *p,
 		      int64_t ns)
@@ -172,6 +173,8 @@ static int send_pause(struct move *mv, struct job *job, const struct parcel *p,
 			return -EINTR;
 		if (p->failed && atomic_load(p->failed) < 0)
 			return -ECANCELED;
+		if (p->copies && atomic_load(&mv->full))
+			return -ENOSPC;
 		clock_sleep_ns(MIN(end - now, (int64_t)(NSEC_PER_SEC / 10)));
 	}
 	return 0;

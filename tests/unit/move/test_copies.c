@@ -216,12 +216,127 @@ static void test_holes(void **state)
 	file_close(f, true);
 }
 
+/* ---- what fails ------------------------------------------------------- */
+
+static struct store_ops ops;
+static _Atomic size_t too_long; /* objects from that size on fail */
+static int (*inner_put)(struct store *s, const char *key, const void *data,
+			size_t len, const struct store_put_opts *o);
+
+static int short_put(struct store *s, const char *key, const void *data,
+		     size_t len, const struct store_put_opts *o)
+{
+	return len >= too_long ? -EIO : inner_put(s, key, data, len, o);
+}
+
+static void use_short_store(size_t longest)
+{
+	struct store *mem = store_mem_new();
+
+	too_long = longest;
+	ops = *mem->ops;
+	inner_put = ops.put;
+	ops.put = short_put;
+	mem->ops = &ops;
+	stop_move();
+	drop_bucket();
+	use_bucket(mem);
+	assert_int_equal(start_move(), 0);
+}
+
+static const char *copies_error(void)
+{
+	static struct job_info job[16];
+	size_t i, n = move_jobs(mv, job, ARRAY_SIZE(job));
+
+	for (i = 0; i < n; i++)
+		if (strcmp(job[i].name, "open-files") == 0)
+			return job[i].last_error;
+	return "";
+}
+
+static bool wait_error(const char *text)
+{
+	int i;
+
+	for (i = 0; i < 1000 && !strstr(copies_error(), text); i++)
+		clock_sleep_ns(10000000);
+	return strstr(copies_error(), text) != NULL;
+}
+
+/* Files that fail, however many, hold up no other; and the error is shown. */
+static void test_one_fails(void **state)
+{
+	struct cache_file *f[12];
+	uint64_t ino[12];
+	char name[8];
+	unsigned i;
+
+	(void)state;
+	use_short_store(100 * KIB);
+	for (i = 0; i < ARRAY_SIZE(f); i++) {
+		snprintf(name, sizeof(name), "%u", i);
+		ino[i] = new_file(name);
+		f[i] = file_open(ino[i], true);
+		write_at(f[i], i, 0, i < 11 ? 150 * KIB : 5 * KIB);
+	}
+	wait_copy(ino[11], 0);
+	assert_true(wait_error("no copy of it is protected"));
+	assert_non_null(strstr(copies_error(), "Input/output error"));
+	too_long = SIZE_MAX;
+	for (i = 0; i < ARRAY_SIZE(f); i++)
+		wait_copy(ino[i], 0);
+	for (i = 0; i < ARRAY_SIZE(f); i++)
+		file_close(f[i], true);
+}
+
+static bool wait_used(bool above, uint64_t bytes)
+{
+	struct cache_usage u;
+	int i;
+
+	for (i = 0; i < 1000; i++) {
+		cache_usage(c, &u);
+		if (above ? u.used > bytes : u.used <= bytes)
+			return true;
+		clock_sleep_ns(10000000);
+	}
+	return false;
+}
+
+/* The store is away: a copy that waits for it makes room for writers. */
+static void test_no_room(void **state)
+{
+	uint64_t ino, other;
+	struct cache_file *f;
+
+	(void)state;
+	stop_move();
+	opts.size = 2 * MIB;
+	reopen();
+	SET(down, true);
+	assert_int_equal(start_move(), 0);
+	ino = new_file("db");
+	f = file_open(ino, true);
+	write_at(f, 1, 0, 600 * KIB);
+	assert_true(wait_used(true, 1100 * KIB)); /* with the copy */
+	other = make_file("other", 2, 800 * KIB);
+	assert_true(wait_used(false, 1500 * KIB)); /* without */
+	assert_int_equal(state_of(other), META_DIRTY);
+	SET(down, false);
+	move_protect_now(mv, 0);
+	assert_true(wait_state(other, META_LOCAL));
+	wait_copy(ino, 0);
+	file_close(f, true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		COPIES_TEST(test_open_file),  COPIES_TEST(test_stored),
 		COPIES_TEST(test_not_needed), COPIES_TEST(test_overtaken),
-		COPIES_TEST(test_holes),
+		COPIES_TEST(test_holes),      COPIES_TEST(test_one_fails),
+		COPIES_TEST(test_no_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -282,13 +282,18 @@ static void fetch_progress(void *arg, size_t got)
 static int fetch_get(struct fetch *x, const char *object, char *why,
 		     size_t size, const char **what)
 {
+	int64_t begun = clock_boot_ns();
 	ssize_t n;
 
 	store_on_progress(fetch_progress, x);
 	n = store_get(x->mv->s.cause[x->cause], object, x->pack_off, x->buf,
 		      x->stored);
 	store_on_progress(NULL, NULL);
-	atomic_store(&x->got, n > 0 ? (size_t)n : 0);
+	if (n > 0)
+		atomic_store(&x->got, (size_t)n);
+	mates_learn(x->mv, atomic_load(&x->got), clock_boot_ns() - begun);
+	if (n < 0)
+		atomic_store(&x->got, 0);
 	if (x->cause == STORE_CAUSE_READ) {
 		atomic_fetch_add(&x->mv->mates.requests, 1);
 		atomic_fetch_add(&x->mv->mates.fetched, x->got);

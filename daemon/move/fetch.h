@@ -144,6 +144,7 @@ struct mates {
 	uint64_t brought, opened; /* bytes, of late */
 	int64_t waste_ns;
 	_Atomic uint64_t asked, fetched, requests; /* for programs that read */
+	_Atomic uint64_t rate; /* bytes per second of one GET; 0 = unknown */
 };
 
 struct mates_next {
@@ -157,6 +158,11 @@ void mates_done(struct mates *ms);
  * pack come along? */
 bool mates_wanted(struct move *mv, const struct meta_extent *e, uint64_t study,
 		  uint64_t *from, uint64_t *end);
+/* A GET for somebody brought so many bytes in that time, whether it failed or
+ * not. */
+void mates_learn(struct move *mv, uint64_t bytes, int64_t ns);
+/* Bytes that one GET can bring long before its readers give up. */
+uint64_t mates_room(struct move *mv);
 /* Remembers what a fetch brings. */
 void mates_note(struct move *mv, const struct fetch *x, uint64_t study,
 		unsigned depth);

@@ -12,6 +12,9 @@
  * A track is what is remembered of a pack. What was brought along and never
  * opened is waste; above WASTE_FREE, and more than WASTE_TIMES of what was
  * opened, nothing is brought along for a while.
+ *
+ * One GET ends with read_wait, and with it what it has brought: so on a slow
+ * line less comes along, what takes a quarter of that.
  */
 #include "move/impl.h"
 
@@ -24,6 +27,9 @@
 #define AHEAD_PACKS  4
 #define FOLLOW_FIRST (1ULL << 20)
 #define FOLLOW_GAP   (256ULL << 10) /* frames of no file between two */
+#define RATE_SHARE   4		    /* of read_wait, for one GET */
+#define RATE_BYTES   (256ULL << 10) /* of less it is the latency */
+#define RATE_UNKNOWN (2 * FETCH_BYTES)
 
 void mates_init(struct mates *ms)
 {
@@ -125,6 +131,30 @@ bool mates_wanted(struct move *mv, const struct meta_extent *e, uint64_t study,
 	tr->end = e->pack_off + stored;
 	*end = e->pack_off + MAX(tr->window, stored);
 	return tr->window > 0;
+}
+
+void mates_learn(struct move *mv, uint64_t bytes, int64_t ns)
+{
+	uint64_t now, old = atomic_load(&mv->mates.rate);
+
+	if (bytes == 0 ||
+	    (bytes < RATE_BYTES && ns < mv->o.read_wait_ns / RATE_SHARE))
+		return;
+	now = (uint64_t)((double)bytes * (double)NSEC_PER_SEC /
+			 (double)MAX(ns, 1));
+	/* Slower at once, faster with care. */
+	now = old && now > old ? (3 * old + now) / 4 : now;
+	atomic_store(&mv->mates.rate, MAX(now, 1U));
+}
+
+uint64_t mates_room(struct move *mv)
+{
+	uint64_t rate = atomic_load(&mv->mates.rate);
+
+	if (!rate)
+		return RATE_UNKNOWN;
+	return (uint64_t)((double)rate * (double)mv->o.read_wait_ns /
+			  (double)(RATE_SHARE * NSEC_PER_SEC));
 }
 
 static void track_file_locked(struct mates *ms, struct track *tr,

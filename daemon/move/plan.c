@@ -197,7 +197,8 @@ static uint64_t part_pack_end(const struct part *p)
 	return p->e.pack_off + p->stored;
 }
 
-/* Bytes that one fetch may bring: what memory and the cache have room for. */
+/* Bytes that one fetch may bring: what memory and the cache have room for, and
+ * the line brings in time. */
 static uint64_t beside_room(struct move *mv)
 {
 	struct cache_usage u;
@@ -207,6 +208,7 @@ static uint64_t beside_room(struct move *mv)
 	room = u.high > u.used ? u.high - u.used : 0;
 	room = MIN(room,
 		   u.disk_free > u.free_goal ? u.disk_free - u.free_goal : 0);
+	room = MIN(room, mates_room(mv));
 	return MIN(room, mv->fetcher.budget / 2);
 }
 

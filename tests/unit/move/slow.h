@@ -25,6 +25,7 @@ static struct slow {
 	uint64_t bytes;	  /* of those under way */
 	uint64_t most_bytes;
 	int64_t takes_ns; /* each GET */
+	int64_t step_ns;  /* and each SLOW_STEP of it: a slow line */
 } slow;
 
 static inline void slow_hold_at(struct slow *s, size_t done)
@@ -59,6 +60,8 @@ static inline void slow_arrive(struct slow *s, uint8_t *dst, const uint8_t *src,
 	for (at = 0; at < n; at += k) {
 		slow_hold_at(s, at);
 		k = MIN(n - at, (size_t)SLOW_STEP);
+		if (s->step_ns)
+			clock_sleep_ns(s->step_ns);
 		memcpy(dst + at, src + at, k);
 		if (store_call.progress)
 			store_call.progress(store_call.progress_arg, at + k);

@@ -244,6 +244,29 @@ static void test_study_no_room(void **state)
 	assert_int_equal(state_of(warm), META_LOCAL);
 }
 
+/* All of the pack would take longer than anybody waits, and more than that is
+ * lost: as much comes along as the line brings in time. */
+static void test_slow_line(void **state)
+{
+	uint64_t large;
+	unsigned i;
+
+	large = protected_file("large", 1, MIB);
+	make_files(make_slice, 16 * MIB);
+	slow.step_ns = 8000000; /* all of it: 2 s, at least */
+	stop_move();
+	mopts.read_wait_ns = NSEC_PER_SEC;
+	assert_int_equal(start_move(), 0);
+	recall(large, 0, MIB); /* the line is known from now on */
+	wait_still();
+	for (i = 0; i < FILES; i++) {
+		assert_int_equal(read_slice(FILES - 1 - i), 0);
+		wait_still();
+	}
+	assert_true(read_counts().gets < FILES);
+	slow.step_ns = 0;
+}
+
 /* Of a directory's pack: its own frames, until the next one follows. */
 static void test_directory(void **state)
 {
@@ -302,6 +325,7 @@ int main(void)
 		SLOW_TEST(test_study_bad_mate),
 		SLOW_TEST(test_study_changed_mate),
 		SLOW_TEST(test_study_no_room),
+		SLOW_TEST(test_slow_line),
 		SLOW_TEST(test_directory),
 		SLOW_TEST(test_waste),
 	};

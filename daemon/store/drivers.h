@@ -20,6 +20,42 @@ enum store_cause {
 /* "protect", "read", ...: as the ledger names it. */
 const char *store_cause_name(enum store_cause c);
 
+/* Kinds of requests, and how an attempt ended; in the order of their names. */
+enum store_op {
+	STORE_OP_PUT,
+	STORE_OP_GET,
+	STORE_OP_HEAD,
+	STORE_OP_LIST,
+	STORE_OP_DELETE,
+	STORE_OP_COPY,
+	STORE_OP_RESTORE,
+	STORE_OP_COUNT,
+};
+enum store_result {
+	STORE_OK,
+	STORE_ABSENT,	   /* no such object, not restored, the key is taken */
+	STORE_REFUSED,	   /* -EACCES */
+	STORE_BUSY,	   /* -EAGAIN: throttled, 5xx */
+	STORE_UNREACHABLE, /* any other transient error */
+	STORE_BROKEN,	   /* all the rest */
+	STORE_RESULT_COUNT,
+};
+/* "put", "get", ... and "ok", "absent", ... */
+const char *store_op_name(enum store_op op);
+const char *store_result_name(enum store_result r);
+
+/*
+ * How attempts of one kind ended, and how long they took. Bucket i holds those
+ * of at most STORE_TIME_FIRST_NS << i, the last one those that took longer.
+ */
+#define STORE_TIME_BUCKETS  19
+#define STORE_TIME_FIRST_NS 500000ULL /* then 1, 2, 4 ms ... 65.536 s */
+struct store_times {
+	uint64_t result[STORE_RESULT_COUNT];
+	uint64_t bucket[STORE_TIME_BUCKETS];
+	uint64_t total_ns;
+};
+
 /*
  * What was asked of a store, counted where the money is counted: each
  * attempt that left this machine is one request, also a failed or retried
@@ -33,6 +69,8 @@ struct store_counts {
 	uint64_t errors;    /* attempts that failed, in any way but ENOENT,
 			       EEXIST, ERANGE and ENOMEDIUM */
 	uint64_t unknown;   /* changes with an unknown outcome */
+	struct store_times op[STORE_OP_COUNT]; /* of calls; one of delete may
+						  be many requests */
 };
 
 /* Adds `more` to `sum`. */

@@ -79,8 +79,39 @@ static void health_note(struct store_health *h, int rc)
 	health_set_locked(h, rc);
 }
 
+static enum store_result result_of(int rc)
+{
+	if (rc == 0)
+		return STORE_OK;
+	if (is_answer(rc))
+		return STORE_ABSENT;
+	if (rc == -EACCES)
+		return STORE_REFUSED;
+	if (rc == -EAGAIN)
+		return STORE_BUSY;
+	return store_is_transient(rc) ? STORE_UNREACHABLE : STORE_BROKEN;
+}
+
+static size_t bucket_of(uint64_t ns)
+{
+	size_t i = 0;
+
+	while (i < STORE_TIME_BUCKETS - 1 && ns > STORE_TIME_FIRST_NS << i)
+		i++;
+	return i;
+}
+
+static void note_time(struct store_times *t, int64_t begun_ns, int rc)
+{
+	uint64_t ns = (uint64_t)MAX(clock_boot_ns() - begun_ns, 0);
+
+	count(&t->result[result_of(rc)], 1);
+	count(&t->bucket[bucket_of(ns)], 1);
+	count(&t->total_ns, ns);
+}
+
 /* Counts the call that this thread just made; it ended with rc. */
-static void note(struct meter_store *m, uint64_t *field, int rc)
+static void note_call(struct meter_store *m, uint64_t *field, int rc)
 {
 	if (rc == -EINVAL) /* the caller's mistake; nothing was asked */
 		return;
@@ -96,13 +127,22 @@ static void note(struct meter_store *m, uint64_t *field, int rc)
 		health_note(m->health, rc);
 }
 
+static void note(struct meter_store *m, enum store_op op, uint64_t *field,
+		 int64_t begun_ns, int rc)
+{
+	note_call(m, field, rc);
+	if (rc != -EINVAL && rc != -ENOTSUP)
+		note_time(&m->counts->op[op], begun_ns, rc);
+}
+
 static int meter_put(struct store *s, const char *key, const void *data,
 		     size_t len, const struct store_put_opts *opts)
 {
 	struct meter_store *m = meter(s);
+	int64_t begun = clock_boot_ns();
 	int rc = store_put(m->inner, key, data, len, opts);
 
-	note(m, &m->counts->puts, rc);
+	note(m, STORE_OP_PUT, &m->counts->puts, begun, rc);
 	if (!store_call.in_parts)
 		count(&m->counts->out_bytes, store_call.sent * len);
 	if (is_unknown(rc))
@@ -114,9 +154,10 @@ static ssize_t meter_get(struct store *s, const char *key, uint64_t off,
 			 void *dst, size_t len)
 {
 	struct meter_store *m = meter(s);
+	int64_t begun = clock_boot_ns();
 	ssize_t n = store_get(m->inner, key, off, dst, len);
 
-	note(m, &m->counts->gets, n < 0 ? (int)n : 0);
+	note(m, STORE_OP_GET, &m->counts->gets, begun, n < 0 ? (int)n : 0);
 	if (n > 0)
 		count(&m->counts->in_bytes, (uint64_t)n);
 	return n;
@@ -125,9 +166,10 @@ static ssize_t meter_get(struct store *s, const char *key, uint64_t off,
 static int meter_head(struct store *s, const char *key, struct store_info *out)
 {
 	struct meter_store *m = meter(s);
+	int64_t begun = clock_boot_ns();
 	int rc = store_head(m->inner, key, out);
 
-	note(m, &m->counts->heads, rc);
+	note(m, STORE_OP_HEAD, &m->counts->heads, begun, rc);
 	return rc;
 }
 
@@ -135,9 +177,10 @@ static int meter_del(struct store *s, const char *const *keys, size_t n,
 		     int *rc)
 {
 	struct meter_store *m = meter(s);
+	int64_t begun = clock_boot_ns();
 	int ret = store_del(m->inner, keys, n, rc);
 
-	note(m, &m->counts->deletes, ret);
+	note(m, STORE_OP_DELETE, &m->counts->deletes, begun, ret);
 	for (size_t i = 0; i < n; i++)
 		if (is_unknown(rc[i]))
 			count(&m->counts->unknown, 1);
@@ -148,9 +191,10 @@ static int meter_list(struct store *s, const char *prefix, const char *after,
 		      size_t max, struct store_list *out)
 {
 	struct meter_store *m = meter(s);
+	int64_t begun = clock_boot_ns();
 	int rc = store_list(m->inner, prefix, after, max, out);
 
-	note(m, &m->counts->lists, rc);
+	note(m, STORE_OP_LIST, &m->counts->lists, begun, rc);
 	return rc;
 }
 
@@ -158,9 +202,10 @@ static int meter_copy(struct store *s, const char *from, const char *to,
 		      const struct store_put_opts *opts)
 {
 	struct meter_store *m = meter(s);
+	int64_t begun = clock_boot_ns();
 	int rc = store_copy(m->inner, from, to, opts);
 
-	note(m, &m->counts->copies, rc);
+	note(m, STORE_OP_COPY, &m->counts->copies, begun, rc);
 	if (is_unknown(rc))
 		count(&m->counts->unknown, 1);
 	return rc;
@@ -170,9 +215,10 @@ static int meter_restore(struct store *s, const char *key, unsigned days,
 			 enum store_speed speed)
 {
 	struct meter_store *m = meter(s);
+	int64_t begun = clock_boot_ns();
 	int rc = store_restore(m->inner, key, days, speed);
 
-	note(m, &m->counts->restores, rc);
+	note(m, STORE_OP_RESTORE, &m->counts->restores, begun, rc);
 	if (is_unknown(rc))
 		count(&m->counts->unknown, 1);
 	return rc;
@@ -182,9 +228,10 @@ static int meter_del_version(struct store *s, const char *key,
 			     const char *version)
 {
 	struct meter_store *m = meter(s);
+	int64_t begun = clock_boot_ns();
 	int rc = store_del_version(m->inner, key, version);
 
-	note(m, &m->counts->deletes, rc);
+	note(m, STORE_OP_DELETE, &m->counts->deletes, begun, rc);
 	if (is_unknown(rc))
 		count(&m->counts->unknown, 1);
 	return rc;
@@ -196,7 +243,7 @@ static int meter_probe(struct store *s, struct store_caps *out)
 	struct meter_store *m = meter(s);
 	int rc = store_probe(m->inner, out);
 
-	note(m, &m->counts->gets, rc);
+	note_call(m, &m->counts->gets, rc);
 	return rc;
 }
 

@@ -180,3 +180,29 @@ const char *store_cause_name(enum store_cause c)
 
 	return (unsigned)c < ARRAY_SIZE(names) ? names[c] : "?";
 }
+
+const char *store_op_name(enum store_op op)
+{
+	static const char *const names[] = {
+		[STORE_OP_PUT] = "put",		[STORE_OP_GET] = "get",
+		[STORE_OP_HEAD] = "head",	[STORE_OP_LIST] = "list",
+		[STORE_OP_DELETE] = "delete",	[STORE_OP_COPY] = "copy",
+		[STORE_OP_RESTORE] = "restore",
+	};
+
+	return (unsigned)op < ARRAY_SIZE(names) ? names[op] : "?";
+}
+
+const char *store_result_name(enum store_result r)
+{
+	static const char *const names[] = {
+		[STORE_OK] = "ok",
+		[STORE_ABSENT] = "absent",
+		[STORE_REFUSED] = "refused",
+		[STORE_BUSY] = "busy",
+		[STORE_UNREACHABLE] = "unreachable",
+		[STORE_BROKEN] = "broken",
+	};
+
+	return (unsigned)r < ARRAY_SIZE(names) ? names[r] : "?";
+}

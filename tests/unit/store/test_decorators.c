@@ -17,6 +17,7 @@ struct scripted {
 	size_t n, calls;
 	bool lost;
 	bool unsent;
+	int64_t takes_ns; /* each call */
 	int *freed;
 };
 
@@ -30,6 +31,7 @@ static int next(struct scripted *t)
 	size_t i = MIN(t->calls, t->n - 1);
 
 	t->calls++;
+	clock_shift(0, t->takes_ns);
 	if (t->script[i] < 0 && t->unsent)
 		store_call.sent = 0;
 	return t->script[i] < 0 ? store_explain(t->script[i], "scripted") : 1;
@@ -360,6 +362,43 @@ static void test_meter_not_sent(void **state)
 	store_free(s);
 }
 
+static uint64_t sum(const uint64_t *v, size_t n)
+{
+	uint64_t all = 0;
+
+	while (n--)
+		all += v[n];
+	return all;
+}
+
+/* 16.5 ms lie in the bucket up to 32 ms; whatever the machine adds. */
+static void test_meter_times_attempts(void **state)
+{
+	struct store_counts n = { 0 };
+	struct scripted t;
+	struct store *s = store_meter_new(
+		SCRIPT(t, -EAGAIN, -ETIMEDOUT, -EACCES, -EIO, 1), &n, NULL);
+	const struct store_times *put = &n.op[STORE_OP_PUT];
+	char got[8];
+
+	t.takes_ns = 33 * MSEC / 2;
+	for (int i = 0; i < 5; i++)
+		store_put(s, "k", "12345", 5, NULL);
+	for (int r = STORE_OK; r < STORE_RESULT_COUNT; r++)
+		assert_int_equal(put->result[r], r != STORE_ABSENT);
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(put->bucket[i], 0);
+	assert_int_equal(sum(put->bucket, STORE_TIME_BUCKETS), 5);
+	assert_true(put->total_ns >= 5 * (uint64_t)t.takes_ns);
+	t.takes_ns = 3600 * NSEC_PER_SEC;
+	assert_int_equal(store_get(s, "none", 0, got, 8), -ENOENT);
+	assert_int_equal(n.op[STORE_OP_GET].result[STORE_ABSENT], 1);
+	assert_int_equal(n.op[STORE_OP_GET].bucket[STORE_TIME_BUCKETS - 1], 1);
+	assert_int_equal(store_get(s, "bad key", 0, got, 8), -EINVAL);
+	assert_int_equal(sum(n.op[STORE_OP_GET].bucket, STORE_TIME_BUCKETS), 1);
+	store_free(s);
+}
+
 static void test_meter_compare_is_paid(void **state)
 {
 	struct store_counts n = { 0 };
@@ -519,6 +558,7 @@ int main(void)
 		cmocka_unit_test(test_meter_counts_attempts),
 		cmocka_unit_test(test_meter_copies),
 		cmocka_unit_test(test_meter_not_sent),
+		cmocka_unit_test(test_meter_times_attempts),
 		cmocka_unit_test(test_meter_compare_is_paid),
 		cmocka_unit_test(test_health),
 		cmocka_unit_test(test_fault_none),

@@ -13,7 +13,6 @@ struct job {
 	bool woken;
 	bool stopping;
 	int64_t asked_ns; /* monotonic: a run is wanted by then, or JOB_IDLE */
-	int failures;	  /* in a row */
 	bool error_said;  /* job_error() was called in this run */
 	struct job_info info;
 
@@ -60,9 +59,9 @@ static void job_rest_locked(struct job *job, int64_t ns)
 }
 
 /* 1 s doubling to 60 s, each shortened at random by up to a half. */
-static int64_t job_backoff(int failures)
+static int64_t job_backoff(unsigned failures)
 {
-	int64_t ns = NSEC_PER_SEC << MIN(failures - 1, 6);
+	int64_t ns = NSEC_PER_SEC << MIN(failures - 1, 6U);
 
 	return clock_jitter(MIN(ns, 60 * NSEC_PER_SEC));
 }
@@ -70,17 +69,19 @@ static int64_t job_backoff(int failures)
 static int64_t job_finish_locked(struct job *job, int64_t rc)
 {
 	if (rc >= 0) {
-		job->failures = 0;
+		job->info.failing = 0;
 		job->info.last_error[0] = '\0';
 		job->info.waiting_for[0] = '\0';
 		job->info.state = JOB_SLEEPING;
 	} else {
-		job->failures++;
+		job->info.failures++;
+		job->info.failing++;
+		job->info.failed_ns = clock_wall_ns();
 		if (!job->error_said)
 			snprintf(job->info.last_error,
 				 sizeof(job->info.last_error), "%s",
 				 strerror((int)-rc));
-		rc = job_backoff(job->failures);
+		rc = job_backoff(job->info.failing);
 		job->info.state = JOB_BACKING_OFF;
 	}
 	job->info.next_ns = rc == JOB_IDLE ? 0 : clock_wall_ns() + rc;

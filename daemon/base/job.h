@@ -36,6 +36,9 @@ struct job_info {
 	uint64_t total_files, total_bytes; /* 0 = not known */
 	char waiting_for[160];		   /* "" = for nothing */
 	char last_error[256];		   /* "" = the last run succeeded */
+	uint64_t failures;		   /* since the start */
+	unsigned failing;		   /* of them: in a row until now */
+	int64_t failed_ns; /* wall time of the last one, 0 never */
 };
 
 /*

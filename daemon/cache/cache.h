@@ -367,6 +367,12 @@ struct cache_usage {
 };
 void cache_usage(struct cache *c, struct cache_usage *out);
 
+/* What was evicted since the start, files in part included. */
+struct cache_evicted {
+	uint64_t files, bytes;
+};
+void cache_evicted(struct cache *c, struct cache_evicted *out);
+
 /*
  * Gives up or takes the room that is kept for the database, as the disk is
  * (S13). For who looks after the space, now and then. 0 or -errno.

@@ -101,6 +101,20 @@ static void evict_undone(struct cache_file *f)
 	cache_follow_locked(f, &row);
 }
 
+static void evict_count(struct cache *c, const struct cache_victim *v)
+{
+	if (v->rc < 0)
+		return;
+	atomic_fetch_add(&c->evicted_files, 1);
+	atomic_fetch_add(&c->evicted_bytes, v->freed);
+}
+
+void cache_evicted(struct cache *c, struct cache_evicted *out)
+{
+	out->files = atomic_load(&c->evicted_files);
+	out->bytes = atomic_load(&c->evicted_bytes);
+}
+
 static void evict_batch(struct cache *c, struct cache_victim *v, size_t n,
 			struct evict *e)
 {
@@ -132,6 +146,7 @@ static void evict_batch(struct cache *c, struct cache_victim *v, size_t n,
 			evict_undone(e[i].f);
 		if (rc < 0)
 			v[i].rc = rc;
+		evict_count(c, &v[i]);
 		backing_forget(e[i].f); /* else it holds the blocks */
 		evict_end(e[i].f);
 		cache_put(e[i].f);

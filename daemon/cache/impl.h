@@ -143,6 +143,7 @@ struct cache {
 	struct cache_file *unsettled; /* oldest first */
 	unsigned unsettled_len;
 
+	_Atomic uint64_t evicted_files, evicted_bytes;
 	_Atomic int64_t ghost_ns; /* who was touched after it left lately */
 	_Atomic uint64_t used;	  /* sum of all files' blocks */
 	_Atomic uint64_t wanted;  /* bytes that writers wait for */

@@ -43,6 +43,8 @@ int cost_ledger_start(struct meta *m, cost_read_fn read, void *arg,
 /* Writes what is new now; for reports and before the end. */
 int cost_ledger_flush(struct cost_ledger *l);
 struct job *cost_ledger_job(struct cost_ledger *l);
+/* Time that is not in the rows yet; some two seconds while all is well. */
+int64_t cost_ledger_lag_ns(struct cost_ledger *l);
 void cost_ledger_stop(struct cost_ledger *l);
 
 /* Which table prices a tier. */

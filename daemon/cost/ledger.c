@@ -396,6 +396,12 @@ int cost_ledger_start(struct meta *m, cost_read_fn read, void *arg,
 	return 0;
 }
 
+int64_t cost_ledger_lag_ns(struct cost_ledger *l)
+{
+	LOCK_SCOPE(&l->lock);
+	return MAX(clock_boot_ns() - l->mark.boot_ns, INT64_C(0));
+}
+
 struct job *cost_ledger_job(struct cost_ledger *l)
 {
 	return l->job;

@@ -10,6 +10,7 @@
 #define MERSEY_VFS_IMPL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "vfs/vfs.h"
 
@@ -68,10 +69,18 @@ struct vfs {
 	/* Directories that are known to have no default ACL. */
 	_Atomic uint64_t plain_dirs[256];
 	bool no_atime;
+	_Atomic uint64_t reads_hit, reads_missed;
+	_Atomic uint64_t opens_passed, opens_served;
 	pthread_mutex_t hook_lock;
 	void (*hook)(void *arg, uint64_t ino);
 	void *hook_arg;
 };
+
+/* For counters that many threads add to. */
+static inline void tally(_Atomic uint64_t *n)
+{
+	atomic_fetch_add_explicit(n, 1, memory_order_relaxed);
+}
 
 /* ---- handle.c -------------------------------------------------------- */
 

@@ -65,6 +65,7 @@ static int open_pass(struct vfs *v, struct handle *h, int flags,
 	if (rc < 0)
 		return rc;
 	h->passed = true;
+	tally(h->pass.id ? &v->opens_passed : &v->opens_served);
 	if (!h->pass.id)
 		return 0;
 	if (!h->pass.direct)
@@ -259,6 +260,7 @@ static int complete_range(struct vfs *v, struct handle *h, uint64_t off,
 
 	if (w && w->never)
 		return -EINPROGRESS;
+	tally(&v->reads_missed);
 	h->ra.cold = true;
 	return move_read(v->move, h->f, off, len, ahead_end(&h->ra, off, len),
 			 w ? w->cancel : NULL);
@@ -294,6 +296,8 @@ ssize_t vfs_read(struct vfs *v, uint64_t fh, void *dst, size_t len,
 			atime_read(v, r.h);
 		if (n > 0)
 			read_on(v, r.h, off, (uint64_t)n);
+		if (n >= 0 && i == 0)
+			tally(&v->reads_hit);
 		if (n != -EAGAIN)
 			return n;
 		rc = complete_range(v, r.h, off, len);

@@ -27,6 +27,16 @@ int vfs_new(const struct vfs_opts *o, struct meta *m, struct cache *c,
 	return 0;
 }
 
+void vfs_counts(struct vfs *v, struct vfs_counts *out)
+{
+	*out = (struct vfs_counts){
+		.reads_hit = atomic_load(&v->reads_hit),
+		.reads_missed = atomic_load(&v->reads_missed),
+		.opens_passed = atomic_load(&v->opens_passed),
+		.opens_served = atomic_load(&v->opens_served),
+	};
+}
+
 void vfs_free(struct vfs *v)
 {
 	if (!v)

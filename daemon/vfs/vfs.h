@@ -55,6 +55,15 @@ int vfs_new(const struct vfs_opts *o, struct meta *m, struct cache *c,
 void vfs_free(struct vfs *v);
 DEFINE_GUARD(struct vfs *, vfs_free);
 
+/* What was done here since the start. */
+struct vfs_counts {
+	/* Reads that came here and found all bytes, or had to wait for some. */
+	uint64_t reads_hit, reads_missed;
+	/* Opens whose reads and writes the kernel does, or come here. */
+	uint64_t opens_passed, opens_served;
+};
+void vfs_counts(struct vfs *v, struct vfs_counts *out);
+
 /*
  * Node ids come from vfs_lookup() and the calls that make something; all
  * return 0 or -errno as POSIX names it, and -ESTALE for an inode that is gone.

@@ -100,6 +100,8 @@ static void test_error_backs_off(void **state)
 	assert_int_equal(info.state, JOB_BACKING_OFF);
 	assert_string_equal(info.last_error, "Connection refused");
 	assert_true(info.next_ns > clock_wall_ns());
+	assert_true(info.failures >= 1 && info.failing == info.failures);
+	assert_true(info.failed_ns >= info.started_ns);
 	job_stop(job); /* does not wait for the back-off */
 }
 

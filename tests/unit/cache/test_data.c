@@ -196,6 +196,7 @@ static void test_fsync(void **state)
  * overwriting and room made by others let it go on. */
 static void test_space(void **state)
 {
+	struct cache_evicted e;
 	struct cache_usage u;
 	struct cache_file *f;
 	uint64_t a, freed;
@@ -216,6 +217,12 @@ static void test_space(void **state)
 	assert_int_equal(protect(a), 0);
 	assert_int_equal(cache_evict(c, a, &freed), 0);
 	assert_true(freed >= 512 * KIB);
+	cache_evicted(c, &e);
+	assert_int_equal(e.files, 1);
+	assert_int_equal(e.bytes, freed);
+	assert_int_equal(cache_evict(c, a, &freed), 0);
+	cache_evicted(c, &e);
+	assert_int_equal(e.files, 1); /* there was nothing left */
 	write_at(f, 2, 480 * KIB, 32 * KIB);
 	expect_at(f, 2, 0, 512 * KIB);
 	file_close(f, true);

@@ -80,6 +80,7 @@ static void test_byte_hours(void **state)
 	l = start(f);
 	clock_shift(HOUR, HOUR);
 	assert_int_equal(cost_ledger_flush(l), 0);
+	assert_true(cost_ledger_lag_ns(l) < 600 * NSEC_PER_SEC);
 	assert_about(stored(f), GIB * 3600, GIB);
 	/* what is stored only now has no past */
 	fixture_store(f, 4 * GIB);

@@ -264,6 +264,7 @@ static void test_recall(void **state)
 	static const size_t sizes[] = { 1, 65535, 65536, 65537, BIG };
 	struct env *e = *state;
 	uint64_t ino[ARRAY_SIZE(sizes)], before;
+	struct vfs_counts cold, warm;
 	char name[8];
 	size_t i;
 
@@ -275,10 +276,15 @@ static void test_recall(void **state)
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) /* mates may come along */
 		check_data(e, ino[i], sizes[i]);
 	assert_true(gets(e) > before);
+	vfs_counts(e->v, &cold);
+	assert_true(cold.reads_missed > 0 && cold.opens_served > 0);
 	before = gets(e);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++)
 		check_data(e, ino[i], sizes[i]); /* all is here now */
 	assert_int_equal(gets(e), before);
+	vfs_counts(e->v, &warm);
+	assert_int_equal(warm.reads_missed, cold.reads_missed);
+	assert_true(warm.reads_hit >= cold.reads_hit + ARRAY_SIZE(sizes));
 }
 
 static void test_open_recalls_nothing(void **state)

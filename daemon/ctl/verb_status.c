@@ -1,58 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Health of one trust: `mersey status` shows it, as a line or in detail. */
-#include "ctl/verbs.h"
+#include "ctl/look.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/io.h"
 #include "base/units.h"
 
-#define STATUS_JOBS	32
-#define STATUS_RATE_MIN (60 * NSEC_PER_SEC)
-
-struct status {
-	const struct ctl_worker *w;
-	int64_t now; /* wall */
-	struct meta_totals t;
-	struct cache_usage u;
-	struct ctl_quota q;
-	struct store_health health;
-	struct ctl_data_path path;
-	struct job_info job[STATUS_JOBS];
-	size_t jobs;
-	bool late; /* the oldest unprotected change is beyond the alarm */
-};
-
-static int status_read(struct ctl_call *c, struct status *s)
-{
-	META_TXN(t);
-	int rc = meta_read(c->w->meta, &t);
-
-	s->w = c->w;
-	if (rc == 0)
-		rc = meta_totals(&t, &s->t);
-	if (rc < 0)
-		return fail(&c->err, rc, "cannot read the totals: %m");
-	meta_abort(&t);
-	rc = ctl_quota_read(c->w, &s->q);
-	if (rc < 0)
-		return fail(&c->err, rc, "cannot read the quota: %m");
-	s->now = clock_wall_ns();
-	cache_usage(c->w->cache, &s->u);
-	store_health_read(c->w->health, &s->health);
-	if (c->w->data_path)
-		c->w->data_path(c->w->data_path_arg, &s->path);
-	s->jobs = move_jobs(c->w->move, s->job, STATUS_JOBS);
-	s->jobs = MIN(s->jobs, (size_t)STATUS_JOBS);
-	s->late = c->w->alarm_unprotected_ns && s->t.oldest_dirty_ns &&
-		  s->now - s->t.oldest_dirty_ns > c->w->alarm_unprotected_ns;
-	return 0;
-}
-
-static json_t *status_by_state(const struct status *s)
+static json_t *status_by_state(const struct ctl_look *s)
 {
 	json_t *o = json_object();
 	int i;
@@ -71,12 +27,7 @@ static json_t *status_by_state(const struct status *s)
 	return o;
 }
 
-static int64_t status_age(const struct status *s)
-{
-	return MAX(s->now - s->t.oldest_dirty_ns, (int64_t)0);
-}
-
-static json_t *status_unprotected(const struct status *s)
+static json_t *status_unprotected(const struct ctl_look *s)
 {
 	int64_t oldest = s->t.oldest_dirty_ns;
 
@@ -84,29 +35,18 @@ static json_t *status_unprotected(const struct status *s)
 			 proto_count(s->t.dirty_files), "bytes",
 			 proto_count(s->t.dirty_bytes), "oldest_at",
 			 proto_time(oldest), "oldest_seconds",
-			 oldest ? json_integer(status_age(s) / NSEC_PER_SEC)
+			 oldest ? json_integer(ctl_look_age(s) / NSEC_PER_SEC)
 				: json_null());
 }
 
-/*
- * How long writes find room if unprotected data goes on growing as it did
- * since the oldest of it: unknown while that is less than a minute.
- */
-static json_t *status_room(const struct status *s)
+static json_t *status_room(const struct ctl_look *s)
 {
-	uint64_t held = s->t.dirty_bytes, room;
-	int64_t age = s->t.oldest_dirty_ns ? status_age(s) : 0;
+	int64_t seconds = ctl_look_room(s);
 
-	if (age < STATUS_RATE_MIN || !held)
-		return json_null();
-	room = s->u.size > held ? s->u.size - held : 0;
-	room = MIN(room,
-		   s->u.disk_free + (s->u.used > held ? s->u.used - held : 0));
-	return proto_count((uint64_t)((unsigned __int128)room *
-				      (uint64_t)(age / NSEC_PER_SEC) / held));
+	return seconds < 0 ? json_null() : json_integer(seconds);
 }
 
-static json_t *status_quota(const struct status *s)
+static json_t *status_quota(const struct ctl_look *s)
 {
 	return json_pack("{s:o, s:o, s:o, s:o}", "bytes",
 			 ctl_quota_limit(s->q.limit.bytes), "files",
@@ -116,7 +56,7 @@ static json_t *status_quota(const struct status *s)
 }
 
 /* What reads of files that were not here have cost (S26). */
-static json_t *status_recall(const struct status *s)
+static json_t *status_recall(const struct ctl_look *s)
 {
 	struct move_recall_stats r;
 
@@ -131,57 +71,33 @@ static json_t *status_recall(const struct status *s)
 
 /* ---- queues and stores ---------------------------------------------- */
 
-/* "protect-2" works on the queue of "protect". */
-static bool status_same_queue(const char *queue, const char *job)
-{
-	size_t n = strlen(queue);
-
-	return strncmp(queue, job, n) == 0 && (!job[n] || job[n] == '-');
-}
-
-static json_t *status_active(const struct status *s, const char *queue)
-{
-	uint64_t active = 0;
-	size_t i;
-
-	for (i = 0; i < s->jobs; i++)
-		active += s->job[i].state == JOB_RUNNING &&
-			  status_same_queue(queue, s->job[i].name);
-	return proto_count(active);
-}
-
-static uint64_t status_left(const struct job_info *j)
-{
-	return j->total_files - MIN(j->done_files, j->total_files);
-}
-
 static const char *status_reason(const struct job_info *j)
 {
 	return j->waiting_for[0] ? j->waiting_for : j->last_error;
 }
 
-static json_t *status_queue(const struct status *s, const struct job_info *j)
+static json_t *status_queue(const struct ctl_look *s, const struct job_info *j)
 {
-	bool protect = strcmp(j->name, "protect") == 0;
+	struct ctl_queue q;
 
-	return json_pack(
-		"{s:s, s:o, s:o, s:o, s:o}", "name", j->name, "waiting",
-		proto_count(protect ? s->t.dirty_files : status_left(j)),
-		"active", status_active(s, j->name), "oldest_at",
-		protect ? proto_time(s->t.oldest_dirty_ns) : json_null(),
-		"reason", proto_text(status_reason(j)));
+	ctl_look_queue(s, j, &q);
+	return json_pack("{s:s, s:o, s:o, s:o, s:o}", "name", j->name,
+			 "waiting", proto_count(q.waiting), "active",
+			 proto_count(q.active), "oldest_at",
+			 proto_time(q.oldest_ns), "reason",
+			 proto_text(status_reason(j)));
 }
 
 /* protect always; another queue when it is at work or in trouble. */
 static bool status_shows(const struct job_info *j)
 {
-	if (status_same_queue("protect", j->name))
+	if (ctl_same_queue("protect", j->name))
 		return strcmp(j->name, "protect") == 0;
 	return status_reason(j)[0] ||
-	       (j->state == JOB_RUNNING && status_left(j));
+	       (j->state == JOB_RUNNING && ctl_job_left(j));
 }
 
-static json_t *status_queues(const struct status *s)
+static json_t *status_queues(const struct ctl_look *s)
 {
 	json_t *list = json_array();
 	size_t i;
@@ -199,7 +115,7 @@ static json_t *status_queues(const struct status *s)
 	return list;
 }
 
-static json_t *status_stores(const struct status *s)
+static json_t *status_stores(const struct ctl_look *s)
 {
 	const struct store_health *h = &s->health;
 	const char *state = h->down ? "down"
@@ -216,7 +132,7 @@ static json_t *status_stores(const struct status *s)
 
 /* ---- the mount ------------------------------------------------------ */
 
-static json_t *status_requests(const struct status *s)
+static json_t *status_requests(const struct ctl_look *s)
 {
 	json_t *o = json_object();
 	size_t i;
@@ -230,7 +146,7 @@ static json_t *status_requests(const struct status *s)
 	return o;
 }
 
-static json_t *status_fuse(const struct status *s)
+static json_t *status_fuse(const struct ctl_look *s)
 {
 	if (!s->w->data_path)
 		return json_null();
@@ -243,7 +159,7 @@ static json_t *status_fuse(const struct status *s)
 			 "requests", status_requests(s));
 }
 
-static json_t *status_data_path(const struct status *s)
+static json_t *status_data_path(const struct ctl_look *s)
 {
 	return s->w->data_path
 		       ? json_string(s->path.reason ? "daemon" : "passthrough")
@@ -252,35 +168,25 @@ static json_t *status_data_path(const struct status *s)
 
 /* ---- the worker ----------------------------------------------------- */
 
-static json_t *status_rss(void)
-{
-	CLEANUP_BUF struct buf b = { 0 };
-	uint64_t pages;
-
-	if (io_read_file("/proc/self/statm", 4096, &b) < 0 || !buf_str(&b) ||
-	    sscanf((char *)b.data, "%*u %" SCNu64, &pages) != 1)
-		return json_null();
-	return proto_count(pages * (uint64_t)sysconf(_SC_PAGESIZE));
-}
-
-static json_t *status_worker(const struct status *s)
+static json_t *status_worker(const struct ctl_look *s)
 {
 	int64_t up = (s->now - s->w->started_ns) / NSEC_PER_SEC;
+	uint64_t rss = ctl_look_rss();
 
 	return json_pack("{s:i, s:o, s:o, s:i, s:o, s:s}", "pid", getpid(),
 			 "uptime_seconds", json_integer(MAX(up, (int64_t)0)),
-			 "rss_bytes", status_rss(), "restarts",
-			 (int)s->w->restarts, "data_path", status_data_path(s),
-			 "version", s->w->version);
+			 "rss_bytes", rss ? proto_count(rss) : json_null(),
+			 "restarts", (int)s->w->restarts, "data_path",
+			 status_data_path(s), "version", s->w->version);
 }
 
 /* ---- what is wrong -------------------------------------------------- */
 
-static int status_problem(const struct status *s, json_t *list,
+static int status_problem(const struct ctl_look *s, json_t *list,
 			  const char *code, const char *hint, const char *fmt,
 			  ...) __attribute__((format(printf, 5, 6)));
 
-static int status_problem(const struct status *s, json_t *list,
+static int status_problem(const struct ctl_look *s, json_t *list,
 			  const char *code, const char *hint, const char *fmt,
 			  ...)
 {
@@ -295,7 +201,7 @@ static int status_problem(const struct status *s, json_t *list,
 	return o && json_array_append_new(list, o) == 0 ? 0 : -ENOMEM;
 }
 
-static int status_problems(const struct status *s, json_t *list)
+static int status_problems(const struct ctl_look *s, json_t *list)
 {
 	char age[UNITS_SIZE], n[UNITS_SIZE];
 	int rc = 0;
@@ -317,7 +223,7 @@ static int status_problems(const struct status *s, json_t *list)
 			"see what protect waits for: mersey jobs",
 			"%s files exist only on this machine, the oldest for %s",
 			units_format_count(s->t.dirty_files, n),
-			units_format_duration(status_age(s), age));
+			units_format_duration(ctl_look_age(s), age));
 	if (rc == 0 && s->t.damaged)
 		rc = status_problem(s, list, "damaged",
 				    "the log of merseyd names them",
@@ -327,7 +233,7 @@ static int status_problems(const struct status *s, json_t *list)
 }
 
 /* When the state began: the store's change, or when the alarm was due. */
-static int64_t status_since(const struct status *s)
+static int64_t status_since(const struct ctl_look *s)
 {
 	if (s->health.down || s->health.last_error)
 		return s->health.since_ns;
@@ -336,7 +242,7 @@ static int64_t status_since(const struct status *s)
 	return s->w->started_ns;
 }
 
-static int status_fill(const struct status *s, json_t *problems, json_t *r)
+static int status_fill(const struct ctl_look *s, json_t *problems, json_t *r)
 {
 	const char *state = json_array_size(problems) ? "degraded" : "online";
 	json_t *o = json_pack(
@@ -364,13 +270,13 @@ static int status_fill(const struct status *s, json_t *problems, json_t *r)
 
 int ctl_verb_status(struct ctl_call *c, json_t *result)
 {
-	CLEANUP_FREE struct status *s = calloc(1, sizeof(*s));
+	CLEANUP_FREE struct ctl_look *s = calloc(1, sizeof(*s));
 	CLEANUP_JSON json_t *problems = json_array();
 	int rc;
 
 	if (!s || !problems)
 		return -ENOMEM;
-	rc = status_read(c, s);
+	rc = ctl_look(c->w, s, &c->err);
 	if (rc == 0)
 		rc = status_problems(s, problems);
 	if (rc == 0)

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One look at the state of a trust: what status shows, metrics count and
+ * alarms judge.
+ */
+#ifndef MERSEY_CTL_LOOK_H
+#define MERSEY_CTL_LOOK_H
+
+#include "base/clock.h"
+#include "ctl/verbs.h"
+
+#define LOOK_JOBS 32
+
+struct ctl_look {
+	const struct ctl_worker *w;
+	int64_t now; /* wall */
+	struct meta_totals t;
+	struct cache_usage u;
+	struct ctl_quota q;
+	struct store_health health;
+	struct ctl_data_path path;
+	struct job_info job[LOOK_JOBS]; /* of the movers */
+	size_t jobs;
+	bool late; /* the oldest unprotected change is beyond the alarm */
+};
+
+/* Fills *s, which is zeroed. 0 or -errno. */
+int ctl_look(const struct ctl_worker *w, struct ctl_look *s, struct err *err);
+
+/* Age of the oldest unprotected change, when there is one. */
+int64_t ctl_look_age(const struct ctl_look *s);
+/*
+ * How many seconds writes find room if unprotected data goes on growing as it
+ * did since the oldest of it; -1: unknown, that is less than a minute.
+ */
+int64_t ctl_look_room(const struct ctl_look *s);
+/* Memory of this process in bytes, 0: unknown. */
+uint64_t ctl_look_rss(void);
+
+/* "protect-2" works on the queue of "protect". */
+bool ctl_same_queue(const char *queue, const char *job);
+/* Files that a job has not done yet. */
+uint64_t ctl_job_left(const struct job_info *j);
+
+struct ctl_queue {
+	uint64_t waiting, active;
+	int64_t oldest_ns; /* wall, 0 unknown */
+};
+/* The queue that a job works on. */
+void ctl_look_queue(const struct ctl_look *s, const struct job_info *j,
+		    struct ctl_queue *q);
+
+#endif

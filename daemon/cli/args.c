@@ -44,6 +44,12 @@ const struct cli_verb cli_verbs[] = {
 	{ "jobs", "[--watch]",
 	  "List background work: what waits, since when, why", NULL,
 	  OPT_BIT(OPT_WATCH), 0, 0, verb_jobs_run, verb_jobs_show, false },
+	{ "metrics", "[TRUST...] [--out FILE]",
+	  "Print Prometheus text (for node_exporter's textfile collector)",
+	  "--out replaces FILE in one step, for the textfile collector. A trust "
+	  "that does not\nanswer is mersey_up 0. What each metric is: "
+	  "mersey-metrics(7).",
+	  OPT_BIT(OPT_OUT), 0, -1, verb_metrics_run, verb_metrics_show, false },
 	{ "doctor", "",
 	  "Check kernel, privileges, disk, clock, stores and sandbox", NULL, 0,
 	  0, 0, verb_doctor_run, verb_doctor_show, false },

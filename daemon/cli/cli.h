@@ -287,6 +287,8 @@ int verb_info_run(struct cli *c);
 void verb_info_show(struct cli *c);
 int verb_jobs_run(struct cli *c);
 void verb_jobs_show(struct cli *c);
+int verb_metrics_run(struct cli *c);
+void verb_metrics_show(struct cli *c);
 int verb_doctor_run(struct cli *c);
 void verb_doctor_show(struct cli *c);
 int verb_config_check_run(struct cli *c);

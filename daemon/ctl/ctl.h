@@ -63,6 +63,7 @@ struct ctl_worker {
 	void *data_path_arg;
 	struct store *store; /* cause BACKUP: for doctor */
 	const struct store_health *health;
+	const struct store_counts *counts; /* of each cause; NULL: none */
 	struct cost_ledger *ledger;
 	const struct cost_opts *cost;
 	struct ctl_role ops, finance;

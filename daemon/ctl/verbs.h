@@ -27,6 +27,7 @@ typedef int (*ctl_verb_fn)(struct ctl_call *c, json_t *result);
 int ctl_verb_status(struct ctl_call *c, json_t *result);
 int ctl_verb_info(struct ctl_call *c, json_t *result);
 int ctl_verb_jobs(struct ctl_call *c, json_t *result);
+int ctl_verb_metrics(struct ctl_call *c, json_t *result);
 int ctl_verb_doctor(struct ctl_call *c, json_t *result);
 int ctl_verb_wait(struct ctl_call *c, json_t *result);
 int ctl_verb_evict(struct ctl_call *c, json_t *result);

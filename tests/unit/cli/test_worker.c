@@ -375,6 +375,74 @@ static void test_jobs_and_doctor(void **state)
 	assert_string_equal(text_at(t, "trusts.0.state"), "online");
 }
 
+static void test_metrics(void **state)
+{
+	CLEANUP_FREE char *file = io_path("%s/mersey.prom", dir);
+	CLEANUP_BUF struct buf b = { 0 };
+	CLEANUP_JSON json_t *r = NULL;
+
+	worker.long_name = "St \"Mary's\" \\ Paddington\nW2";
+	make("a", 100000);
+	store_count[0].op[STORE_OP_GET].bucket[0] = 2;
+	store_count[1].op[STORE_OP_GET].bucket[3] = 1;
+	store_count[1].op[STORE_OP_GET].bucket[STORE_TIME_BUCKETS - 1] = 4;
+	store_count[1].op[STORE_OP_GET].total_ns = 1500000000;
+	assert_int_equal(mersey("metrics", NULL), 0);
+	assert_has(run_out,
+		   "# HELP mersey_up 1 when the worker of the trust answers, 0 "
+		   "when not: then it has no other metrics.\n"
+		   "# TYPE mersey_up gauge\n"
+		   "mersey_up{trust=\"rem\"} 1\n"
+		   "mersey_up{trust=\"rbq\"} 1\n"
+		   "# HELP mersey_info Always 1.\n"
+		   "# TYPE mersey_info gauge\n"
+		   "mersey_info{trust=\"rem\",name=\"St \\\"Mary's\\\" \\\\ "
+		   "Paddington\\nW2\",gateway=\"gw1\",version=\"1\"} 1\n"
+		   "mersey_info{trust=\"rbq\",name=\"Liverpool Heart ");
+	assert_has(run_out,
+		   "\nmersey_files{trust=\"rbq\",state=\"dirty\"} 1\n");
+#define TIME(le) \
+	"{trust=\"rem\",tier=\"near\",store=\"ceph\",operation=\"get\"" le "} "
+	assert_has(run_out, "\nmersey_store_request_seconds_bucket" TIME(
+				    ",le=\"0.0005\"") "2\n");
+	assert_has(run_out, "\nmersey_store_request_seconds_bucket" TIME(
+				    ",le=\"0.004\"") "3\n");
+	assert_has(
+		run_out,
+		"\nmersey_store_request_seconds_bucket" TIME(
+			",le=\"65.536\"") "3\n"
+					  "mersey_store_request_seconds_bucket" TIME(
+						  ",le=\"+Inf\"") "7\n"
+								  "mersey_store_request_seconds_sum" TIME(
+									  "") "1.5\n"
+									      "mersey_store_request_seconds_count" TIME(
+										      "") "7\n");
+	assert_int_equal(mersey("metrics", "rem", "--json", NULL), 0);
+	r = result("metrics");
+	assert_string_equal(text_at(r, "metrics.0.samples.0.labels.trust"),
+			    "rem");
+	assert_int_equal(json_array_size(at(r, "metrics.0.samples")), 1);
+	assert_int_equal(mersey("metrics", "--out", file, NULL), 0);
+	assert_string_equal(run_out, "");
+	assert_int_equal(io_read_file(file, 1 << 20, &b), 0);
+	assert_has(buf_str(&b), "\nmersey_up{trust=\"rbq\"} 1\n");
+}
+
+/* Who does not answer is told of, the others as well. */
+static void test_metrics_offline(void **state)
+{
+	ctl_server_stop(server[1]);
+	server[1] = NULL;
+	assert_int_equal(mersey("metrics", NULL), CLI_ATTENTION);
+	assert_has(run_out, "\nmersey_up{trust=\"rem\"} 1\n"
+			    "mersey_up{trust=\"rbq\"} 0\n");
+	assert_null(strstr(run_out, "mersey_inodes{trust=\"rbq\"}"));
+	assert_int_equal(mersey("metrics", "rbq", NULL), CLI_NOT_NOW);
+	assert_has(run_out, "\nmersey_up{trust=\"rbq\"} 0\n");
+	assert_int_equal(mersey("metrics", "--out", "/nowhere/x", NULL),
+			 CLI_FAILED);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -391,6 +459,8 @@ int main(void)
 		TEST(test_cost),
 		TEST(test_cost_options),
 		TEST(test_jobs_and_doctor),
+		TEST(test_metrics),
+		TEST(test_metrics_offline),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

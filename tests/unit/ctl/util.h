@@ -20,6 +20,7 @@ static struct {
 	uint64_t asked;		   /* by reads; three times that came */
 	_Atomic unsigned protects; /* move_protect_now() calls */
 	char reason[64];	   /* what protect waits for */
+	unsigned failing;	   /* runs of protect, in a row */
 } fake;
 
 static uint8_t fake_bytes[META_FRAME_SIZE];
@@ -147,6 +148,9 @@ size_t move_jobs(struct move *mv, struct job_info *out, size_t max)
 	strcpy(out->name, "protect");
 	out->state = fake.reason[0] ? JOB_RUNNING : JOB_SLEEPING;
 	strcpy(out->waiting_for, fake.reason);
+	out->failing = fake.failing;
+	out->failures = fake.failing;
+	out->failed_ns = fake.failing ? clock_wall_ns() : 0;
 	return 1;
 }
 
@@ -167,7 +171,7 @@ void move_on_reap(struct move *mv, bool (*held)(void *arg, uint64_t ino),
 
 static struct ctl_worker worker;
 static struct store_health health;
-static struct store_counts store_count;
+static struct store_counts store_count[STORE_CAUSE_COUNT];
 static struct price_class fake_class = {
 	.name = "STANDARD",
 	.storage_gb_month = { true, true, 240000000 },
@@ -208,7 +212,9 @@ static inline int worker_setup(void **state)
 		return rc;
 	memset(&fake, 0, sizeof(fake));
 	memset(&health, 0, sizeof(health));
-	s = store_meter_new(store_mem_new(), &store_count, &health);
+	memset(store_count, 0, sizeof(store_count));
+	s = store_meter_new(store_mem_new(), &store_count[STORE_CAUSE_BACKUP],
+			    &health);
 	worker = (struct ctl_worker){
 		.trust = "rem",
 		.long_name = "Liverpool University Hospitals",
@@ -226,6 +232,7 @@ static inline int worker_setup(void **state)
 		.cache = c,
 		.store = s,
 		.health = &health,
+		.counts = store_count,
 		.cost = &fake_cost,
 		.ops = { &ops_uid, 1, &ops_gid, 1 },
 		.finance = { NULL, 0, &finance_gid, 1 },

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The samples of a worker are those of the table, and none is there twice. */
+#include "tests/unit/ctl/util.h"
+
+#include "ctl/metrics.h"
+
+/* What only a mount or the command knows. */
+static bool elsewhere(const char *name)
+{
+	static const char *const names[] = {
+		"mersey_up",
+		"mersey_cache_reads_total",
+		"mersey_cache_opens_total",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
+static void fake_path(void *arg, struct ctl_data_path *out)
+{
+	out->request[0] = (struct ctl_requests){ "read", 12 };
+	out->n = 1;
+}
+
+/* All that can be absent is there. */
+static void make_everything(void)
+{
+	struct meta_quota q = { .bytes = 1 << 30, .files = 100 };
+	uint64_t stored = new_file_in(META_ROOT_INO, "a", S_IFREG | 0644);
+	struct store_info info;
+
+	write_file(stored, 1, 1000);
+	assert_int_equal(cache_flush(c), 0);
+	assert_int_equal(fake_protect(stored), 0);
+	write_file(new_file_in(META_ROOT_INO, "b", S_IFREG | 0644), 1, 1000);
+	assert_int_equal(cache_flush(c), 0);
+	clock_shift(120 * NSEC_PER_SEC, 0);
+	meta_quota_set(m, &q);
+	fake.asked = 1000;
+	fake.failing = 3;
+	worker.data_path = fake_path;
+	assert_int_equal(store_head(worker.store, "none", &info), -ENOENT);
+}
+
+static json_t *samples(void)
+{
+	json_t *a = ask("{\"id\":1,\"verb\":\"metrics\"}");
+	json_t *list = json_incref(at(a, "result.samples"));
+
+	json_decref(a);
+	assert_true(json_is_array(list));
+	return list;
+}
+
+/* "tier, store" */
+static void label_names(const json_t *sample, struct buf *out)
+{
+	const char *name;
+	json_t *v;
+
+	json_object_foreach(json_object_get(sample, "labels"), name, v) {
+		assert_true(json_is_string(v));
+		assert_int_equal(
+			buf_addf(out, "%s%s", out->len ? ", " : "", name), 0);
+	}
+}
+
+static void check_histogram(const json_t *h)
+{
+	json_t *n = json_object_get(h, "buckets");
+	json_int_t last = 0;
+
+	assert_int_equal(json_array_size(n),
+			 json_array_size(json_object_get(h, "le")));
+	for (size_t i = 0; i < json_array_size(n); i++) {
+		json_int_t at = json_integer_value(json_array_get(n, i));
+
+		assert_true(at >= last);
+		last = at;
+	}
+	assert_true(json_integer_value(json_object_get(h, "count")) >= last);
+	assert_true(json_is_real(json_object_get(h, "sum")));
+}
+
+static void check_sample(const json_t *s)
+{
+	CLEANUP_BUF struct buf labels = { 0 };
+	const char *name = json_string_value(json_object_get(s, "metric"));
+	const struct metric *of = metric_find(name);
+	const json_t *h = json_object_get(s, "histogram");
+
+	if (!of)
+		print_error("%s is not in the table\n", name);
+	assert_non_null(of);
+	label_names(s, &labels);
+	assert_string_equal(buf_str(&labels), of->labels);
+	assert_int_equal(of->type == METRIC_HISTOGRAM, json_is_object(h));
+	assert_int_equal(of->type != METRIC_HISTOGRAM,
+			 json_is_number(json_object_get(s, "value")));
+	if (json_is_object(h))
+		check_histogram(h);
+}
+
+static void test_samples(void **state)
+{
+	CLEANUP_JSON json_t *list = NULL, *seen = json_object();
+	const json_t *s;
+	size_t i;
+
+	make_everything();
+	list = samples();
+	json_array_foreach(list, i, s) {
+		json_t *key = json_pack("[O, O]", json_object_get(s, "metric"),
+					json_object_get(s, "labels"));
+		CLEANUP_FREE char *text = json_dumps(key, 0);
+
+		json_decref(key);
+		check_sample(s);
+		if (json_object_get(seen, text))
+			print_error("twice: %s\n", text);
+		assert_null(json_object_get(seen, text));
+		json_object_set_new(seen, text, json_true());
+		json_object_set_new(
+			seen, json_string_value(json_object_get(s, "metric")),
+			json_true());
+	}
+	for (i = 0; i < metrics_n; i++) {
+		bool there = json_object_get(seen, metrics[i].name);
+
+		if (there == elsewhere(metrics[i].name))
+			print_error("%s\n", metrics[i].name);
+		assert_int_equal(there, !elsewhere(metrics[i].name));
+	}
+}
+
+/* Unknown is absent, never 0. */
+static void test_absent(void **state)
+{
+	CLEANUP_JSON json_t *list = samples();
+	CLEANUP_FREE char *text = json_dumps(list, 0);
+
+	assert_null(strstr(text, "mersey_quota_bytes"));
+	assert_null(strstr(text, "mersey_cache_room_seconds"));
+	assert_null(strstr(text, "mersey_recall_amplification_ratio"));
+	assert_null(strstr(text, "mersey_store_up"));
+	assert_null(strstr(text, "mersey_job_last_failure"));
+	assert_non_null(strstr(text, "mersey_store_refusing"));
+}
+
+/* What Prometheus asks of names, and a unit in each that has one. */
+static void test_table(void **state)
+{
+	for (size_t i = 0; i < metrics_n; i++) {
+		const struct metric *of = &metrics[i];
+		size_t n = strlen(of->name);
+		bool total = n > 6 && !strcmp(of->name + n - 6, "_total");
+
+		assert_ptr_equal(metric_find(of->name), of);
+		assert_int_equal(strncmp(of->name, "mersey_", 7), 0);
+		assert_int_equal(
+			strspn(of->name, "abcdefghijklmnopqrstuvwxyz_"), n);
+		assert_int_equal(total, of->type == METRIC_COUNTER);
+		assert_true(of->help[strlen(of->help) - 1] == '.');
+		assert_null(strchr(of->help, '\n'));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WORKER_TEST(test_samples),
+		WORKER_TEST(test_absent),
+		cmocka_unit_test(test_table),
+	};
+
+	return RUN_TESTS(tests, NULL, NULL);
+}

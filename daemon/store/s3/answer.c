@@ -8,17 +8,28 @@
 
 #include "base/clock.h"
 
-/* Called when a request is about to be sent on an open connection; once more
- * when libcurl finds that a kept connection had died, and sends it again. */
+/*
+ * Called when a request is about to be sent on an open connection; once more
+ * when libcurl finds that a kept connection had died, and sends it again.
+ *
+ * On a kept connection nothing may have come since its last answer. What has
+ * would be taken for the answer to this request: an earlier one that came
+ * twice, or longer than it said. libcurl 7.88 does not look.
+ */
 int s3_on_request(void *arg, char *remote_ip, char *local_ip, int remote_port,
 		  int local_port)
 {
 	struct s3_request *r = arg;
+	long opened = 0;
 
 	(void)remote_ip;
 	(void)local_ip;
 	(void)remote_port;
+	curl_easy_getinfo(r->easy, CURLINFO_NUM_CONNECTS, &opened);
 	r->fd = s3_socket_find(r->sockets, local_port);
+	r->spoilt = opened == 0 && !s3_socket_quiet(r->fd);
+	if (r->spoilt)
+		return CURL_PREREQFUNC_ABORT; /* libcurl closes it */
 	r->requests++;
 	return CURL_PREREQFUNC_OK;
 }

@@ -364,6 +364,8 @@ static void run(struct s3_http *h, struct s3_request *r)
 {
 	struct s3_request **tail;
 
+	r->next = NULL;
+	r->done = false;
 	LOCK_SCOPE(&h->lock);
 	for (tail = &h->queued; *tail; tail = &(*tail)->next)
 		;
@@ -409,11 +411,10 @@ int s3_http_do(struct s3_http *h, struct s3_request *r)
 		return store_explain(-ETIMEDOUT, "no time was left for it");
 	}
 	r->answer = (struct s3_answer){ .length = -1 };
-	r->next = NULL;
 	r->sent = 0;
 	r->requests = 0;
+	r->spoilt = false;
 	r->rc = 0;
-	r->done = false;
 	if (!store_call.deadline_ns)
 		ms += (long)((r->body_len + r->work) / LEAST_RATE) * 1000;
 	set_request(h, r, text);
@@ -421,6 +422,11 @@ int s3_http_do(struct s3_http *h, struct s3_request *r)
 	if (r->work) /* it says nothing for long */
 		curl_easy_setopt(r->easy, CURLOPT_LOW_SPEED_TIME, 0L);
 	run(h, r);
+	if (r->spoilt) { /* nothing was sent yet */
+		text[0] = '\0';
+		curl_easy_setopt(r->easy, CURLOPT_FRESH_CONNECT, 1L);
+		run(h, r);
+	}
 	rc = outcome(r, text);
 	give_handle(h, take(r->easy));
 	return rc;

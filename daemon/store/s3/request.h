@@ -82,6 +82,7 @@ struct s3_request {
 	int fd;		   /* of the connection that serves it; -1 */
 	size_t sent;	   /* of body */
 	unsigned requests; /* that libcurl made of it, see s3_on_request() */
+	bool spoilt;	   /* the kept connection was not fit for it */
 	int rc;		   /* why a callback gave up */
 	CURLcode code;
 	bool done;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/s3/socket.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -55,6 +56,14 @@ int s3_socket_find(const struct s3_sockets *s, int local_port)
 		if (local_port_of(s->fd[i]) == local_port)
 			return s->fd[i];
 	return -1;
+}
+
+bool s3_socket_quiet(int fd)
+{
+	char c;
+
+	return fd < 0 || (recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+			  (errno == EAGAIN || errno == EINTR));
 }
 
 void s3_socket_ack(int fd)

@@ -8,6 +8,7 @@
 #define MERSEY_STORE_S3_SOCKET_H
 
 #include <curl/curl.h>
+#include <stdbool.h>
 
 #define S3_SOCKETS_MAX 256 /* what is beyond works, only not as fast */
 
@@ -24,6 +25,10 @@ int s3_socket_close(void *arg, curl_socket_t fd);
 
 /* The socket whose own end has that port; -1: not known. */
 int s3_socket_find(const struct s3_sockets *s, int local_port);
+
+/* Nothing has come that was not read, nor has the other end closed; also
+ * true of -1, of which nothing is known. */
+bool s3_socket_quiet(int fd);
 
 /*
  * Acknowledges at once what arrived. A server that leaves Nagle's algorithm

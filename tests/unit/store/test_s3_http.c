@@ -375,6 +375,35 @@ static void test_sent_twice(void **state)
 	assert_int_equal(http_server_requests(r.server), 5);
 }
 
+/*
+ * An answer comes twice, in more pieces than libcurl reads at once: the second
+ * one is not the answer to whatever is asked next.
+ */
+static void test_answered_twice(void **state)
+{
+	static char twice[(2 << 20) + 1024], got[1 << 20];
+	struct play p = PLAY(twice, OK, "HTTP/1.1 503 S\r\n" NO_BODY);
+	CLEANUP(rig_done) struct rig r;
+	size_t len;
+
+	len = (size_t)sprintf(twice, "HTTP/1.1 206 P\r\n"
+				     "Content-Range: bytes 0-1048575/1048576"
+				     "\r\nContent-Length: 1048576\r\n\r\n");
+	memset(twice + len, 'x', sizeof(got));
+	memcpy(twice + len + sizeof(got), twice, len);
+	memset(twice + 2 * len + sizeof(got), 'y', sizeof(got));
+	rig_init(&r, &p);
+	assert_int_equal(store_get(r.store, "k", 0, got, sizeof(got)),
+			 sizeof(got));
+	assert_int_equal(store_put(r.store, "j", "x", 1, NULL), 0);
+	assert_string_equal(p.last.method, "PUT");
+	assert_int_equal(store_get(r.store, "k", 0, got, sizeof(got)), -EAGAIN);
+	assert_int_equal(got[0], 'x');
+	assert_int_equal(r.counts.gets, 2);
+	assert_int_equal(r.counts.puts, 1);
+	assert_int_equal(http_server_requests(r.server), 3);
+}
+
 static void test_nobody_listens(void **state)
 {
 	struct play p = PLAY(OK);
@@ -429,6 +458,7 @@ int main(void)
 		cmocka_unit_test(test_timeouts),
 		cmocka_unit_test(test_retried),
 		cmocka_unit_test(test_sent_twice),
+		cmocka_unit_test(test_answered_twice),
 		cmocka_unit_test(test_nobody_listens),
 		cmocka_unit_test(test_list_foreign_page),
 	};

@@ -8,7 +8,7 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # What Debian 12 must have, by purpose.
 packages_build='meson ninja-build pkg-config gcc libc6-dev libfuse3-dev fuse3
 	libssl-dev liblz4-dev libyaml-dev libcurl4-openssl-dev libexpat1-dev
-	libsqlite3-dev libjansson-dev uthash-dev libcmocka-dev'
+	libs3-dev libsqlite3-dev libjansson-dev uthash-dev libcmocka-dev'
 packages_demo="$packages_build python3 python3-pydicom cpio passwd util-linux"
 packages_test="$packages_build python3 python3-pytest python3-boto3
 	python3-pydicom python3-yaml sqlite3 xfsprogs e2fsprogs attr curl

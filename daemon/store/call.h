@@ -41,6 +41,13 @@ extern _Thread_local struct store_call store_call;
 int store_explain(int rc, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/*
+ * Is the object exactly these bytes? 0 (and opts->version is set), -EEXIST
+ * when it is not, or -errno.
+ */
+int store_compare(struct store *s, const char *key, const void *data,
+		  size_t len, const struct store_put_opts *opts);
+
 /* Appends to a listing. 0 or -ENOMEM. */
 int store_list_add(struct store_list *l, const char *key, uint64_t size,
 		   int64_t modified_ns);

@@ -106,6 +106,11 @@ int store_dir_open(const struct store_opts *opts, struct store **out,
 int store_s3_open(const struct store_opts *opts, struct store **out,
 		  struct err *err);
 
+/* S3, Signature V2: for old appliances, see s3v2/s3v2.c. -ENOTSUP in a build
+ * without libs3. */
+int store_s3v2_open(const struct store_opts *opts, struct store **out,
+		    struct err *err);
+
 /*
  * New credentials for a store of store_s3_open(): copied, and what is signed
  * from now on is signed with them. 0, -EINVAL (one is missing) or -ENOMEM.

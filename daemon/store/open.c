@@ -11,7 +11,7 @@ int store_open(const struct store_opts *opts, struct store **out,
 	case STORE_S3:
 		return store_s3_open(opts, out, err);
 	case STORE_S3V2:
-		break;
+		return store_s3v2_open(opts, out, err);
 	}
 	return fail(err, -EINVAL, "store '%s' has an unknown kind", opts->name);
 }

@@ -94,9 +94,8 @@ static bool again(struct attempts *a, int *rc)
 	return false;
 }
 
-/* Is the object exactly these bytes? 0, -EEXIST when not, or -errno. */
-static int compare(struct store *inner, const char *key, const uint8_t *data,
-		   size_t len, const struct store_put_opts *opts)
+int store_compare(struct store *inner, const char *key, const void *data,
+		  size_t len, const struct store_put_opts *opts)
 {
 	CLEANUP_FREE uint8_t *got = malloc(COMPARE_CHUNK);
 	struct store_info info = { 0 };
@@ -114,7 +113,7 @@ static int compare(struct store *inner, const char *key, const uint8_t *data,
 			return n == -ERANGE ? -EEXIST : (int)n;
 		if ((size_t)n != want)
 			return -EPROTO;
-		if (memcmp(got, data + off, want) != 0)
+		if (memcmp(got, (const char *)data + off, want) != 0)
 			return -EEXIST;
 		off += want;
 	}
@@ -134,7 +133,7 @@ static int compare_again(struct retry_store *r, struct attempts *a,
 	int rc;
 
 	do {
-		rc = compare(r->inner, key, data, len, opts);
+		rc = store_compare(r->inner, key, data, len, opts);
 	} while (again(a, &rc));
 	/* Deleted in between: not stored, and not this put's doing. */
 	return rc == -ENOENT ? -EEXIST : rc;

@@ -168,6 +168,16 @@ static void take_header(struct s3_answer *a, const char *p, size_t n)
 	}
 }
 
+/* Of a status line, which does not end with a NUL; 0 when it is none. */
+static long status_of(const char *p, size_t n)
+{
+	char line[32];
+	long status;
+
+	snprintf(line, sizeof(line), "%.*s", (int)MIN(n, sizeof(line)), p);
+	return sscanf(line, "HTTP/%*[0-9.] %3ld", &status) == 1 ? status : 0;
+}
+
 size_t s3_on_header(char *p, size_t size, size_t n, void *arg)
 {
 	struct s3_request *r = arg;
@@ -179,8 +189,9 @@ size_t s3_on_header(char *p, size_t size, size_t n, void *arg)
 
 		/* Also after "100 Continue": nothing of it counts. */
 		text.len = 0;
-		*a = (struct s3_answer){ .length = -1, .text = text };
-		curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &a->status);
+		*a = (struct s3_answer){ .length = -1,
+					 .text = text,
+					 .status = status_of(p, n) };
 	} else {
 		take_header(a, p, n);
 	}

@@ -122,13 +122,25 @@ static bool send_all(int fd, const struct buf *b)
 	return true;
 }
 
+/* A client that asks for it waits before it sends the body. */
+static bool send_continue(int fd, const struct http_request *r)
+{
+	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	const struct buf b = { .data = (uint8_t *)text,
+			       .len = sizeof(text) - 1 };
+	char v[16];
+
+	return !http_header(r, "expect", v, sizeof(v)) || send_all(fd, &b);
+}
+
 static bool serve_one(struct http_server *s, int fd, struct http_request *r)
 {
 	CLEANUP_BUF struct buf in = { 0 };
 	CLEANUP_BUF struct buf out = { 0 };
 	bool keep;
 
-	if (!read_head(fd, r, &in) || !read_body(fd, r))
+	if (!read_head(fd, r, &in) || !send_continue(fd, r) ||
+	    !read_body(fd, r))
 		return false;
 	r->number = atomic_fetch_add(&s->requests, 1);
 	keep = s->answer(r, &out, s->arg);

@@ -146,9 +146,11 @@ class Gateway:
                 d.chmod(0o700)
         else:
             lines += [
-                "    kind: s3",
+                f"    kind: {self.store}",
                 f"    endpoint: {k['endpoint'] or self.s3['endpoint']}",
-                f"    region: {self.s3['region']}",
+                f"    region: {self.s3['region']}"
+                if self.store == "s3"
+                else "    accept_unverified_peer: the tests",
                 "    address_style: path",
                 "    prices: onprem",
             ]
@@ -187,8 +189,9 @@ class Gateway:
                 )
                 cred.chmod(0o600)
                 lines.append(f"    credentials: {{{store}: secrets/{t}.cred}}")
+            writer = ", single_writer: confirmed" if self.store == "s3v2" else ""
             lines.append(
-                f"    tiers: [{{name: near, store: {store}, bucket: {self.bucket(t)}}}]"
+                f"    tiers: [{{name: near, store: {store}, bucket: {self.bucket(t)}{writer}}}]"
             )
         self.config.write_text("\n".join(lines) + "\n")
 

@@ -127,12 +127,68 @@ static const struct config_store *credential_store(struct config_reader *r,
 	return NULL;
 }
 
+static const struct config_key credential_keys[] = {
+	{ .name = "file",
+	  .type = CONFIG_PATH,
+	  .help = "The file, as above.",
+	  CONFIG_FIELD(struct config_credential, file) },
+	{ .name = "profile",
+	  .type = CONFIG_TEXT,
+	  .computed = "default, or the only one",
+	  .help = "The profile in the file.",
+	  .pattern = CONFIG_PROFILE_PATTERN,
+	  .check = config_shape_profile,
+	  CONFIG_FIELD(struct config_credential, profile) },
+	{ .name = "environment",
+	  .type = CONFIG_BOOL,
+	  .def = "false",
+	  .help = "From the environment of merseyd: AWS_ACCESS_KEY_ID, "
+		  "AWS_SECRET_ACCESS_KEY and perhaps AWS_SESSION_TOKEN. For "
+		  "one trust only.",
+	  CONFIG_FIELD(struct config_credential, environment) },
+	{ .name = "instance_role",
+	  .type = CONFIG_BOOL,
+	  .def = "false",
+	  .help = "Of the role of this machine (IMDSv2), or of this container "
+		  "(AWS_CONTAINER_CREDENTIALS_FULL_URI or _RELATIVE_URI in the "
+		  "environment of merseyd). Asked again before they expire. "
+		  "Only where there is no other trust: all of them could use "
+		  "the role.",
+	  CONFIG_FIELD(struct config_credential, instance_role) },
+};
+
+static const struct config_section credential_section = { CONFIG_ROWS(
+	credential_keys) };
+
+/* The value is a map: from where else they come. */
+static bool credential_map(struct config_reader *r, const struct config_node *n,
+			   struct config_credential *c)
+{
+	config_read_section(r, &credential_section, n, c);
+	if ((c->file != NULL) + c->environment + c->instance_role == 1 &&
+	    (c->file || !c->profile))
+		return true;
+	if (c->profile && !c->file)
+		config_report_in(r->diag, n, "profile",
+				 "'profile' is one of a file");
+	else
+		config_report(r->diag, n,
+			      "exactly one of 'file', 'environment', "
+			      "'instance_role' must be there");
+	config_suggest(r->diag,
+		       "write %s: secrets/….cred, or %s: {file: …, "
+		       "profile: …}",
+		       n->key, n->key);
+	return false;
+}
+
 static void credential_read(struct config_reader *r,
 			    const struct config_node *n, void *base)
 {
 	const struct config_store *s = credential_store(r, n);
 	struct config_trust *t = base;
-	struct config_credential *all;
+	struct config_credential *all, *c;
+	bool good;
 
 	if (!s)
 		return;
@@ -140,22 +196,44 @@ static void credential_read(struct config_reader *r,
 	if (!all)
 		return;
 	t->credentials = all;
-	all[t->n_credentials].store = s;
-	all[t->n_credentials].at = n->at;
-	if (config_read_scalar(r, &config_any_credential.key, n,
-			       &all[t->n_credentials].file))
+	c = &all[t->n_credentials];
+	c->store = s;
+	c->at = n->at;
+	good = n->kind == CONFIG_NODE_MAP
+		       ? credential_map(r, n, c)
+		       : config_read_scalar(r, &config_any_credential.key, n,
+					    &c->file);
+	if (good)
 		t->n_credentials++;
+	else
+		config_section_done(&credential_section, c);
 }
 
 static void credential_show(struct config_emit *e, const void *base)
 {
 	const struct config_trust *t = base;
-	size_t i;
+	size_t i, j;
 
-	for (i = 0; i < t->n_credentials; i++)
-		any_show_value(e, t->credentials[i].store->name,
-			       &config_any_credential.key,
-			       &t->credentials[i].file);
+	for (i = 0; i < t->n_credentials; i++) {
+		const struct config_credential *c = &t->credentials[i];
+
+		if (c->file && !c->profile) {
+			any_show_value(e, c->store->name,
+				       &config_any_credential.key, &c->file);
+			continue;
+		}
+		emit_map(e, c->store->name);
+		for (j = 0; j < ARRAY_SIZE(credential_keys); j++) {
+			const struct config_key *k = &credential_keys[j];
+			const char *field = (const char *)c + k->offset;
+
+			if (k->type == CONFIG_BOOL
+				    ? *(const bool *)field
+				    : config_value_is_set(k, field))
+				any_show_value(e, k->name, k, field);
+		}
+		emit_end(e);
+	}
 }
 
 static void credential_done(void *base)
@@ -164,7 +242,7 @@ static void credential_done(void *base)
 	size_t i;
 
 	for (i = 0; i < t->n_credentials; i++)
-		free(t->credentials[i].file);
+		config_section_done(&credential_section, &t->credentials[i]);
 	free(t->credentials);
 	t->credentials = NULL;
 	t->n_credentials = 0;
@@ -174,8 +252,10 @@ const struct config_any config_any_credential = {
 	.key = { .name = "<store>",
 		 .type = CONFIG_PATH,
 		 .help = "The file with the access key and the secret key, as "
-			 "the AWS tools write it; only its owner may read it.",
+			 "the AWS tools write it; only its owner may read it. "
+			 "Or a map that says from where else they come.",
 		 .size = sizeof(char *) },
+	.map = &credential_section,
 	.name_pattern = CONFIG_NAME_PATTERN,
 	.read = credential_read,
 	.show = credential_show,

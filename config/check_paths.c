@@ -63,7 +63,7 @@ static void claim_trust(const struct config_check *k, struct claims *cs,
 				  .key = "file" },
 		  "trust", t->name);
 	for (i = 0; i < t->n_credentials; i++)
-		claim_add(cs,
+		claim_add(cs, /* no path: not looked at */
 			  (struct claim){
 				  CLAIM_SECRET, t->credentials[i].file, NULL,
 				  "credentials file", .map = secrets,

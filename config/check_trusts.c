@@ -63,6 +63,44 @@ static void trusts_check_keys(const struct config_check *k,
 	config_suggest(k->diag, "each trust needs a key of its own");
 }
 
+/* What one process has once cannot be two trusts' own (S29). */
+static void trusts_check_sources(const struct config_check *k)
+{
+	const struct config *c = k->config;
+	const struct config_node *n;
+	bool environment = false;
+	size_t i, j;
+
+	for (i = 0; i < c->n_trusts; i++) {
+		for (j = 0; j < c->trusts[i].n_credentials; j++) {
+			const struct config_credential *cr =
+				&c->trusts[i].credentials[j];
+
+			n = config_node_get(config_check_node(k, "trusts", i),
+					    "credentials");
+			if (cr->instance_role && c->n_trusts > 1)
+				config_report_in(
+					k->diag, n, cr->store->name,
+					"all trusts of this machine "
+					"could use its role: it is "
+					"for a gateway with one trust");
+			else if (cr->environment && environment)
+				config_report_in(k->diag, n, cr->store->name,
+						 "credentials from the "
+						 "environment are for one "
+						 "store of one trust");
+			else {
+				environment |= cr->environment;
+				continue;
+			}
+			config_suggest(k->diag, "%s: secrets/%s-%s.cred",
+				       cr->store->name,
+				       c->trusts[i].name ?: "trust",
+				       cr->store->name);
+		}
+	}
+}
+
 /* ---- buckets ---------------------------------------------------------- */
 
 /* "service/bucket/prefix/" or "/dir/bucket/prefix/": one contains another
@@ -169,5 +207,6 @@ void config_check_trusts(const struct config_check *k)
 			trusts_check_keys(k, a, b, bn);
 		}
 	}
+	trusts_check_sources(k);
 	trusts_check_locations(k);
 }

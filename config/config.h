@@ -78,9 +78,12 @@ struct config_tier {
 	bool single_writer_confirmed;
 };
 
+/* Exactly one of file, environment, instance_role. */
 struct config_credential {
 	const struct config_store *store;
-	char *file; /* absolute */
+	char *file;    /* absolute */
+	char *profile; /* in it; NULL = [default], or the only one */
+	bool environment, instance_role;
 	struct config_at at;
 };
 

@@ -70,6 +70,8 @@ struct config_key {
 /* Keys whose names the file chooses, in a map beside the fixed ones. */
 struct config_any {
 	struct config_key key; /* name is a placeholder: "<store>" */
+	/* A value may be a map of these instead; NULL = no. */
+	const struct config_section *map;
 	const char *name_pattern;
 	/* Reads one member; what is wrong is reported. */
 	void (*read)(struct config_reader *r, const struct config_node *n,

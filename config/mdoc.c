@@ -141,6 +141,10 @@ static void mdoc_section(struct mdoc *m, const struct config_section *s,
 						 : "");
 		mdoc_section(m, k->section, inner);
 	}
+	if (s->any && s->any->map) {
+		snprintf(inner, sizeof(inner), "%s.%s", path, s->any->key.name);
+		mdoc_section(m, s->any->map, inner);
+	}
 }
 
 int config_schema_mdoc(struct buf *out)

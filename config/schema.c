@@ -185,6 +185,23 @@ static void schema_key(struct config_emit *e, const char *name,
 	emit_end(e);
 }
 
+/* A value, or a map of keys. */
+static void schema_either(struct config_emit *e, const struct config_any *any)
+{
+	emit_map(e, any->name_pattern);
+	schema_text(e, "title", any->key.name);
+	schema_text(e, "description", any->key.help);
+	emit_list(e, "oneOf");
+	emit_map(e, NULL);
+	schema_scalar(e, &any->key);
+	emit_end(e);
+	emit_map(e, NULL);
+	schema_section(e, any->map);
+	emit_end(e);
+	emit_end(e);
+	emit_end(e);
+}
+
 static void schema_required(struct config_emit *e,
 			    const struct config_section *s, const char *only)
 {
@@ -254,7 +271,10 @@ static void schema_section(struct config_emit *e,
 	emit_end(e);
 	if (s->any) {
 		emit_map(e, "patternProperties");
-		schema_key(e, s->any->name_pattern, &s->any->key);
+		if (s->any->map)
+			schema_either(e, s->any);
+		else
+			schema_key(e, s->any->name_pattern, &s->any->key);
 		emit_end(e);
 	}
 	emit_scalar(e, "additionalProperties", "false", EMIT_LITERAL);

@@ -257,8 +257,11 @@ static size_t secrets_list(const struct config *c, struct secret_file *all)
 							 t->key_file };
 		for (j = 0; j < t->n_credentials; j++) {
 			const struct config_credential *cr = &t->credentials[j];
-			struct secret_file *f = &all[n++];
+			struct secret_file *f = &all[n];
 
+			if (!cr->file)
+				continue;
+			n++;
 			*f = (struct secret_file){ t, cr->at, "", cr->file };
 			snprintf(f->key, sizeof(f->key), ".credentials.%s",
 				 cr->store->name);

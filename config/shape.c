@@ -123,6 +123,14 @@ const char *config_shape_credential(const char *s)
 	       "and '-'";
 }
 
+const char *config_shape_profile(const char *s)
+{
+	if (shape_is(s, LOWER UPPER DIGITS "_", LOWER UPPER DIGITS "_.@/+-", 1,
+		     64))
+		return NULL;
+	return "must be the name of a profile: letters, digits and '_.@/+-'";
+}
+
 const char *config_shape_class(const char *s)
 {
 	if (shape_is(s, UPPER, UPPER DIGITS "_", 1, 31))

@@ -42,6 +42,10 @@ const char *config_shape_currency(const char *s);
 #define CONFIG_CREDENTIAL_PATTERN "^[A-Za-z0-9_][A-Za-z0-9._-]{0,254}$"
 const char *config_shape_credential(const char *s);
 
+/* A profile of a shared-credentials file. */
+#define CONFIG_PROFILE_PATTERN "^[A-Za-z0-9_][A-Za-z0-9_.@/+-]{0,63}$"
+const char *config_shape_profile(const char *s);
+
 /* A storage class. */
 #define CONFIG_CLASS_PATTERN "^[A-Z][A-Z0-9_]{0,30}$"
 const char *config_shape_class(const char *s);

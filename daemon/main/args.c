@@ -21,6 +21,7 @@ enum {
 	OPT_WORKER,
 	OPT_SINGLE,
 	OPT_SETUP,
+	OPT_ROLE,
 	OPT_CONFIG,
 	OPT_LOG,
 	OPT_JSON,
@@ -44,7 +45,8 @@ static const struct option options[] = {
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, OPT_VERSION },
-	/* The supervisor's, for its workers: */
+	/* The supervisor's, for its children: */
+	{ "role", required_argument, NULL, OPT_ROLE },
 	{ "worker", required_argument, NULL, OPT_WORKER },
 	{ "fuse-fd", required_argument, NULL, OPT_FUSE_FD },
 	{ "control-fd", required_argument, NULL, OPT_CONTROL_FD },
@@ -144,6 +146,8 @@ static int take_option(struct args *a, int opt)
 		return set_mode(a, MODE_SINGLE, optarg);
 	case OPT_SETUP:
 		return set_mode(a, MODE_SETUP, optarg);
+	case OPT_ROLE:
+		return set_mode(a, MODE_ROLE, optarg);
 	case 'h':
 		return set_mode(a, MODE_HELP, NULL);
 	case OPT_VERSION:

@@ -20,6 +20,7 @@ enum mode {
 	MODE_WORKER,
 	MODE_SINGLE,
 	MODE_SETUP,
+	MODE_ROLE,
 	MODE_HELP,
 	MODE_VERSION,
 };
@@ -27,7 +28,7 @@ enum mode {
 struct args {
 	enum mode mode;
 	const char *config;	/* as given, $MERSEY_CONFIG, or the default */
-	const char *trust;	/* worker, single, setup */
+	const char *trust;	/* worker, single, setup, role */
 	const char *mountpoint; /* single */
 	const char *log_file;	/* background; NULL = in runtime_dir */
 	bool background;	/* single */

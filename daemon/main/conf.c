@@ -11,6 +11,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "main/sources.h"
 
 /* ---- loading --------------------------------------------------------- */
 
@@ -166,6 +167,7 @@ int conf_read_secrets(const struct conf_trust *ct, struct super_secret *out,
 		      size_t *n, struct err *err)
 {
 	const struct config_trust *t = ct->t;
+	struct super_credential *all = NULL;
 	size_t got = 0;
 	int rc;
 
@@ -175,17 +177,15 @@ int conf_read_secrets(const struct conf_trust *ct, struct super_secret *out,
 			    "(LoadCredential= of systemd)",
 			    t->name, t->key_credential);
 	rc = super_secret_read(&out[got], "key", ct->key_file, err);
+	if (rc == 0)
+		rc = sources_init(ct, &all, err);
 	for (size_t i = 0; rc == 0 && i < t->n_credentials; i++) {
-		const struct config_credential *cr = &t->credentials[i];
-		CLEANUP_FREE char *name =
-			io_path("credentials:%s", cr->store->name);
-
 		got++;
-		if (!name || got == SUPER_SECRETS_MAX)
-			rc = fail(err, -E2BIG, "too many secrets");
-		else
-			rc = super_secret_read(&out[got], name, cr->file, err);
+		rc = got == SUPER_SECRETS_MAX
+			     ? fail(err, -E2BIG, "too many secrets")
+			     : super_credential_read(&out[got], &all[i], err);
 	}
+	sources_done(all, t->n_credentials);
 	if (rc < 0) {
 		super_secrets_done(out, got);
 		return rc;

@@ -19,6 +19,8 @@ static int run(const struct args *a)
 		return mode_single(a);
 	case MODE_SETUP:
 		return mode_setup(a);
+	case MODE_ROLE:
+		return mode_role(a);
 	case MODE_HELP:
 		args_help();
 		return 0;

@@ -16,6 +16,9 @@ int mode_single(const struct args *a);
 /* Makes a trust. */
 int mode_setup(const struct args *a);
 
+/* Prints credentials of the role of this machine. */
+int mode_role(const struct args *a);
+
 /* Logs the end of an error's journey; EXIT_FAILURE. */
 int report(const struct err *err);
 /* The same for a person who waits for it: on stderr, without the time. */

@@ -293,6 +293,7 @@ void service_close(struct service *s)
 	}
 	cache_close(s->cache);
 	super_backing_free(s->backing);
+	super_control_stop(s->control);
 	identity_stop(s->identity);
 	pack_keyring_free(s->keyring);
 	stack_close(&s->stack);
@@ -326,6 +327,38 @@ static void data_path(void *arg, struct ctl_data_path *out)
 		out->request[i] = (struct ctl_requests){ r[i].name, r[i].n };
 }
 
+/* ---- the supervisor --------------------------------------------------- */
+
+/* Credentials came again: in the control's thread. */
+static void renew(void *arg, const struct super_secret *secret)
+{
+	struct service *s = arg;
+	const char *store = s->ct->tier->store->name;
+	CLEANUP_FREE char *want = io_path("credentials:%s", store);
+	struct err err = ERR_INIT;
+	int rc;
+
+	if (!want || strcmp(secret->name, want) != 0)
+		return;
+	rc = stack_renew(&s->stack, s->ct, &secret->value, &err);
+	if (rc < 0)
+		log_err("the old credentials of store '%s' stay in use: %s",
+			store, err.msg);
+	else
+		log_info("new credentials of store '%s' are in use", store);
+}
+
+static int control_open(struct service *s, const struct service_run *r,
+			struct err *err)
+{
+	int rc = r->control_fd < 0 ? 0
+				   : super_control_start(r->control_fd, renew,
+							 s, &s->control);
+
+	return rc < 0 ? fail(err, rc, "cannot listen to the supervisor: %m")
+		      : 0;
+}
+
 /* What the kernel registers files with; NULL: nothing does. Who mounts as a
  * plain user has no broker, and is not told of one. */
 static int backing_open(struct service *s, const struct service_run *r,
@@ -334,7 +367,9 @@ static int backing_open(struct service *s, const struct service_run *r,
 	*out = NULL;
 	if (!s->ct->t->cache_passthrough || r->fuse_fd < 0)
 		return 0;
-	s->backing = super_backing_new(r->broker_fd, r->control_fd);
+	s->backing = super_backing_new(
+		r->broker_fd,
+		s->control ? super_control_broker_fd(s->control) : -1);
 	if (!s->backing)
 		return fail(err, -ENOMEM, "%m");
 	s->cache_backing = (struct cache_backing){
@@ -443,6 +478,8 @@ int service_run(struct service *s, const struct service_run *r, struct err *err)
 	struct fuse_server *fuse = NULL;
 	int rc = fsname ? describe(s, r, err) : fail(err, -ENOMEM, "%m");
 
+	if (rc == 0)
+		rc = control_open(s, r, err);
 	if (rc == 0)
 		rc = backing_open(s, r, &fo.backing, err);
 	if (rc == 0)

@@ -27,7 +27,8 @@ struct service {
 	struct move *move;
 	struct cost_ledger *ledger;
 	struct vfs *vfs;
-	struct super_backing *backing; /* of service_run() */
+	struct super_control *control; /* of service_run(), as the next */
+	struct super_backing *backing;
 	struct cache_backing cache_backing;
 	const struct fuse_server *fuse; /* while it serves */
 
@@ -55,7 +56,7 @@ struct service_run {
 	const char *options; /* of that mount, or NULL */
 	int ctl_fd;	     /* taken */
 	int broker_fd;	     /* taken; -1: there is no broker */
-	int control_fd;	     /* see super_backing_new(); -1 */
+	int control_fd;	     /* leads to the supervisor; -1: there is none */
 	unsigned restarts;
 	int unmount_fd; /* see ending_attach() */
 	/* Called once when the mount is served. 0 or -errno. */

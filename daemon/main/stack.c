@@ -58,12 +58,12 @@ static void warn_accepted(const struct config_store *s)
 			 s->name, s->endpoint, s->accept_unverified_peer);
 }
 
-static int open_driver(struct stack *s, const struct conf_trust *ct,
-		       const struct buf *credentials, struct store **out,
-		       struct err *err)
+static struct store_opts driver_opts(const struct conf_trust *ct,
+				     const struct store_credentials *c)
 {
 	const struct config_store *cs = ct->tier->store;
-	struct store_opts o = {
+
+	return (struct store_opts){
 		.kind = cs->kind,
 		.name = cs->name,
 		.endpoint = cs->endpoint,
@@ -78,27 +78,74 @@ static int open_driver(struct stack *s, const struct conf_trust *ct,
 		.request_ns = cs->request_ns,
 		.bucket = ct->tier->bucket,
 		.prefix = ct->tier->prefix,
+		.access_key = c->access_key,
+		.secret_key = c->secret_key,
+		.session_token = c->session_token,
 	};
+}
+
+/* The profile of the store's credentials; NULL = the file's own choice. */
+static const char *profile(const struct conf_trust *ct)
+{
+	const struct config_trust *t = ct->t;
+
+	for (size_t i = 0; i < t->n_credentials; i++)
+		if (t->credentials[i].store == ct->tier->store)
+			return t->credentials[i].profile;
+	return NULL;
+}
+
+static int parse(const struct conf_trust *ct, const struct buf *text,
+		 struct store_credentials *out, struct err *err)
+{
+	const char *name = ct->tier->store->name;
 	int rc;
 
-	if (cs->kind != STORE_DIR) {
-		if (!credentials)
-			return fail(err, -ENOKEY,
-				    "no credentials for store '%s'", cs->name);
-		rc = store_credentials_parse(
-			(const char *)credentials->data, credentials->len,
-			&s->access_key, &s->secret_key, &s->session_token, err);
-		if (rc < 0)
-			return fail_prefix(err, rc, "credentials of store '%s'",
-					   cs->name);
-	}
-	o.access_key = s->access_key;
-	o.secret_key = s->secret_key;
-	o.session_token = s->session_token;
+	if (!text)
+		return fail(err, -ENOKEY, "no credentials for store '%s'",
+			    name);
+	rc = store_credentials_parse((const char *)text->data, text->len,
+				     profile(ct), out, err);
+	return rc < 0 ? fail_prefix(err, rc, "credentials of store '%s'", name)
+		      : 0;
+}
+
+static int open_driver(struct stack *s, const struct conf_trust *ct,
+		       const struct buf *credentials, struct store **out,
+		       struct err *err)
+{
+	CLEANUP(store_credentials_done) struct store_credentials c = { 0 };
+	const struct config_store *cs = ct->tier->store;
+	struct store_opts o;
+	int rc = 0;
+
+	if (cs->kind != STORE_DIR)
+		rc = parse(ct, credentials, &c, err);
+	if (rc < 0)
+		return rc;
+	o = driver_opts(ct, &c);
 	rc = store_open(&o, out, err);
-	if (rc == 0)
-		warn_accepted(cs);
-	return rc < 0 ? fail_prefix(err, rc, "store '%s'", cs->name) : 0;
+	if (rc < 0)
+		return fail_prefix(err, rc, "store '%s'", cs->name);
+	s->driver = *out;
+	warn_accepted(cs);
+	return 0;
+}
+
+int stack_renew(struct stack *s, const struct conf_trust *ct,
+		const struct buf *credentials, struct err *err)
+{
+	CLEANUP(store_credentials_done) struct store_credentials c = { 0 };
+	struct store_opts o;
+	int rc = parse(ct, credentials, &c, err);
+
+	if (rc < 0)
+		return rc;
+	o = driver_opts(ct, &c);
+	rc = store_renew(s->driver, &o);
+	return rc < 0 ? fail(err, rc, "store '%s' takes no such keys: %m",
+			     o.name)
+		      : 0;
 }
 
 /* A handle of one cause around the shared driver; NULL without memory. */
@@ -139,22 +186,11 @@ int stack_open(struct stack *s, const struct conf_trust *ct,
 	return 0;
 }
 
-static void wipe(char **secret)
-{
-	if (*secret)
-		explicit_bzero(*secret, strlen(*secret));
-	free(*secret);
-	*secret = NULL;
-}
-
 void stack_close(struct stack *s)
 {
 	for (int i = 0; i < STORE_CAUSE_COUNT; i++)
 		store_free(s->stores.cause[i]);
 	store_free(s->direct);
-	wipe(&s->access_key);
-	wipe(&s->secret_key);
-	wipe(&s->session_token);
 	memset(s, 0, sizeof(*s));
 }
 

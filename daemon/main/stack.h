@@ -22,7 +22,7 @@ struct stack {
 	struct store_counts counts[STORE_CAUSE_COUNT];
 	struct store_health health;
 	const char *tier;
-	char *access_key, *secret_key, *session_token;
+	struct store *driver; /* at the bottom of all of them */
 };
 
 /* `credentials`: text of the credentials file; NULL when there is none.
@@ -30,6 +30,11 @@ struct stack {
 int stack_open(struct stack *s, const struct conf_trust *ct,
 	       const struct buf *credentials, struct err *err);
 void stack_close(struct stack *s);
+
+/* Goes on with other credentials, of the same form. 0, or -errno, and the old
+ * ones stay. Any thread. */
+int stack_renew(struct stack *s, const struct conf_trust *ct,
+		const struct buf *credentials, struct err *err);
 
 /* What the meters counted: a cost_read_fn; `arg` is the stack. */
 size_t stack_counts(void *arg, struct cost_counts *out, size_t max);

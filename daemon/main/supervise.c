@@ -11,6 +11,7 @@
 #include "main/background.h"
 #include "main/modes.h"
 #include "main/service.h"
+#include "main/sources.h"
 #include "super/super.h"
 
 #define STOP_WAIT (10 * NSEC_PER_SEC)
@@ -26,7 +27,8 @@ static void plan_done(struct plan *p)
 {
 	for (size_t i = 0; i < p->o.n_trusts; i++) {
 		conf_trust_done(&p->ct[i]);
-		free(p->o.trusts[i].credentials);
+		sources_done(p->o.trusts[i].credentials,
+			     p->o.trusts[i].n_credentials);
 	}
 	free(p->ct);
 	free(p->o.trusts);
@@ -53,15 +55,7 @@ static int plan_trust(struct super_trust *st, const struct conf_trust *ct,
 		.key_file = ct->key_file,
 		.n_credentials = t->n_credentials,
 	};
-	st->credentials =
-		calloc(t->n_credentials + 1, sizeof(*st->credentials));
-	if (!st->credentials)
-		return fail(err, -ENOMEM, "%m");
-	for (size_t i = 0; i < t->n_credentials; i++) {
-		st->credentials[i].store = t->credentials[i].store->name;
-		st->credentials[i].file = t->credentials[i].file;
-	}
-	return 0;
+	return sources_init(ct, &st->credentials, err);
 }
 
 static int plan_init(struct plan *p, const struct config *c,

@@ -119,13 +119,38 @@ int store_s3_credentials(struct store *s3, const char *access_key,
 			 const char *secret_key, const char *session_token);
 
 /*
- * Finds aws_access_key_id, aws_secret_access_key and aws_session_token in the
- * text of an AWS shared-credentials file ([default] or the only profile).
- * The results are newly allocated (token NULL when there is none).
+ * From now on the driver (what store_open() gave, nothing around it) uses the
+ * keys of `opts`, otherwise the opts it was opened with; what is under way
+ * ends with the old ones. 0, -EINVAL (one is missing, or cannot be used),
+ * -ENOTSUP (a kind without keys) or -ENOMEM. Any thread.
  */
-int store_credentials_parse(const char *text, size_t len, char **access_key,
-			    char **secret_key, char **session_token,
-			    struct err *err);
+int store_renew(struct store *driver, const struct store_opts *opts);
+int store_s3v2_renew(struct store *driver, const struct store_opts *opts);
+
+/* In memory of base/secret.h. */
+struct store_credentials {
+	char *access_key, *secret_key;
+	char *session_token; /* NULL = none */
+};
+/* Wipes and frees. */
+void store_credentials_done(struct store_credentials *c);
+
+/*
+ * Finds aws_access_key_id, aws_secret_access_key and aws_session_token in the
+ * text of an AWS shared-credentials file: those of `profile`, or (NULL) of
+ * [default] or the only profile. On failure *out holds nothing.
+ */
+int store_credentials_parse(const char *text, size_t len, const char *profile,
+			    struct store_credentials *out, struct err *err);
+
+/*
+ * The credentials of the role that this container (AWS_CONTAINER_CREDENTIALS_
+ * FULL_URI or _RELATIVE_URI in the environment) or this machine (IMDSv2) has,
+ * as text of a shared-credentials file in `out` (empty; secret_buf_done()).
+ * *expires_ns is wall time, 0 when it was not said. Only for a process that
+ * does this and ends (S29).
+ */
+int store_role_fetch(struct buf *out, int64_t *expires_ns, struct err *err);
 
 /* A store that several decorators share: each handle frees one reference. */
 struct store *store_shared_new(struct store *inner);

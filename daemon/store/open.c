@@ -15,3 +15,18 @@ int store_open(const struct store_opts *opts, struct store **out,
 	}
 	return fail(err, -EINVAL, "store '%s' has an unknown kind", opts->name);
 }
+
+int store_renew(struct store *driver, const struct store_opts *opts)
+{
+	switch (opts->kind) {
+	case STORE_S3:
+		return store_s3_credentials(driver, opts->access_key,
+					    opts->secret_key,
+					    opts->session_token);
+	case STORE_S3V2:
+		return store_s3v2_renew(driver, opts);
+	case STORE_DIR:
+		break;
+	}
+	return -ENOTSUP;
+}

@@ -30,8 +30,7 @@ struct store_opts {
 	int64_t connect_ns, stall_ns, request_ns;
 	const char *bucket;
 	const char *prefix; /* "" or ends with '/' */
-	/* Secrets; text of an AWS shared-credentials file is parsed by
-	 * store_credentials_parse(). */
+	/* Secrets, copied when the store is opened. */
 	const char *access_key;
 	const char *secret_key;
 	const char *session_token; /* NULL = none */

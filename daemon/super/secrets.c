@@ -4,7 +4,7 @@
  * that is allocated once, at its final size, and wiped: growing it would
  * leave copies on the heap. (In the socket they are the kernel's.)
  */
-#include "super/super.h"
+#include "super/secrets.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,15 +12,14 @@
 #include <sys/time.h>
 
 #include "base/io.h"
+#include "base/secret.h"
 #include "super/wire.h"
 
 #define SECRET_WAIT_S 30
 
 static void secret_wipe(struct super_secret *s)
 {
-	if (s->value.data)
-		explicit_bzero(s->value.data, s->value.cap);
-	buf_done(&s->value);
+	secret_buf_done(&s->value);
 	explicit_bzero(s, sizeof(*s));
 }
 
@@ -39,22 +38,60 @@ const struct buf *super_secret_find(const struct super_secret *s, size_t n,
 	return NULL;
 }
 
+static int set_name(struct super_secret *s, const char *name, struct err *err)
+{
+	if ((size_t)snprintf(s->name, sizeof(s->name), "%s", name) >=
+	    sizeof(s->name))
+		return fail(err, -ENAMETOOLONG, "secret '%s': %m", name);
+	return 0;
+}
+
 int super_secret_read(struct super_secret *s, const char *name,
 		      const char *file, struct err *err)
 {
 	struct super_secret tmp = { 0 };
-	int rc;
+	int rc = set_name(&tmp, name, err);
 
-	if ((size_t)snprintf(tmp.name, sizeof(tmp.name), "%s", name) >=
-	    sizeof(tmp.name))
-		return fail(err, -ENAMETOOLONG, "secret '%s': %m", name);
+	if (rc < 0)
+		return rc;
 	/* io_read_secret() grows in steps: give it room for all of them. */
-	rc = buf_reserve(&tmp.value, 3 * SUPER_SECRET_SIZE);
+	rc = secret_buf(&tmp.value, 3 * SUPER_SECRET_SIZE);
 	if (rc < 0)
 		return fail(err, rc, "secret file '%s': %m", file);
 	rc = io_read_secret(file, SUPER_SECRET_SIZE, &tmp.value, err);
 	if (rc == 0 && tmp.value.len == 0)
 		rc = fail(err, -ENODATA, "secret file '%s' is empty", file);
+	if (rc < 0) {
+		secret_wipe(&tmp);
+		return rc;
+	}
+	*s = tmp;
+	return 0;
+}
+
+static int read_text(struct super_secret *s, const struct buf *text,
+		     struct err *err)
+{
+	int rc = text->len ? secret_buf(&s->value, text->len) : -ENODATA;
+
+	if (rc == 0)
+		rc = buf_add(&s->value, text->data, text->len);
+	return rc < 0 ? fail(err, rc, "cannot keep a secret: %m") : 0;
+}
+
+int super_credential_read(struct super_secret *s,
+			  const struct super_credential *c, struct err *err)
+{
+	CLEANUP_FREE char *name = io_path("credentials:%s", c->store);
+	struct super_secret tmp = { 0 };
+	int rc = name ? set_name(&tmp, name, err) : fail(err, -ENOMEM, "%m");
+
+	if (rc < 0)
+		return rc;
+	if (c->file)
+		return super_secret_read(s, name, c->file, err);
+	rc = c->text ? read_text(&tmp, c->text, err)
+		     : secret_from_command(&tmp, c->command, err);
 	if (rc < 0) {
 		secret_wipe(&tmp);
 		return rc;
@@ -90,46 +127,48 @@ static int send_parts(int fd, struct iovec *iov, size_t n, struct err *err)
 	return 0;
 }
 
-static int send_secret(int fd, const char *name, const char *file,
-		       struct err *err)
+int super_send_secret(int fd, const struct super_secret *s, struct err *err)
+{
+	size_t n = strlen(s->name);
+	unsigned char head[2] = { WIRE_SECRET, (unsigned char)n };
+	struct iovec iov[] = { { head, sizeof(head) },
+			       { (void *)s->name, n },
+			       { s->value.data, s->value.len } };
+
+	return send_parts(fd, iov, ARRAY_SIZE(iov), err);
+}
+
+static int send_key(int fd, const char *file, struct err *err)
 {
 	struct super_secret s = { 0 };
-	unsigned char head[2] = { WIRE_SECRET, (unsigned char)strlen(name) };
-	struct iovec iov[3];
-	int rc = super_secret_read(&s, name, file, err);
+	int rc = super_secret_read(&s, "key", file, err);
 
-	if (rc < 0)
-		return rc;
-	iov[0] = (struct iovec){ head, sizeof(head) };
-	iov[1] = (struct iovec){ s.name, strlen(name) };
-	iov[2] = (struct iovec){ s.value.data, s.value.len };
-	rc = send_parts(fd, iov, ARRAY_SIZE(iov), err);
+	if (rc == 0)
+		rc = super_send_secret(fd, &s, err);
 	secret_wipe(&s);
 	return rc;
 }
 
-int super_send_secrets(int fd, const struct super_trust *t, struct err *err)
+int super_send_secrets(int fd, const struct super_trust *t,
+		       struct renewal *renewal, struct err *err)
 {
 	unsigned char end[2] = { WIRE_END, 0 };
 	struct iovec iov = { end, sizeof(end) };
+	struct renewal unused;
 	int rc;
 
 	if (t->n_credentials + 1 > SUPER_SECRETS_MAX)
 		return fail(err, -E2BIG, "more than %d secrets",
 			    SUPER_SECRETS_MAX);
 	if (t->key_file) {
-		rc = send_secret(fd, "key", t->key_file, err);
+		rc = send_key(fd, t->key_file, err);
 		if (rc < 0)
 			return rc;
 		end[1]++;
 	}
 	for (size_t i = 0; i < t->n_credentials; i++, end[1]++) {
-		CLEANUP_FREE char *name =
-			io_path("credentials:%s", t->credentials[i].store);
-
-		if (!name)
-			return fail(err, -ENOMEM, "%m");
-		rc = send_secret(fd, name, t->credentials[i].file, err);
+		rc = renewal_send(fd, &t->credentials[i],
+				  renewal ? &renewal[i] : &unused, err);
 		if (rc < 0)
 			return rc;
 	}
@@ -170,17 +209,19 @@ static bool name_ok(const unsigned char *p, size_t n)
 	return true;
 }
 
-/* Turns the packet p[0..n) into *s. */
-static int parse_secret(const unsigned char *p, size_t n,
-			struct super_secret *s, struct err *err)
+int super_secret_parse(const unsigned char *p, size_t n, struct super_secret *s,
+		       struct err *err)
 {
 	size_t name_len = n >= 2 ? p[1] : 0;
 	int rc;
 
-	if (p[0] != WIRE_SECRET || !name_ok(p + 2, MIN(name_len, n - 2)) ||
-	    n < 2 + name_len + 1 || n - 2 - name_len > SUPER_SECRET_SIZE)
+	if (n == 0 || p[0] != WIRE_SECRET ||
+	    !name_ok(p + 2, MIN(name_len, n - 2)) || n < 2 + name_len + 1 ||
+	    n - 2 - name_len > SUPER_SECRET_SIZE)
 		return fail(err, -EPROTO, "malformed message with a secret");
-	rc = buf_add(&s->value, p + 2 + name_len, n - 2 - name_len);
+	rc = secret_buf(&s->value, n - 2 - name_len);
+	if (rc == 0)
+		rc = buf_add(&s->value, p + 2 + name_len, n - 2 - name_len);
 	if (rc < 0)
 		return fail(err, rc, "cannot keep a secret: %m");
 	memcpy(s->name, p + 2, name_len);
@@ -206,7 +247,7 @@ static int receive_one(int fd, struct super_secret *out, size_t max, size_t *n,
 	if (*n == max)
 		rc = fail(err, -E2BIG, "more than %zu secrets", max);
 	else
-		rc = parse_secret(p, (size_t)len, &out[*n], err);
+		rc = super_secret_parse(p, (size_t)len, &out[*n], err);
 	explicit_bzero(p, sizeof(p));
 	if (rc < 0)
 		return rc;

@@ -9,10 +9,14 @@
 #include "base/log.h"
 #include "super/wire.h"
 
-/* What concerns the supervisor alone. */
+/* What concerns the supervisor alone; credentials, above all. */
 static const char *const supervisor_env[] = {
-	"NOTIFY_SOCKET",  "CREDENTIALS_DIRECTORY", "LISTEN_FDS",   "LISTEN_PID",
-	"LISTEN_FDNAMES", "WATCHDOG_USEC",	   "WATCHDOG_PID", "MAINPID",
+	"NOTIFY_SOCKET",     "CREDENTIALS_DIRECTORY",
+	"LISTEN_FDS",	     "LISTEN_PID",
+	"LISTEN_FDNAMES",    "WATCHDOG_USEC",
+	"WATCHDOG_PID",	     "MAINPID",
+	"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
+	"AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN",
 };
 
 /* Moves the descriptors to where the worker looks, whatever their numbers
@@ -36,7 +40,7 @@ static int arrange(const struct spawn_fds *fds)
 	return close_range((unsigned)last + 1, ~0U, 0) < 0 ? -errno : 0;
 }
 
-static void reset_signals(void)
+void spawn_reset_signals(void)
 {
 	sigset_t none;
 
@@ -52,7 +56,7 @@ become(char *const *argv, const struct spawn_fds *fds, pid_t parent)
 {
 	int rc;
 
-	reset_signals();
+	spawn_reset_signals();
 	/* Until the worker changes its user, which clears this, and sets it
 	 * again. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);

@@ -18,4 +18,7 @@ int spawn_worker(const struct super_opts *o, const char *trust,
 		 const struct spawn_fds *fds, unsigned restarts, pid_t *pid,
 		 struct err *err);
 
+/* In a child: as a fresh process has them. */
+void spawn_reset_signals(void);
+
 #endif

@@ -98,6 +98,14 @@ static void super_leave(struct super *s, const char *why)
 		worker_leave(&s->worker[i]);
 }
 
+static void super_renew(struct super *s, bool all)
+{
+	if (s->phase != RUNNING)
+		return;
+	for (size_t i = 0; i < s->o->n_trusts; i++)
+		worker_renew(&s->worker[i], clock_boot_ns(), all);
+}
+
 static void super_signal(struct super *s, unsigned signo)
 {
 	switch (signo) {
@@ -108,7 +116,9 @@ static void super_signal(struct super *s, unsigned signo)
 		super_leave(s, "SIGINT");
 		break;
 	case SIGHUP:
-		log_info("SIGHUP: a changed config needs a restart");
+		log_info("SIGHUP: credentials are read again; a changed config "
+			 "needs a restart");
+		super_renew(s, true);
 		break;
 	default: /* SIGCHLD: see super_reap(); SIGPIPE: nothing */
 		break;
@@ -228,6 +238,8 @@ static int super_timeout(const struct super *s)
 	for (size_t i = 0; i < s->o->n_trusts; i++)
 		if (s->phase == RUNNING && s->worker[i].state == WORKER_WAITING)
 			due = MIN(due, s->worker[i].next_ns);
+		else if (s->phase == RUNNING)
+			due = MIN(due, worker_renew_due(&s->worker[i]));
 	if (due == INT64_MAX)
 		return -1;
 	return due <= now ? 0 : (int)MIN((due - now) / 1000000 + 1, 60000);
@@ -267,6 +279,7 @@ static int super_loop(struct super *s, struct err *err)
 		    count(s, WORKER_ENDED) == s->o->n_trusts)
 			return rc;
 		super_start_due(s);
+		super_renew(s, false);
 		if (rc == 0)
 			rc = super_settle(s, err);
 		if (rc < 0)
@@ -292,7 +305,8 @@ static int super_begin(struct super *s, struct err *err)
 	if (!s->worker || !s->poll)
 		return fail(err, -ENOMEM, "%m");
 	for (size_t i = 0; i < o->n_trusts; i++)
-		worker_init(&s->worker[i], o, &o->trusts[i]);
+		if (worker_init(&s->worker[i], o, &o->trusts[i]) < 0)
+			return fail(err, -ENOMEM, "%m");
 	rc = o->runtime_dir ? io_mkdir_p(o->runtime_dir, 0755) : 0;
 	if (rc < 0)
 		return fail(err, rc, "cannot make '%s': %m", o->runtime_dir);
@@ -331,6 +345,8 @@ static void super_done(struct super *s)
 {
 	super_end_workers(s);
 	super_end_brokers(s);
+	for (size_t i = 0; s->worker && i < s->o->n_trusts; i++)
+		worker_done(&s->worker[i]);
 	free(s->worker);
 	free(s->poll);
 	if (s->signal_fd >= 0)

@@ -19,8 +19,20 @@
 
 /* One secret that goes to a worker over its socketpair. */
 struct super_secret {
-	char name[96];	  /* "key", "credentials:<store>" */
-	struct buf value; /* wiped when freed */
+	char name[96];	    /* "key", "credentials:<store>" */
+	struct buf value;   /* wiped when freed; base/secret.h */
+	int64_t expires_ns; /* wall time; 0 = not that anybody said */
+};
+
+/* Where the credentials for a store come from: one of these. */
+struct super_credential {
+	const char *store;
+	const char *file;
+	const struct buf *text; /* lies in this process already */
+	/* A program and its arguments, which calls super_secret_print(), or
+	 * fails and prints why: it may ask who must not be asked by others
+	 * (S29). */
+	const char *const *command;
 };
 
 struct super_trust {
@@ -30,12 +42,11 @@ struct super_trust {
 	const char *mountpoint;
 	const char *state_dir;
 	bool passthrough; /* FUSE passthrough is wanted */
-	/* Where the secrets lie; read at each start of the worker, never kept
-	 * in the supervisor's memory. */
+	/* Where the secrets lie; read at each start of the worker, and
+	 * credentials again when they change, never kept in the supervisor's
+	 * memory. */
 	const char *key_file;
-	struct {
-		const char *store, *file;
-	} * credentials;
+	struct super_credential *credentials;
 	size_t n_credentials;
 };
 
@@ -71,10 +82,15 @@ int super_run(const struct super_opts *o, struct err *err);
 int super_notify(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Reads the secret files of a trust and puts them into the socket `fd`, where
- * they wait for the worker; nothing of them stays in this process.
+ * Reads the secrets of a trust and puts them into the socket `fd`, where they
+ * wait for the worker; nothing of them stays in this process. `renewal` has a
+ * place for each of the trust's credentials, or is NULL.
  */
-int super_send_secrets(int fd, const struct super_trust *t, struct err *err);
+struct renewal;
+int super_send_secrets(int fd, const struct super_trust *t,
+		       struct renewal *renewal, struct err *err);
+/* Puts one of them into the socket. */
+int super_send_secret(int fd, const struct super_secret *s, struct err *err);
 
 /* A socketpair for secrets and readiness; [0] is the supervisor's end. */
 int super_socketpair(int fd[2], struct err *err);
@@ -100,6 +116,29 @@ const struct buf *super_secret_find(const struct super_secret *s, size_t n,
  * with super_secrets_done(). For single mode. */
 int super_secret_read(struct super_secret *s, const char *name,
 		      const char *file, struct err *err);
+
+/* "credentials:<store>", from where they come; as super_secret_read(). */
+int super_credential_read(struct super_secret *s,
+			  const struct super_credential *c, struct err *err);
+/* For the program of a super_credential: writes to its standard output. */
+int super_secret_print(int fd, const struct buf *value, int64_t expires_ns);
+/* Turns a packet of the supervisor into a secret. 0 or -EPROTO, -ENOMEM. */
+int super_secret_parse(const unsigned char *p, size_t n, struct super_secret *s,
+		       struct err *err);
+
+/*
+ * While the worker serves: calls `fn`, from a thread, with each secret that
+ * the supervisor sends again. `fd` (borrowed) is the worker's end of the
+ * socketpair, from which nobody else reads then. 0 or -errno.
+ */
+struct super_control;
+typedef void (*super_secret_fn)(void *arg, const struct super_secret *s);
+int super_control_start(int fd, super_secret_fn fn, void *arg,
+			struct super_control **out);
+/* Where super_backing_new() finds other brokers; the control's own. */
+int super_control_broker_fd(const struct super_control *c);
+void super_control_stop(struct super_control *c);
+DEFINE_GUARD(struct super_control *, super_control_stop);
 
 /* Tells the supervisor that this worker serves its mount. */
 int super_worker_ready(int fd, struct err *err);

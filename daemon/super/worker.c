@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "super/mount.h"
 #include "super/passfd.h"
+#include "super/secrets.h"
 #include "super/spawn.h"
 #include "super/wire.h"
 
@@ -35,8 +36,8 @@ static void worker_set(struct worker *w, enum worker_state to)
 	w->state = to;
 }
 
-void worker_init(struct worker *w, const struct super_opts *o,
-		 const struct super_trust *trust)
+int worker_init(struct worker *w, const struct super_opts *o,
+		const struct super_trust *trust)
 {
 	*w = (struct worker){
 		.o = o,
@@ -47,6 +48,13 @@ void worker_init(struct worker *w, const struct super_opts *o,
 		.connection = -1,
 		.backoff_ns = WORKER_BACKOFF_MIN,
 	};
+	w->renewal = calloc(trust->n_credentials + 1, sizeof(*w->renewal));
+	return w->renewal ? 0 : -ENOMEM;
+}
+
+void worker_done(struct worker *w)
+{
+	free(take(w->renewal));
 }
 
 static void close_fd(int *fd)
@@ -123,7 +131,7 @@ static int worker_launch(struct worker *w, struct err *err)
 	if (rc < 0)
 		return rc;
 	w->control_fd = pair[0];
-	rc = super_send_secrets(pair[0], w->trust, err);
+	rc = super_send_secrets(pair[0], w->trust, w->renewal, err);
 	if (rc == 0) {
 		rc = super_mount(w->trust->name, w->trust->mountpoint, NULL,
 				 err);
@@ -156,6 +164,7 @@ void worker_start(struct worker *w, int64_t now)
 		return;
 	}
 	worker_set(w, WORKER_STARTING);
+	w->look_ns = now + WORKER_LOOK_NS;
 	log_info("%s: worker started, pid %d, mount '%s'", w->trust->name,
 		 w->pid, w->trust->mountpoint);
 }
@@ -176,6 +185,45 @@ static bool worker_serves(const struct worker *w)
 	return w->pid > 0 && w->control_fd >= 0 &&
 	       (w->state == WORKER_STARTING || w->state == WORKER_SERVING);
 }
+
+/* ---- credentials ------------------------------------------------------ */
+
+int64_t worker_renew_due(const struct worker *w)
+{
+	return worker_serves(w) && w->trust->n_credentials ? w->look_ns
+							   : INT64_MAX;
+}
+
+static void renew_one(struct worker *w, size_t i)
+{
+	const struct super_credential *c = &w->trust->credentials[i];
+	struct renewal *r = &w->renewal[i];
+	struct err err = ERR_INIT;
+	int rc = renewal_send(w->control_fd, c, r, &err);
+
+	if (rc == 0)
+		log_info("%s: credentials of store '%s' were read again",
+			 w->trust->name, c->store);
+	else if (!r->failed)
+		log_err("%s: the old credentials of store '%s' stay in use: "
+			"%s%s%s",
+			w->trust->name, c->store, err.msg,
+			err.hint[0] ? "; try: " : "", err.hint);
+	r->failed = rc < 0;
+}
+
+void worker_renew(struct worker *w, int64_t now, bool all)
+{
+	if (worker_renew_due(w) == INT64_MAX || (!all && now < w->look_ns))
+		return;
+	w->look_ns = now + WORKER_LOOK_NS;
+	for (size_t i = 0; i < w->trust->n_credentials; i++)
+		if (all || renewal_wanted(&w->trust->credentials[i],
+					  &w->renewal[i], now))
+			renew_one(w, i);
+}
+
+/* ---- brokers ---------------------------------------------------------- */
 
 /* It ends when its worker does; who holds the worker's end does not change
  * that. The rest comes with SIGCHLD. */

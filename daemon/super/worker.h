@@ -50,6 +50,8 @@ struct worker {
 	struct super_broker broker; /* its fd is the worker's only */
 	unsigned broker_starts;	    /* for this process */
 	int connection;		    /* see mount_connection(); while LEAVING */
+	struct renewal *renewal;    /* for each credential of the trust */
+	int64_t look_ns;	    /* when to look after them, boot time */
 	unsigned restarts;
 	bool tried;	    /* it served once, or its first start failed */
 	int64_t started_ns; /* boot time, as the next two */
@@ -57,9 +59,11 @@ struct worker {
 	int64_t backoff_ns;
 };
 
-/* Not started yet; `o` and `trust` are borrowed. */
-void worker_init(struct worker *w, const struct super_opts *o,
-		 const struct super_trust *trust);
+/* Not started yet; `o` and `trust` are borrowed. 0 or -ENOMEM. */
+int worker_init(struct worker *w, const struct super_opts *o,
+		const struct super_trust *trust);
+/* Frees what worker_init() made. */
+void worker_done(struct worker *w);
 
 /* Mounts and starts a process, when its time has come; logs. */
 void worker_start(struct worker *w, int64_t now);
@@ -76,6 +80,14 @@ void worker_broker_died(struct worker *w, int status);
 
 /* Something came from the worker, or it hung up. */
 void worker_message(struct worker *w);
+
+/* How often credentials are looked at. */
+#define WORKER_LOOK_NS (5 * NSEC_PER_SEC)
+/* Sends it the credentials that changed or expire, or (`all`) all of them, when
+ * it is time to look. Logs. */
+void worker_renew(struct worker *w, int64_t now, bool all);
+/* When that is, boot time; INT64_MAX = not while it is as it is. */
+int64_t worker_renew_due(const struct worker *w);
 
 /* The end: unmount, but serve on what is open. */
 void worker_leave(struct worker *w);

@@ -99,6 +99,11 @@ class Gateway:
             "buckets": {},
             "endpoint": None,
             "ca_file": None,
+            "region": None,
+            "store_keys": [],  # more lines of the store
+            "credentials": None,  # what stands for the store
+            "profile": None,  # of the credentials file
+            "environment": {},  # of merseyd and the CLI
         }
         self.keys.update(keys)
         self.proc = None
@@ -148,12 +153,13 @@ class Gateway:
             lines += [
                 f"    kind: {self.store}",
                 f"    endpoint: {k['endpoint'] or self.s3['endpoint']}",
-                f"    region: {self.s3['region']}"
+                f"    region: {k['region'] or self.s3['region']}"
                 if self.store == "s3"
                 else "    accept_unverified_peer: the tests",
                 "    address_style: path",
                 "    prices: onprem",
             ]
+            lines += [f"    {line}" for line in k["store_keys"]]
             if k["ca_file"]:
                 # public, and read by the workers: where they can
                 ca = self.work / "ca.crt"
@@ -180,20 +186,29 @@ class Gateway:
                 f"    key: {{file: secrets/{t}.key}}",
             ]
             if self.store != "dir":
-                cred = self.work / "secrets" / f"{t}.cred"
-                access, secret = self.s3["users"][t]
-                cred.write_text(
-                    "[default]\n"
-                    f"aws_access_key_id = {access}\n"
-                    f"aws_secret_access_key = {secret}\n"
-                )
-                cred.chmod(0o600)
-                lines.append(f"    credentials: {{{store}: secrets/{t}.cred}}")
+                self.write_credentials(t, *self.s3["users"][t])
+                source = k["credentials"] or f"secrets/{t}.cred"
+                lines.append(f"    credentials: {{{store}: {source}}}")
             writer = ", single_writer: confirmed" if self.store == "s3v2" else ""
             lines.append(
                 f"    tiers: [{{name: near, store: {store}, bucket: {self.bucket(t)}{writer}}}]"
             )
         self.config.write_text("\n".join(lines) + "\n")
+
+    def write_credentials(self, trust, access, secret):
+        """In one step, as who rotates keys does it."""
+        profiles = {"default": (access, secret)}
+        if self.keys["profile"]:
+            profiles = {"default": ("NO", "NO"), self.keys["profile"]: (access, secret)}
+        new = self.work / "secrets" / f"{trust}.new"
+        new.write_text(
+            "".join(
+                f"[{p}]\naws_access_key_id = {a}\naws_secret_access_key = {s}\n"
+                for p, (a, s) in profiles.items()
+            )
+        )
+        new.chmod(0o600)
+        new.rename(self.work / "secrets" / f"{trust}.cred")
 
     # ---- running
 
@@ -201,6 +216,7 @@ class Gateway:
         e = dict(os.environ)
         e["MERSEYD"] = str(self.build / "daemon/main/merseyd")
         e["MERSEY_CONFIG"] = str(self.config)
+        e.update(self.keys["environment"])
         return e
 
     def setup(self):

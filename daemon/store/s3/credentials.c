@@ -7,11 +7,8 @@
  */
 #include <string.h>
 
+#include "base/secret.h"
 #include "store/drivers.h"
-
-struct profile {
-	char *access_key, *secret_key, *token;
-};
 
 struct text {
 	const char *p, *end;
@@ -24,12 +21,11 @@ struct span {
 	size_t n;
 };
 
-static void profile_done(struct profile *f)
+void store_credentials_done(struct store_credentials *c)
 {
-	free(f->access_key);
-	free(f->secret_key);
-	free(f->token);
-	*f = (struct profile){ 0 };
+	secret_text_done(&c->access_key);
+	secret_text_done(&c->secret_key);
+	secret_text_done(&c->session_token);
 }
 
 static bool is_blank(char c)
@@ -80,13 +76,13 @@ static int take_value(char **to, struct span v, const struct text *t,
 	if (v.n == 0)
 		return fail(err, -EINVAL, "line %u: the value is empty",
 			    t->line);
-	free(*to);
-	*to = strndup(v.p, v.n);
+	secret_text_done(to);
+	*to = secret_text(v.p, v.n);
 	return *to ? 0 : fail(err, -ENOMEM, "no memory");
 }
 
-static int take_line(struct profile *f, struct span line, const struct text *t,
-		     struct err *err)
+static int take_line(struct store_credentials *f, struct span line,
+		     const struct text *t, struct err *err)
 {
 	const char *eq = memchr(line.p, '=', line.n);
 	struct span name, value;
@@ -102,17 +98,38 @@ static int take_line(struct profile *f, struct span line, const struct text *t,
 	if (span_is(name, "aws_secret_access_key"))
 		return take_value(&f->secret_key, value, t, err);
 	if (span_is(name, "aws_session_token"))
-		return take_value(&f->token, value, t, err);
+		return take_value(&f->session_token, value, t, err);
 	return 0;
 }
 
-/* Reads all profiles; *f is [default], or the only one that there is. */
-static int parse(struct text *t, struct profile *f, struct err *err)
+/* Which profile is wanted, and what was seen of them. */
+struct choice {
+	const char *name; /* NULL = [default], or the only one that there is */
+	bool found;	  /* it, or [default] */
+	unsigned profiles;
+};
+
+/* Does what follows the line "[...]" go into the result? */
+static bool choose(struct choice *c, struct span line,
+		   struct store_credentials *f)
 {
-	CLEANUP(profile_done) struct profile skipped = { 0 };
-	struct profile *now = NULL;
-	bool have_default = false;
-	unsigned profiles = 0;
+	const char *name = c->name ?: "default";
+	bool wanted = line.n == strlen(name) + 2 && line.p[line.n - 1] == ']' &&
+		      memcmp(line.p + 1, name, line.n - 2) == 0;
+
+	if (wanted) /* beats what came before it */
+		store_credentials_done(f);
+	c->found |= wanted;
+	c->profiles++;
+	return wanted || (!c->name && c->profiles == 1);
+}
+
+static int parse(struct text *t, struct choice *c, struct store_credentials *f,
+		 struct err *err)
+{
+	CLEANUP(store_credentials_done)
+	struct store_credentials skipped = { 0 };
+	struct store_credentials *now = NULL;
 	struct span line;
 
 	while (next_line(t, &line)) {
@@ -121,13 +138,7 @@ static int parse(struct text *t, struct profile *f, struct err *err)
 		if (line.n == 0 || line.p[0] == '#' || line.p[0] == ';')
 			continue;
 		if (line.p[0] == '[') {
-			bool is_default = span_is(line, "[default]");
-
-			if (is_default) /* beats what came before it */
-				profile_done(f);
-			now = is_default || profiles == 0 ? f : &skipped;
-			have_default |= is_default;
-			profiles++;
+			now = choose(c, line, f) ? f : &skipped;
 			continue;
 		}
 		if (!now)
@@ -138,19 +149,21 @@ static int parse(struct text *t, struct profile *f, struct err *err)
 		if (rc < 0)
 			return rc;
 	}
-	if (profiles > 1 && !have_default)
+	if (c->name && !c->found)
+		return fail(err, -EINVAL, "there is no profile '%s'", c->name);
+	if (c->profiles > 1 && !c->found)
 		return fail(err, -EINVAL, "%u profiles and none is [default]",
-			    profiles);
+			    c->profiles);
 	return 0;
 }
 
-int store_credentials_parse(const char *text, size_t len, char **access_key,
-			    char **secret_key, char **session_token,
-			    struct err *err)
+int store_credentials_parse(const char *text, size_t len, const char *profile,
+			    struct store_credentials *out, struct err *err)
 {
-	CLEANUP(profile_done) struct profile f = { 0 };
+	CLEANUP(store_credentials_done) struct store_credentials f = { 0 };
 	struct text t = { .p = text, .end = text + len };
-	int rc = parse(&t, &f, err);
+	struct choice c = { .name = profile };
+	int rc = parse(&t, &c, &f, err);
 
 	if (rc < 0)
 		return rc;
@@ -163,8 +176,7 @@ int store_credentials_parse(const char *text, size_t len, char **access_key,
 				 "aws_access_key_id = ... / "
 				 "aws_secret_access_key = ...");
 	}
-	*access_key = take(f.access_key);
-	*secret_key = take(f.secret_key);
-	*session_token = take(f.token);
+	*out = f;
+	f = (struct store_credentials){ 0 };
 	return 0;
 }

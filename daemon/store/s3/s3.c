@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/io.h"
+#include "base/secret.h"
 #include "store/s3/impl.h"
 #include "store/s3/list.h"
 
@@ -294,22 +295,15 @@ static int s3_skew(struct store *st, int64_t *ahead_ns)
 	return 0;
 }
 
-static void wipe(char *secret)
-{
-	if (secret)
-		explicit_bzero(secret, strlen(secret));
-	free(secret);
-}
-
 static void s3_free(struct store *st)
 {
 	struct s3_store *s = s3_of(st);
 
 	s3_http_close(s->http);
 	s3_endpoint_done(&s->at);
-	wipe(s->access_key);
-	wipe(s->secret_key);
-	wipe(s->session_token);
+	secret_text_done(&s->access_key);
+	secret_text_done(&s->secret_key);
+	secret_text_done(&s->session_token);
 	free(s->prefix);
 	free(s->name);
 	pthread_mutex_destroy(&s->lock);
@@ -344,7 +338,7 @@ static int check_opts(const struct store_opts *o, struct err *err)
 
 static int copy_secret(char **out, const char *secret)
 {
-	*out = secret ? strdup(secret) : NULL;
+	*out = secret ? secret_text(secret, strlen(secret)) : NULL;
 	return *out || !secret ? 0 : -ENOMEM;
 }
 
@@ -374,7 +368,7 @@ int store_s3_credentials(struct store *st, const char *access_key,
 		}
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(secret); i++)
-		wipe(secret[i]);
+		secret_text_done(&secret[i]);
 	return rc;
 }
 

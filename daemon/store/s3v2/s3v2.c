@@ -477,3 +477,12 @@ int store_s3v2_open(const struct store_opts *o, struct store **out,
 		*out = take(guard);
 	return rc;
 }
+
+int store_s3v2_renew(struct store *driver, const struct store_opts *o)
+{
+	int rc = check_keys(o, NULL);
+
+	return rc < 0 ? rc
+		      : s3v2_pool_keys(s3v2(driver)->pool, o->access_key,
+				       o->secret_key);
+}

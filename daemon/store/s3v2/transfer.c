@@ -14,6 +14,7 @@
 #include <sys/select.h>
 
 #include "base/clock.h"
+#include "base/secret.h"
 #include "store/call.h"
 #include "store/s3/answer.h"
 #include "store/s3/errors.h"
@@ -25,6 +26,7 @@
 
 struct s3v2_pool {
 	S3BucketContext bucket;
+	char *access_key, *secret_key; /* of bucket; guarded by libs3_lock */
 	struct s3v2_limits limits;
 	pthread_mutex_t lock;	 /* guards what follows */
 	pthread_cond_t freed;	 /* CLOCK_MONOTONIC */
@@ -56,6 +58,35 @@ static void init_locks(struct s3v2_pool *p)
 	pthread_condattr_destroy(&attr);
 }
 
+/* libs3 reads them when it begins a request, which is under this lock. */
+static void exchange_keys(struct s3v2_pool *p, char **access_key,
+			  char **secret_key)
+{
+	char *old;
+
+	LOCK_SCOPE(&libs3_lock);
+	old = p->access_key;
+	p->bucket.accessKeyId = p->access_key = *access_key;
+	*access_key = old;
+	old = p->secret_key;
+	p->bucket.secretAccessKey = p->secret_key = *secret_key;
+	*secret_key = old;
+}
+
+int s3v2_pool_keys(struct s3v2_pool *p, const char *access_key,
+		   const char *secret_key)
+{
+	char *access = secret_text(access_key, strlen(access_key));
+	char *secret = secret_text(secret_key, strlen(secret_key));
+	int rc = access && secret ? 0 : -ENOMEM;
+
+	if (rc == 0)
+		exchange_keys(p, &access, &secret);
+	secret_text_done(&access);
+	secret_text_done(&secret);
+	return rc;
+}
+
 int s3v2_pool_open(const S3BucketContext *bucket,
 		   const struct s3v2_limits *limits, struct s3v2_pool **out,
 		   struct err *err)
@@ -71,7 +102,8 @@ int s3v2_pool_open(const S3BucketContext *bucket,
 	p->bucket = *bucket;
 	p->limits = *limits;
 	p->idle = calloc(limits->in_flight, sizeof(*p->idle));
-	if (!p->idle) {
+	rc = s3v2_pool_keys(p, bucket->accessKeyId, bucket->secretAccessKey);
+	if (!p->idle || rc < 0) {
 		s3v2_pool_close(p);
 		return fail(err, -ENOMEM, "%m");
 	}
@@ -88,6 +120,8 @@ void s3v2_pool_close(struct s3v2_pool *p)
 		if (p->idle[i])
 			S3_destroy_request_context(p->idle[i]);
 	free(p->idle);
+	secret_text_done(&p->access_key);
+	secret_text_done(&p->secret_key);
 	pthread_cond_destroy(&p->freed);
 	pthread_mutex_destroy(&p->lock);
 	free(p);

@@ -15,14 +15,18 @@ struct s3v2_limits {
 	int64_t stall_ns, request_ns; /* as struct store_opts */
 };
 
-/* Sets libs3 up. What `bucket` points to is borrowed. 0 or -errno with a
- * sentence. */
+/* Sets libs3 up. What `bucket` points to is borrowed, but for the keys. 0 or
+ * -errno with a sentence. */
 int s3v2_pool_open(const S3BucketContext *bucket,
 		   const struct s3v2_limits *limits, struct s3v2_pool **out,
 		   struct err *err);
 /* Nothing may be in flight. NULL is fine. */
 void s3v2_pool_close(struct s3v2_pool *p);
 DEFINE_GUARD(struct s3v2_pool *, s3v2_pool_close);
+
+/* Signs with these from now on; copies. 0 or -ENOMEM. */
+int s3v2_pool_keys(struct s3v2_pool *p, const char *access_key,
+		   const char *secret_key);
 
 /*
  * Does one request and waits for the whole answer, whatever its status; not

@@ -9,3 +9,10 @@ int store_s3v2_open(const struct store_opts *o, struct store **out,
 	return fail(err, -ENOTSUP,
 		    "store '%s': this merseyd was built without s3v2", o->name);
 }
+
+int store_s3v2_renew(struct store *driver, const struct store_opts *opts)
+{
+	(void)driver;
+	(void)opts;
+	return -ENOTSUP;
+}

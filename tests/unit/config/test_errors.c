@@ -570,6 +570,56 @@ static void test_credentials(void **state)
 		"store 'ceph' | leave it out\n");
 }
 
+/* From elsewhere than a file; one process has each of those once (S29). */
+static void test_credential_sources(void **state)
+{
+	assert_problems(
+		GOOD_HEAD GOOD_STORES
+		"  rem:\n"
+		"    user: mersey-rem\n"
+		"    key: {file: k}\n"
+		"    credentials: {ceph: {environment: true}}\n"
+		"    tiers: [{name: n, store: ceph, bucket: rem-mersey}]\n"
+		"  rbq:\n"
+		"    user: mersey-rbq\n"
+		"    key: {file: l}\n"
+		"    credentials: {ceph: {environment: true}}\n"
+		"    tiers: [{name: n, store: ceph, bucket: rbq-mersey}]\n"
+		"  rxx:\n"
+		"    user: mersey-rxx\n"
+		"    key: {file: m}\n"
+		"    credentials: {ceph: {instance_role: true}}\n"
+		"    tiers: [{name: n, store: ceph, bucket: rxx-mersey}]\n",
+		"14:25 trusts.rbq.credentials.ceph: credentials from the "
+		"environment are for one store of one trust | ceph: "
+		"secrets/rbq-ceph.cred\n"
+		"19:25 trusts.rxx.credentials.ceph: all trusts of this machine "
+		"could use its role: it is for a gateway with one trust | "
+		"ceph: secrets/rxx-ceph.cred\n");
+	assert_problems(
+		GOOD_HEAD GOOD_STORES
+		"  a: {user: ua, key: {file: k}, credentials: {ceph: {}}, "
+		"tiers: [{name: n, store: ceph, bucket: aaa}]}\n"
+		"  b: {user: ub, key: {file: l}, credentials: {ceph: {file: x, "
+		"environment: true}}, tiers: [{name: n, store: ceph, bucket: "
+		"bbb}]}\n"
+		"  c: {user: uc, key: {file: m}, credentials: {ceph: {profile: "
+		"p, environment: true, role: x}}, tiers: [{name: n, store: "
+		"ceph, bucket: ccc}]}\n",
+		"6:54 trusts.a.credentials.ceph: exactly one of 'file', "
+		"'environment', 'instance_role' must be there | write ceph: "
+		"secrets/….cred, or ceph: {file: …, profile: …}\n"
+		"7:54 trusts.b.credentials.ceph: exactly one of 'file', "
+		"'environment', 'instance_role' must be there | write ceph: "
+		"secrets/….cred, or ceph: {file: …, profile: …}\n"
+		"8:64 trusts.c.credentials.ceph.profile: 'profile' is one of a "
+		"file | write ceph: secrets/….cred, or ceph: {file: …, "
+		"profile: …}\n"
+		"8:86 trusts.c.credentials.ceph.role: unknown key 'role' | "
+		"keys that can stand here: file, profile, environment, "
+		"instance_role\n");
+}
+
 static void test_exchange(void **state)
 {
 	assert_problems(TRUST "cost:\n"
@@ -665,6 +715,7 @@ int main(void)
 		cmocka_unit_test(test_cache),
 		cmocka_unit_test(test_tiers),
 		cmocka_unit_test(test_credentials),
+		cmocka_unit_test(test_credential_sources),
 		cmocka_unit_test(test_exchange),
 		cmocka_unit_test(test_runtime_dir),
 		cmocka_unit_test(test_format),

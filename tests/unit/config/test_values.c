@@ -139,6 +139,39 @@ static void test_bandwidth(void **state)
 	assert_int_equal(rbq->bandwidth.rule[1].rates.down, 0);
 }
 
+static void test_credential_sources(void **state)
+{
+	CLEANUP(config_free_guard)
+	struct config *c = parse_good(
+		GOOD_HEAD GOOD_STORES
+		"  a: {user: ua, key: {file: k}, credentials: {ceph: {file: "
+		"x, profile: p-1}}, tiers: [{name: n, store: ceph, bucket: "
+		"aaa}]}\n"
+		"  b: {user: ub, key: {file: l}, credentials: {ceph: "
+		"{environment: true}}, tiers: [{name: n, store: ceph, bucket: "
+		"bbb}]}\n");
+	CLEANUP(config_free_guard) struct config *again = NULL;
+	CLEANUP(config_free_guard) struct config *role = NULL;
+	CLEANUP_BUF struct buf text = { 0 };
+	const struct config_credential *cr;
+
+	assert_int_equal(config_show_yaml(c, NULL, &text), 0);
+	again = parse_good(buf_str(&text));
+	cr = config_trust_find(again, "a")->credentials;
+	assert_string_equal(cr->file, "/etc/x");
+	assert_string_equal(cr->profile, "p-1");
+	cr = config_trust_find(again, "b")->credentials;
+	assert_true(cr->environment);
+	assert_false(cr->instance_role);
+	assert_null(cr->file);
+	assert_null(strstr(buf_str(&text), "instance_role"));
+	role = parse_good(GOOD_HEAD GOOD_STORES
+			  "  a: {user: ua, key: {file: k}, credentials: {ceph: "
+			  "{instance_role: true}}, tiers: [{name: n, store: "
+			  "ceph, bucket: aaa}]}\n");
+	assert_true(role->trusts[0].credentials[0].instance_role);
+}
+
 static void test_everything(void **state)
 {
 	CLEANUP(config_free_guard)
@@ -346,6 +379,7 @@ int main(void)
 		cmocka_unit_test(test_trust_defaults),
 		cmocka_unit_test(test_overrides),
 		cmocka_unit_test(test_bandwidth),
+		cmocka_unit_test(test_credential_sources),
 		cmocka_unit_test(test_everything),
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_accounts),

@@ -317,6 +317,88 @@ static void test_deadline(void **state)
 	assert_int_equal(r.counts.gets, 1);
 }
 
+/* Other keys, while it runs: with the next request. */
+static void test_renew(void **state)
+{
+	struct play p = PLAY(OK);
+	CLEANUP(rig_done) struct rig r;
+	struct store_opts o;
+	struct store *driver;
+	char v[512];
+
+	r = (struct rig){ .server = http_server_start(say, &p) };
+	o = opts_for(http_server_url(r.server));
+	assert_int_equal(store_open(&o, &driver, NULL), 0);
+	r.store = driver;
+	o.access_key = "AK2";
+	o.secret_key = "SK2";
+	o.session_token = NULL;
+	assert_int_equal(store_put(r.store, "k", "x", 1, NULL), 0);
+	assert_true(http_header(&p.last, "authorization", v, sizeof(v)));
+	assert_non_null(strstr(v, "Credential=AK/"));
+	assert_int_equal(store_renew(driver, &o), 0);
+	assert_int_equal(store_put(r.store, "k", "x", 1, NULL), 0);
+	assert_true(http_header(&p.last, "authorization", v, sizeof(v)));
+	assert_non_null(strstr(v, "Credential=AK2/"));
+	assert_false(
+		http_header(&p.last, "x-amz-security-token", v, sizeof(v)));
+	o.secret_key = "";
+	assert_int_equal(store_renew(driver, &o), -EINVAL);
+	o.kind = STORE_DIR;
+	assert_int_equal(store_renew(driver, &o), -ENOTSUP);
+}
+
+struct renewer {
+	struct store *store;
+	struct store_opts o;
+	_Atomic bool stop;
+};
+
+static void *renew_all_the_time(void *arg)
+{
+	struct renewer *w = arg;
+
+	for (unsigned i = 0; !w->stop; i++) {
+		w->o.access_key = i % 2 ? "AK-TOK" : "AK2-TOK2";
+		w->o.session_token = i % 2 ? "TOK" : "TOK2";
+		if (store_renew(w->store, &w->o) < 0)
+			return arg;
+	}
+	return NULL;
+}
+
+/* Key and token of one request are of one pair. */
+static void test_renew_race(void **state)
+{
+	struct play p = PLAY(OK);
+	CLEANUP(rig_done) struct rig r;
+	struct renewer w = { 0 };
+	pthread_t thread;
+	void *failed;
+
+	r = (struct rig){ .server = http_server_start(say, &p) };
+	w.o = opts_for(http_server_url(r.server));
+	w.o.access_key = "AK-TOK";
+	assert_int_equal(store_open(&w.o, &r.store, NULL), 0);
+	w.store = r.store;
+	assert_int_equal(pthread_create(&thread, NULL, renew_all_the_time, &w),
+			 0);
+	for (int i = 0; i < 200; i++) {
+		char key[512], token[64], want[80];
+
+		assert_int_equal(store_put(r.store, "k", "x", 1, NULL), 0);
+		assert_true(http_header(&p.last, "authorization", key,
+					sizeof(key)));
+		assert_true(http_header(&p.last, "x-amz-security-token", token,
+					sizeof(token)));
+		snprintf(want, sizeof(want), "-%s/", token);
+		assert_non_null(strstr(key, want));
+	}
+	w.stop = true;
+	pthread_join(thread, &failed);
+	assert_null(failed);
+}
+
 /* No call has a deadline here: the store's own limits end it. */
 static void test_timeouts(void **state)
 {
@@ -455,6 +537,8 @@ int main(void)
 		cmocka_unit_test(test_head),
 		cmocka_unit_test(test_skew),
 		cmocka_unit_test(test_deadline),
+		cmocka_unit_test(test_renew),
+		cmocka_unit_test(test_renew_race),
 		cmocka_unit_test(test_timeouts),
 		cmocka_unit_test(test_retried),
 		cmocka_unit_test(test_sent_twice),

@@ -213,27 +213,22 @@ static void test_curl_table(void **state)
 
 /* --- credentials ------------------------------------------------------- */
 
-struct found {
-	char *access_key, *secret_key, *token;
-};
-
-static void found_done(struct found *f)
+static int credentials_of(const char *text, const char *profile,
+			  struct store_credentials *f, struct err *err)
 {
-	free(f->access_key);
-	free(f->secret_key);
-	free(f->token);
+	return store_credentials_parse(text, strlen(text), profile, f, err);
 }
 
-static int credentials(const char *text, struct found *f, struct err *err)
+static int credentials(const char *text, struct store_credentials *f,
+		       struct err *err)
 {
-	return store_credentials_parse(text, strlen(text), &f->access_key,
-				       &f->secret_key, &f->token, err);
+	return credentials_of(text, NULL, f, err);
 }
 
 static void test_credentials(void **state)
 {
-	CLEANUP(found_done) struct found f = { 0 };
-	CLEANUP(found_done) struct found g = { 0 };
+	CLEANUP(store_credentials_done) struct store_credentials f = { 0 };
+	CLEANUP(store_credentials_done) struct store_credentials g = { 0 };
 
 	assert_int_equal(credentials("# ours\n[default]\r\n"
 				     "aws_access_key_id = AKID\r\n"
@@ -243,7 +238,7 @@ static void test_credentials(void **state)
 			 0);
 	assert_string_equal(f.access_key, "AKID");
 	assert_string_equal(f.secret_key, "a/b+c==");
-	assert_null(f.token);
+	assert_null(f.session_token);
 	assert_int_equal(credentials("[other]\naws_access_key_id=no\n"
 				     "aws_secret_access_key=no\n"
 				     "aws_session_token=no\n"
@@ -254,19 +249,43 @@ static void test_credentials(void **state)
 			 0);
 	assert_string_equal(g.access_key, "yes");
 	assert_string_equal(g.secret_key, "yes");
-	assert_null(g.token);
+	assert_null(g.session_token);
 }
 
 static void test_credentials_token(void **state)
 {
-	CLEANUP(found_done) struct found f = { 0 };
+	CLEANUP(store_credentials_done) struct store_credentials f = { 0 };
 
 	assert_int_equal(credentials("[trust]\naws_access_key_id=a\n"
 				     "aws_secret_access_key=b\n"
 				     "aws_session_token = tok==",
 				     &f, NULL),
 			 0);
-	assert_string_equal(f.token, "tok==");
+	assert_string_equal(f.session_token, "tok==");
+}
+
+static void test_credentials_profile(void **state)
+{
+	static const char text[] =
+		"[default]\naws_access_key_id=no\naws_secret_access_key=no\n"
+		"[rem]\naws_access_key_id=a\naws_secret_access_key=b\n"
+		"[rem2]\naws_access_key_id=c\naws_session_token=t\n"
+		"aws_secret_access_key=d\n";
+	CLEANUP(store_credentials_done) struct store_credentials f = { 0 };
+	CLEANUP(store_credentials_done) struct store_credentials g = { 0 };
+	struct err err = ERR_INIT;
+
+	assert_int_equal(credentials_of(text, "rem", &f, NULL), 0);
+	assert_string_equal(f.access_key, "a");
+	assert_string_equal(f.secret_key, "b");
+	assert_null(f.session_token);
+	assert_int_equal(credentials_of(text, "rem2", &g, NULL), 0);
+	assert_string_equal(g.secret_key, "d");
+	assert_string_equal(g.session_token, "t");
+	store_credentials_done(&g);
+	assert_int_equal(credentials_of(text, "re", &g, &err), -EINVAL);
+	assert_string_equal(err.msg, "there is no profile 're'");
+	assert_null(g.access_key);
 }
 
 static void test_credentials_refused(void **state)
@@ -285,7 +304,8 @@ static void test_credentials_refused(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		CLEANUP(found_done) struct found f = { 0 };
+		CLEANUP(store_credentials_done)
+		struct store_credentials f = { 0 };
 		struct err err = ERR_INIT;
 
 		assert_int_equal(credentials(bad[i].text, &f, &err), -EINVAL);
@@ -433,6 +453,7 @@ int main(void)
 		cmocka_unit_test(test_curl_table),
 		cmocka_unit_test(test_credentials),
 		cmocka_unit_test(test_credentials_token),
+		cmocka_unit_test(test_credentials_profile),
 		cmocka_unit_test(test_credentials_refused),
 		cmocka_unit_test(test_endpoints),
 		cmocka_unit_test(test_endpoints_refused),

@@ -46,7 +46,7 @@ static void test_transfer(void **state)
 		t.credentials[i].file = cred;
 	}
 	assert_int_equal(super_socketpair(fd, &err), 0);
-	assert_int_equal(super_send_secrets(fd[0], &t, &err), 0);
+	assert_int_equal(super_send_secrets(fd[0], &t, NULL, &err), 0);
 	assert_int_equal(
 		super_receive_secrets(fd[1], got, ARRAY_SIZE(got), &n, &err),
 		0);
@@ -62,7 +62,7 @@ static void test_transfer(void **state)
 
 	/* One more than there may be. */
 	t.n_credentials++;
-	assert_int_equal(super_send_secrets(fd[0], &t, &err), -E2BIG);
+	assert_int_equal(super_send_secrets(fd[0], &t, NULL, &err), -E2BIG);
 	for (size_t i = 0; i < SUPER_SECRETS_MAX - 1; i++)
 		free((char *)t.credentials[i].store);
 	free(t.credentials);
@@ -82,11 +82,11 @@ static void test_bad_files(void **state)
 	int fd[2];
 
 	assert_int_equal(super_socketpair(fd, &err), 0);
-	assert_int_equal(super_send_secrets(fd[0], &t, &err), -EFBIG);
+	assert_int_equal(super_send_secrets(fd[0], &t, NULL, &err), -EFBIG);
 	t.key_file = empty;
-	assert_int_equal(super_send_secrets(fd[0], &t, &err), -ENODATA);
+	assert_int_equal(super_send_secrets(fd[0], &t, NULL, &err), -ENODATA);
 	t.key_file = gone;
-	assert_int_equal(super_send_secrets(fd[0], &t, &err), -ENOENT);
+	assert_int_equal(super_send_secrets(fd[0], &t, NULL, &err), -ENOENT);
 	assert_non_null(strstr(err.msg, gone));
 	/* Nothing of it was sent. */
 	close(fd[0]);

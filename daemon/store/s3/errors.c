@@ -1,110 +1,195 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One table for each tongue. Where S3's own code is known it decides; else
- * the HTTP status. "No such object" is believed only when S3 says so: a 404
- * from a proxy, or for the bucket, must not look like a lost object.
+ * One table for all three tongues. Where S3's own code is known it decides;
+ * else the HTTP status. "No such object" is believed only when S3 says so: a
+ * 404 from a proxy, or for the bucket, must not look like a lost object.
  *
- * Sources: "Error responses", Amazon S3 API Reference; libcurl-errors(3);
- * what Ceph RGW 16 was seen to answer.
+ * Sources: "Error responses", Amazon S3 API Reference; the throttling errors
+ * of the AWS SDKs ("Retry behavior", AWS SDKs and Tools Reference Guide);
+ * libcurl-errors(3); what Ceph RGW 16 was seen to answer.
  */
 #include "store/s3/errors.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/guard.h"
 #include "store/s3/xml.h"
 
-static const struct {
-	const char *code;
-	int rc;
-} s3_codes[] = {
-	{ "NoSuchKey", -ENOENT },
-	{ "NoSuchVersion", -ENOENT },
+#define CODE(text, ...)                                           \
+	{                                                         \
+		.tongue = S3_SAYS_CODE, .name = text, __VA_ARGS__ \
+	}
+#define STATUS(low, high, ...)                                                 \
+	{                                                                      \
+		.tongue = S3_SAYS_STATUS, .from = low, .to = high, __VA_ARGS__ \
+	}
+#define CURL(code, ...)                                              \
+	{                                                            \
+		.tongue = S3_SAYS_CURL, .name = #code, .from = code, \
+		.to = code, __VA_ARGS__                              \
+	}
+#define GIVE_UP(error)	 .rc = error, .next = S3_GIVE_UP
+#define TRY_AGAIN(error) .rc = error, .next = S3_TRY_AGAIN
+#define SLOW_DOWN	 .rc = -EAGAIN, .next = S3_SLOW_DOWN
 
-	{ "PreconditionFailed", -EEXIST },
+/* The first row that fits decides. merseyd(8) shows them all. */
+static const struct s3_error_row rows[] = {
+	CODE("NoSuchKey", GIVE_UP(-ENOENT)),
+	CODE("NoSuchVersion", GIVE_UP(-ENOENT)),
 
+	CODE("PreconditionFailed", GIVE_UP(-EEXIST)),
+
+	CODE("SlowDown", SLOW_DOWN),
+	CODE("SlowDownRead", SLOW_DOWN),
+	CODE("SlowDownWrite", SLOW_DOWN),
+	CODE("ServiceUnavailable", SLOW_DOWN),
+	CODE("TooManyRequests", SLOW_DOWN),
+	CODE("RequestLimitExceeded", SLOW_DOWN),
+	CODE("RequestThrottled", SLOW_DOWN),
+	CODE("BandwidthLimitExceeded", SLOW_DOWN),
+	CODE("Throttling", SLOW_DOWN),
+	CODE("ThrottlingException", SLOW_DOWN),
 	/* Somebody writes the same key just now: not decided yet. */
-	{ "ConditionalRequestConflict", -EAGAIN },
-	{ "OperationAborted", -EAGAIN },
-	{ "SlowDown", -EAGAIN },
-	{ "SlowDownRead", -EAGAIN },
-	{ "SlowDownWrite", -EAGAIN },
-	{ "ServiceUnavailable", -EAGAIN },
-	{ "InternalError", -EAGAIN },
-	{ "RequestTimeout", -EAGAIN },
+	CODE("ConditionalRequestConflict", TRY_AGAIN(-EAGAIN)),
+	CODE("OperationAborted", TRY_AGAIN(-EAGAIN)),
+	CODE("InternalError", TRY_AGAIN(-EAGAIN)),
+	CODE("RequestTimeout", TRY_AGAIN(-EAGAIN)),
 	/* Damaged on the way there. */
-	{ "BadDigest", -EAGAIN },
-	{ "IncompleteBody", -EAGAIN },
-	{ "XAmzContentSHA256Mismatch", -EAGAIN },
+	CODE("BadDigest", TRY_AGAIN(-EAGAIN)),
+	CODE("IncompleteBody", TRY_AGAIN(-EAGAIN)),
+	CODE("XAmzContentSHA256Mismatch", TRY_AGAIN(-EAGAIN)),
 
-	{ "AccessDenied", -EACCES },
-	{ "AccountProblem", -EACCES },
-	{ "AllAccessDisabled", -EACCES },
-	{ "AuthorizationHeaderMalformed", -EACCES }, /* the region, mostly */
-	{ "ExpiredToken", -EACCES },
-	{ "InvalidAccessKeyId", -EACCES },
-	{ "InvalidSecurity", -EACCES },
-	{ "InvalidToken", -EACCES },
-	{ "NoSuchBucket", -EACCES },
-	{ "RequestTimeTooSkewed", -EACCES },
-	{ "SignatureDoesNotMatch", -EACCES },
-	{ "UserSuspended", -EACCES },
+	CODE("AccessDenied", GIVE_UP(-EACCES)),
+	CODE("AccountProblem", GIVE_UP(-EACCES)),
+	CODE("AllAccessDisabled", GIVE_UP(-EACCES)),
+	/* The region, mostly. */
+	CODE("AuthorizationHeaderMalformed", GIVE_UP(-EACCES)),
+	CODE("ExpiredToken", GIVE_UP(-EACCES)),
+	CODE("InvalidAccessKeyId", GIVE_UP(-EACCES)),
+	CODE("InvalidSecurity", GIVE_UP(-EACCES)),
+	CODE("InvalidToken", GIVE_UP(-EACCES)),
+	CODE("NoSuchBucket", GIVE_UP(-EACCES)),
+	CODE("RequestTimeTooSkewed", GIVE_UP(-EACCES)),
+	CODE("SignatureDoesNotMatch", GIVE_UP(-EACCES)),
+	CODE("UserSuspended", GIVE_UP(-EACCES)),
 	/* Another endpoint is the right one; redirects are not followed. */
-	{ "PermanentRedirect", -EACCES },
-	{ "TemporaryRedirect", -EACCES },
+	CODE("PermanentRedirect", GIVE_UP(-EACCES)),
+	CODE("TemporaryRedirect", GIVE_UP(-EACCES)),
 
-	{ "InvalidRange", -ERANGE },
+	CODE("InvalidRange", GIVE_UP(-ERANGE)),
 
-	{ "QuotaExceeded", -ENOSPC },
-	{ "InsufficientCapacity", -ENOSPC },
-	{ "XMinioStorageFull", -ENOSPC },
+	CODE("QuotaExceeded", GIVE_UP(-ENOSPC)),
+	CODE("InsufficientCapacity", GIVE_UP(-ENOSPC)),
+	CODE("XMinioStorageFull", GIVE_UP(-ENOSPC)),
 
-	{ "EntityTooLarge", -ENOTSUP },
-	{ "InvalidStorageClass", -ENOTSUP },
-	{ "KeyTooLongError", -ENOTSUP },
-	{ "MethodNotAllowed", -ENOTSUP },
-	{ "NotImplemented", -ENOTSUP },
+	CODE("EntityTooLarge", GIVE_UP(-ENOTSUP)),
+	CODE("InvalidStorageClass", GIVE_UP(-ENOTSUP)),
+	CODE("KeyTooLongError", GIVE_UP(-ENOTSUP)),
+	CODE("MethodNotAllowed", GIVE_UP(-ENOTSUP)),
+	CODE("NotImplemented", GIVE_UP(-ENOTSUP)),
 	/* In an archive class, to be restored before it can be read. */
-	{ "InvalidObjectState", -ENOMEDIUM },
+	CODE("InvalidObjectState", GIVE_UP(-ENOMEDIUM)),
+
+	STATUS(401, 401, GIVE_UP(-EACCES)),
+	STATUS(403, 403, GIVE_UP(-EACCES)),
+	STATUS(407, 407, GIVE_UP(-EACCES)),
+	STATUS(404, 404, GIVE_UP(-EPROTO)),
+	STATUS(405, 405, GIVE_UP(-ENOTSUP)),
+	STATUS(408, 409, TRY_AGAIN(-EAGAIN)),
+	STATUS(425, 425, TRY_AGAIN(-EAGAIN)),
+	STATUS(412, 412, GIVE_UP(-EEXIST)),
+	STATUS(416, 416, GIVE_UP(-ERANGE)),
+	STATUS(429, 429, SLOW_DOWN),
+	/* It understood, and will not do it. */
+	STATUS(400, 499, GIVE_UP(-EIO)),
+	STATUS(501, 501, GIVE_UP(-ENOTSUP)),
+	STATUS(503, 503, SLOW_DOWN),
+	STATUS(507, 507, GIVE_UP(-ENOSPC)),
+	STATUS(500, 599, TRY_AGAIN(-EAGAIN)),
+	STATUS(0, LONG_MAX, GIVE_UP(-EPROTO)),
+
+	/* Or what the kernel said, see connect_errno(). */
+	CURL(CURLE_COULDNT_CONNECT, TRY_AGAIN(-ECONNREFUSED)),
+	CURL(CURLE_COULDNT_RESOLVE_HOST, TRY_AGAIN(-EHOSTUNREACH)),
+	CURL(CURLE_COULDNT_RESOLVE_PROXY, TRY_AGAIN(-EHOSTUNREACH)),
+	CURL(CURLE_OPERATION_TIMEDOUT, TRY_AGAIN(-ETIMEDOUT)),
+	CURL(CURLE_SEND_ERROR, TRY_AGAIN(-ECONNRESET)),
+	CURL(CURLE_RECV_ERROR, TRY_AGAIN(-ECONNRESET)),
+	CURL(CURLE_GOT_NOTHING, TRY_AGAIN(-ECONNRESET)),
+	CURL(CURLE_PARTIAL_FILE, TRY_AGAIN(-ECONNRESET)),
+	/* Also a reset while shaking hands. */
+	CURL(CURLE_SSL_CONNECT_ERROR, TRY_AGAIN(-ECONNRESET)),
+	CURL(CURLE_SEND_FAIL_REWIND, TRY_AGAIN(-ECONNRESET)),
+	CURL(CURLE_PEER_FAILED_VERIFICATION, GIVE_UP(-EACCES)),
+	CURL(CURLE_SSL_CACERT_BADFILE, GIVE_UP(-EACCES)),
+	CURL(CURLE_SSL_ISSUER_ERROR, GIVE_UP(-EACCES)),
+	CURL(CURLE_SSL_CERTPROBLEM, GIVE_UP(-EACCES)),
+	CURL(CURLE_SSL_INVALIDCERTSTATUS, GIVE_UP(-EACCES)),
+	CURL(CURLE_OUT_OF_MEMORY, GIVE_UP(-ENOMEM)),
 };
 
-static int status_errno(long status)
+/* Of anything that libcurl says beside those. */
+static const struct s3_error_row nonsense = { .tongue = S3_SAYS_CURL,
+					      .name = "",
+					      GIVE_UP(-EPROTO) };
+
+const struct s3_error_row *s3_error_rows(size_t *n)
 {
-	switch (status) {
-	case 401:
-	case 403:
-	case 407:
-		return -EACCES;
-	case 405:
-	case 501:
-		return -ENOTSUP;
-	case 408:
-	case 409:
-	case 425:
-	case 429:
-		return -EAGAIN;
-	case 412:
-		return -EEXIST;
-	case 416:
-		return -ERANGE;
-	case 507:
-		return -ENOSPC;
+	*n = ARRAY_SIZE(rows);
+	return rows;
+}
+
+const char *s3_error_row_name(const struct s3_error_row *r, char *out,
+			      size_t size)
+{
+	if (r->name)
+		snprintf(out, size, "%s", r->name);
+	else if (r->to == LONG_MAX)
+		snprintf(out, size, "HTTP other");
+	else if (r->from == r->to)
+		snprintf(out, size, "HTTP %ld", r->from);
+	else
+		snprintf(out, size, "HTTP %ld-%ld", r->from, r->to);
+	return out;
+}
+
+static const struct s3_error_row *find(enum s3_tongue tongue, const char *code,
+				       long number)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct s3_error_row *r = &rows[i];
+
+		if (r->tongue == tongue &&
+		    (tongue == S3_SAYS_CODE
+			     ? strcmp(code, r->name) == 0
+			     : number >= r->from && number <= r->to))
+			return r;
 	}
-	if (status >= 500 && status <= 599)
-		return -EAGAIN;
-	/* 400 and the like: it understood, and will not do it. */
-	return status >= 400 && status <= 499 && status != 404 ? -EIO : -EPROTO;
+	return NULL;
+}
+
+static const struct s3_error_row *answer_row(long status, const char *code)
+{
+	const struct s3_error_row *r = find(S3_SAYS_CODE, code, 0);
+
+	if (!r)
+		r = find(S3_SAYS_STATUS, NULL, MAX(status, 0L));
+	return r;
 }
 
 int s3_error_errno(long status, const char *code, bool bodiless)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(s3_codes); i++)
-		if (strcmp(code, s3_codes[i].code) == 0)
-			return s3_codes[i].rc;
-	if (status == 404 && bodiless)
+	if (status == 404 && bodiless && !*code)
 		return -ENOENT;
-	return status_errno(status);
+	return answer_row(status, code)->rc;
+}
+
+bool s3_error_slows(long status, const char *code)
+{
+	return answer_row(status, code)->next == S3_SLOW_DOWN;
 }
 
 static int connect_errno(long os_errno)
@@ -122,34 +207,14 @@ static int connect_errno(long os_errno)
 
 int s3_curl_errno(CURLcode code, long os_errno)
 {
-	switch (code) {
-	case CURLE_OK:
+	const struct s3_error_row *r;
+
+	if (code == CURLE_OK)
 		return 0;
-	case CURLE_COULDNT_CONNECT:
+	if (code == CURLE_COULDNT_CONNECT)
 		return connect_errno(os_errno);
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_RESOLVE_PROXY:
-		return -EHOSTUNREACH;
-	case CURLE_OPERATION_TIMEDOUT:
-		return -ETIMEDOUT;
-	case CURLE_SEND_ERROR:
-	case CURLE_RECV_ERROR:
-	case CURLE_GOT_NOTHING:
-	case CURLE_PARTIAL_FILE:
-	case CURLE_SSL_CONNECT_ERROR: /* also a reset while shaking hands */
-	case CURLE_SEND_FAIL_REWIND:
-		return -ECONNRESET;
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CACERT_BADFILE:
-	case CURLE_SSL_ISSUER_ERROR:
-	case CURLE_SSL_CERTPROBLEM:
-	case CURLE_SSL_INVALIDCERTSTATUS:
-		return -EACCES;
-	case CURLE_OUT_OF_MEMORY:
-		return -ENOMEM;
-	default:
-		return -EPROTO;
-	}
+	r = find(S3_SAYS_CURL, NULL, (long)code);
+	return (r ? r : &nonsense)->rc;
 }
 
 /* --- the body of an error answer --------------------------------------- */

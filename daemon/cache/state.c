@@ -106,6 +106,7 @@ static int cache_damage_row(struct cache_file *f)
 
 void cache_damage_locked(struct cache_file *f, const char *what, int rc)
 {
+	cache_break_seal_locked(f);
 	f->damaged = true;
 	log_err("inode %llu is damaged: %s (%s); it is not protected",
 		(unsigned long long)f->ino, what, errno_name(-rc));

@@ -167,6 +167,19 @@ bool build_zero(const uint8_t *p, size_t n)
 	return p[0] == 0 && memcmp(p, p + 1, n - 1) == 0;
 }
 
+/*
+ * What was to be read cannot be, or is not there. Who changes a file breaks its
+ * seal first; with a good one it is the disk, and would be so each time the
+ * file's turn comes. A copy is made again. The other files of the pack go on.
+ */
+static void build_bad(const struct building *b, const char *what, int rc)
+{
+	struct cache_seal *s = &b->it->seal;
+
+	if (!s->copied_ns && cache_seal_valid(s))
+		cache_damage(s->f, what, rc);
+}
+
 /* 1: the file is not what was sealed. */
 static int build_frame(struct building *b, uint64_t off, size_t n)
 {
@@ -174,14 +187,11 @@ static int build_frame(struct building *b, uint64_t off, size_t n)
 	ssize_t got = io_pread(b->it->seal.fd, p, n, (off_t)off);
 	int rc;
 
-	if (got < 0) { /* the other files of the pack go on */
-		if (!b->it->seal.copied_ns) /* a copy is made again */
-			cache_damage(b->it->seal.f, "it cannot be read",
-				     (int)got);
+	if (got < 0 || (size_t)got != n) {
+		build_bad(b, got < 0 ? "it cannot be read" : "it was cut short",
+			  got < 0 ? (int)got : -EIO);
 		return 1;
 	}
-	if ((size_t)got != n)
-		return 1;
 	/* The last one says how long the file is. */
 	if (build_zero(p, n) && off + n < b->it->seal.size)
 		return 0;

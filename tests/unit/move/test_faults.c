@@ -305,6 +305,33 @@ static void test_nonsense(void **state)
 	assert_int_equal(count_packs(META_PACK_INTENT), 0);
 }
 
+/* A file that is shorter on the disk than it was: it is damaged, and its turn
+ * does not come for ever. */
+static void test_cut_short(void **state)
+{
+	uint64_t ino = make_file("a", 1, SIZE), other;
+	struct cache_file *f = file_open(ino, false); /* it was looked at */
+	CLEANUP_FREE char *path = local_of(ino);
+	struct meta_inode row;
+	int i;
+
+	assert_int_equal(cache_flush(c), 0);
+	assert_int_equal(truncate(path, SIZE / 2), 0);
+	other = make_file("b", 2, SIZE);
+	protect_all(other);
+	for (i = 0; i < 1000; i++) {
+		row_get(ino, &row);
+		if (row.damaged)
+			break;
+		clock_sleep_ns(10000000);
+	}
+	file_close(f, false);
+	assert_true(row.damaged);
+	assert_int_equal(row.state, META_DIRTY);
+	evict_file(other);
+	expect_file(other, 2, SIZE);
+}
+
 /* ---- writers that come between ---------------------------------------- */
 
 static void test_write_while_sent(void **state)
@@ -435,6 +462,7 @@ int main(void)
 		MOVE_TEST(test_refused),
 		MOVE_TEST(test_nonsense),
 		MOVE_TEST(test_error_rests),
+		MOVE_TEST(test_cut_short),
 		MOVE_TEST(test_write_while_sent),
 		MOVE_TEST(test_unlink_while_sent),
 		MOVE_TEST(test_small_cache),

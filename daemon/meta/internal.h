@@ -19,7 +19,7 @@
 #include "db/db.h"
 #include "meta/meta.h"
 
-#define META_SCHEMA	   5	      /* version of the tables, schema.c */
+#define META_SCHEMA	   6	      /* version of the tables, schema.c */
 #define META_LOG_BYTES	   (32 << 20) /* wakes the checkpoint */
 #define META_CHECKPOINT_NS (30 * 1000000000LL)
 #define META_ROWS_DEFAULT  (2 << 20) /* bytes */
@@ -33,6 +33,7 @@ enum meta_group {
 	META_G_PATH,
 	META_G_XATTR,
 	META_G_PACK,
+	META_G_CLAIM,
 	META_G_EXTENT,
 	META_G_NAMING,
 	META_G_PRESENCE,
@@ -43,7 +44,7 @@ enum meta_group {
 	META_G_IDS,
 	META_GROUPS,
 };
-#define META_STMTS_MAX 12
+#define META_STMTS_MAX 13
 
 /*
  * A connection with its statements, prepared when first used: one that

@@ -397,7 +397,9 @@ int meta_xattr_remove(struct meta_txn *t, uint64_t ino, const char *name);
 /* Appends the names, each with its NUL. */
 int meta_xattr_list(struct meta_txn *t, uint64_t ino, struct buf *out);
 
-/* ---- packs and extents ---------------------------------------------- */
+/* ---- packs ---------------------------------------------------------- */
+
+#define META_VERSION_SIZE 128
 
 enum meta_pack_state {
 	META_PACK_INTENT, /* row before the PUT (S23) */
@@ -419,14 +421,19 @@ struct meta_pack {
 	int64_t created_ns, condemned_ns;
 	uint64_t extents; /* that name it, and namings of no bytes */
 	uint64_t study;	  /* row, when all its files were of that; 0 = not */
+	/* Of the object, where the bucket keeps versions; "" = it does not, or
+	 * the PUT's answer did not say. */
+	char version[META_VERSION_SIZE];
 };
 
 /* Inserts as INTENT; sets in->row. */
 int meta_pack_intend(struct meta_txn *t, struct meta_pack *in);
-/* INTENT -> STORED (-EINVAL from another state); writes length, digest and
- * study. */
+/* INTENT -> STORED (-EINVAL from another state); writes length, digest,
+ * study and version. */
 int meta_pack_stored(struct meta_txn *t, const struct meta_pack *in);
 int meta_pack_get(struct meta_txn *t, uint64_t row, struct meta_pack *out);
+/* The row of an object, in whatever state; -ENOENT. */
+int meta_pack_find(struct meta_txn *t, const char *object, uint64_t *row);
 /* The lowest rows > after in `state`, condemned (or created) before
  * `before_ns`. Count or -errno. */
 int meta_pack_list(struct meta_txn *t, enum meta_pack_state state,
@@ -449,6 +456,30 @@ struct meta_pack_totals {
 /* One per tier and class. Count or -errno. */
 int meta_pack_totals(struct meta_txn *t, struct meta_pack_totals *out,
 		     size_t max);
+
+/* ---- claims: which generations of the bucket are this database's (S22) -- */
+
+#define META_CLAIM_MAX 1024
+
+struct meta_claim {
+	uint32_t generation;
+	int64_t held_ns; /* wall time when the store said so; 0 = not yet */
+	size_t len;
+	char text[META_CLAIM_MAX]; /* the claim's object, to be sent */
+};
+
+/* Before the claim is sent. -EEXIST: that generation has a row. */
+int meta_claim_intend(struct meta_txn *t, const struct meta_claim *in);
+/* It is ours. -ENOENT: there is no such row. */
+int meta_claim_held(struct meta_txn *t, uint32_t generation, int64_t now_ns);
+/* Somebody else has it. */
+int meta_claim_lost(struct meta_txn *t, uint32_t generation);
+int meta_claim_get(struct meta_txn *t, uint32_t generation,
+		   struct meta_claim *out);
+/* The highest; -ENOENT when there is none. */
+int meta_claim_last(struct meta_txn *t, struct meta_claim *out);
+
+/* ---- extents -------------------------------------------------------- */
 
 /*
  * Bytes [off, off+len) of a file lie in consecutive frames of one pack;

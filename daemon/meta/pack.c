@@ -14,6 +14,7 @@ enum {
 	INTEND,
 	STORED,
 	GET,
+	FIND,
 	LIST_CREATED,
 	LIST_CONDEMNED,
 	LIST_STUDY,
@@ -26,16 +27,18 @@ enum {
 };
 #define PACK_COLS                                                             \
 	"SELECT id, pack_id, object, generation, salt, digest, length, tier," \
-	" storage_class, state, created_ns, condemned_ns, extents, study FROM pack"
+	" storage_class, state, created_ns, condemned_ns, extents, study,"    \
+	" version FROM pack"
 static const char *const sql[] = {
 	[INTEND] = "INSERT INTO pack (id, pack_id, object, generation, salt,"
 		   " digest, length, tier, storage_class, state, created_ns,"
 		   " condemned_ns, extents) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
 		   " ?7, ?8, ?9, 0, ?10, 0, 0)",
 	[STORED] = "UPDATE pack SET state = 1, length = ?2, digest = ?3,"
-		   " study = ?4"
+		   " study = ?4, version = ?5"
 		   " WHERE id = ?1 AND state = 0",
 	[GET] = PACK_COLS " WHERE id = ?1",
+	[FIND] = "SELECT id FROM pack WHERE object = ?1",
 	[LIST_CREATED] = PACK_COLS " WHERE state = ?1 AND id > ?2"
 				   " AND created_ns < ?3 ORDER BY id LIMIT ?4",
 	[LIST_CONDEMNED] = PACK_COLS " WHERE state = ?1 AND id > ?2"
@@ -81,7 +84,8 @@ static bool pack_read(struct db_stmt *st, struct meta_pack *out)
 	    !m_blob(st, 5, out->digest, sizeof(out->digest)) ||
 	    !m_text(st, 7, out->tier, sizeof(out->tier)) ||
 	    !m_text(st, 8, out->storage_class, sizeof(out->storage_class)) ||
-	    !m_u32(st, 9, META_PACK_CONDEMNED, &state))
+	    !m_u32(st, 9, META_PACK_CONDEMNED, &state) ||
+	    !m_text(st, 14, out->version, sizeof(out->version)))
 		return false;
 	out->state = (enum meta_pack_state)state;
 	return db_int(st, 6) >= 0 && db_int(st, 12) >= 0 && db_int(st, 13) >= 0;
@@ -110,6 +114,7 @@ int meta_pack_intend(struct meta_txn *t, struct meta_pack *in)
 	in->condemned_ns = 0;
 	in->extents = 0;
 	in->study = 0;
+	in->version[0] = '\0';
 	st = m_stmt(t, META_G_PACK, INTEND, sql);
 	m_bind_u64(st, 1, in->row);
 	m_bind_blob(st, 2, in->id, sizeof(in->id));
@@ -141,6 +146,7 @@ int meta_pack_stored(struct meta_txn *t, const struct meta_pack *in)
 	m_bind_u64(st, 2, in->length);
 	m_bind_blob(st, 3, in->digest, sizeof(in->digest));
 	m_bind_u64(st, 4, in->study);
+	m_bind_text(st, 5, in->version);
 	rc = m_run_one(t, st);
 	return rc < 0 ? rc : pack_total(t, &p, 1);
 }
@@ -156,6 +162,20 @@ int meta_pack_get(struct meta_txn *t, uint64_t row, struct meta_pack *out)
 		return rc;
 	if (!pack_read(st, out))
 		return m_unclean(t, st);
+	db_reset(st);
+	return 0;
+}
+
+int meta_pack_find(struct meta_txn *t, const char *object, uint64_t *row)
+{
+	struct db_stmt *st = m_stmt(t, META_G_PACK, FIND, sql);
+	int rc;
+
+	m_bind_text(st, 1, object);
+	rc = m_row(t, st);
+	if (rc < 0)
+		return rc;
+	*row = (uint64_t)db_int(st, 0);
 	db_reset(st);
 	return 0;
 }

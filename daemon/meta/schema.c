@@ -188,6 +188,19 @@ static const char meta_v5[] = "CREATE TABLE naming ("
 			      " pack INTEGER NOT NULL);";
 
 /*
+ * The generations that this database has claimed of its bucket, with the
+ * claims' own words; and which version of its object a pack is, where the
+ * bucket keeps versions.
+ */
+static const char meta_v6[] =
+	"CREATE TABLE claim ("
+	" generation INTEGER PRIMARY KEY,"
+	" text BLOB NOT NULL,"
+	" held_ns INTEGER NOT NULL);"
+
+	"ALTER TABLE pack ADD COLUMN version TEXT NOT NULL DEFAULT '';";
+
+/*
  * One step. The text is run first, then the function, for what text cannot
  * do: both in the one transaction of all steps. A step runs over the whole
  * namespace at most once, and reads by index where it can: clients wait for
@@ -203,6 +216,7 @@ static const struct meta_migration {
 	[2] = { .sql = meta_v3 },
 	[3] = { .sql = meta_v4 },
 	[4] = { .sql = meta_v5 },
+	[5] = { .sql = meta_v6 },
 };
 
 static int schema_step(struct meta_txn *t, const struct meta_migration *step)

@@ -191,6 +191,19 @@ static inline void old_fill_study(struct meta_txn *t)
 	assert_int_equal(meta_pack_stored(t, &stored), 0);
 }
 
+/* Since schema 6: which generation is ours, and which version a pack is. */
+static inline void old_fill_claim(struct meta_txn *t)
+{
+	struct meta_claim claim = { .generation = 9, .len = 4, .text = "ours" };
+	struct meta_pack stored = { .row = old_fill_pack(t, 5),
+				    .length = 11,
+				    .version = "v1" };
+
+	assert_int_equal(meta_claim_intend(t, &claim), 0);
+	assert_int_equal(meta_claim_held(t, 9, 77), 0);
+	assert_int_equal(meta_pack_stored(t, &stored), 0);
+}
+
 static inline void old_fill(void)
 {
 	META_TXN(t);
@@ -202,6 +215,7 @@ static inline void old_fill(void)
 	old_fill_packs(&t);
 	old_fill_rest(&t);
 	old_fill_study(&t);
+	old_fill_claim(&t);
 	commit(&t);
 }
 
@@ -337,6 +351,21 @@ static inline void old_check_study(struct meta_txn *t)
 	assert_string_equal(p.object, "packs/4");
 }
 
+static inline void old_check_claim(struct meta_txn *t)
+{
+	struct meta_claim claim;
+	struct meta_pack p;
+	uint64_t row;
+
+	if (meta_claim_last(t, &claim) == -ENOENT)
+		return; /* an older database */
+	assert_int_equal(claim.generation, 9);
+	assert_int_equal(claim.held_ns, 77);
+	assert_int_equal(meta_pack_find(t, "packs/5", &row), 0);
+	assert_int_equal(meta_pack_get(t, row, &p), 0);
+	assert_string_equal(p.version, "v1");
+}
+
 /* Everything that old_fill() made is there, and can be worked with. */
 static inline void old_check(void)
 {
@@ -348,6 +377,7 @@ static inline void old_check(void)
 	old_check_packs(&t);
 	old_check_rest(&t);
 	old_check_study(&t);
+	old_check_claim(&t);
 	old = old_find(&t, "", "fifo");
 	meta_abort(&t);
 	util_verify(m);

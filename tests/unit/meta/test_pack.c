@@ -28,7 +28,9 @@ static uint64_t intend(struct meta_txn *t, const char *tier, int64_t now)
 
 static void store(struct meta_txn *t, uint64_t row, uint64_t length)
 {
-	struct meta_pack p = { .row = row, .length = length };
+	struct meta_pack p = { .row = row,
+			       .length = length,
+			       .version = "3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY" };
 
 	memset(p.digest, 0xd1, sizeof(p.digest));
 	assert_int_equal(meta_pack_stored(t, &p), 0);
@@ -74,7 +76,7 @@ static void test_life(void **state)
 {
 	struct meta_pack p, dup;
 	META_TXN(t);
-	uint64_t row;
+	uint64_t row, found;
 
 	begin(&t);
 	row = intend(&t, "main", 100);
@@ -91,6 +93,10 @@ static void test_life(void **state)
 	store(&t, row, 5000);
 	p = get(&t, row);
 	assert_int_equal(p.state, META_PACK_STORED);
+	assert_string_equal(p.version, "3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY");
+	assert_int_equal(meta_pack_find(&t, p.object, &found), 0);
+	assert_int_equal(found, row);
+	assert_int_equal(meta_pack_find(&t, "packs/none", &found), -ENOENT);
 	assert_int_equal(p.length, 5000);
 	assert_int_equal(p.digest[0], 0xd1);
 	assert_int_equal(p.created_ns, 100);
@@ -108,6 +114,41 @@ static void test_life(void **state)
 	p = get(&t, row);
 	assert_int_equal(meta_pack_stored(&t, &p), -EINVAL);
 	assert_int_equal(meta_commit(&t, NULL), -EINVAL);
+}
+
+/* Which generations of a bucket are this database's. */
+static void test_claims(void **state)
+{
+	struct meta_claim a = { .generation = 2, .len = 5, .text = "mine\n" };
+	struct meta_claim b = { .generation = 7, .len = META_CLAIM_MAX + 1 };
+	struct meta_claim got;
+	META_TXN(t);
+
+	begin(&t);
+	assert_int_equal(meta_claim_last(&t, &got), -ENOENT);
+	assert_int_equal(meta_claim_intend(&t, &a), 0);
+	assert_int_equal(meta_claim_intend(&t, &a), -EEXIST);
+	assert_int_equal(meta_claim_held(&t, 3, 9), -ENOENT);
+	commit(&t);
+	begin(&t);
+	assert_int_equal(meta_claim_last(&t, &got), 0);
+	assert_int_equal(got.held_ns, 0);
+	assert_int_equal(meta_claim_held(&t, 2, 9), 0);
+	b.len = 1;
+	assert_int_equal(meta_claim_intend(&t, &b), 0);
+	assert_int_equal(meta_claim_last(&t, &got), 0);
+	assert_int_equal(got.generation, 7);
+	assert_int_equal(meta_claim_lost(&t, 7), 0);
+	assert_int_equal(meta_claim_lost(&t, 7), -ENOENT);
+	assert_int_equal(meta_claim_get(&t, 7, &got), -ENOENT);
+	commit(&t);
+	begin(&t);
+	assert_int_equal(meta_claim_get(&t, 2, &got), 0);
+	assert_int_equal(got.held_ns, 9);
+	assert_int_equal(got.len, 5);
+	assert_memory_equal(got.text, "mine\n", 5);
+	b.len = META_CLAIM_MAX + 1;
+	assert_int_equal(meta_claim_intend(&t, &b), -EINVAL);
 }
 
 static void test_list(void **state)
@@ -486,6 +527,13 @@ static int look_pack(struct meta_txn *t)
 	return meta_pack_list(t, META_PACK_STORED, 0, INT64_MAX, p, 2);
 }
 
+static int look_claim(struct meta_txn *t)
+{
+	struct meta_claim claim;
+
+	return meta_claim_last(t, &claim);
+}
+
 static int look_presence(struct meta_txn *t)
 {
 	uint8_t bits[META_PRESENCE_FRAMES / 8];
@@ -537,6 +585,10 @@ static void test_damaged_rows(void **state)
 	damage("UPDATE pack SET salt = zeroblob(32),"
 	       " tier = printf('%64s', 'x')",
 	       look_pack);
+	damage("INSERT INTO claim VALUES (5, x'', 0)", look_claim);
+	damage("DELETE FROM claim; INSERT INTO claim VALUES"
+	       " (5, zeroblob(1025), 0)",
+	       look_claim);
 	damage("UPDATE presence SET bits = zeroblob(1023)", look_presence);
 	damage("UPDATE inode SET state = 6 WHERE ino = 1", look_inode);
 	damage("UPDATE inode SET state = 1, size = -1 WHERE ino = 1",
@@ -556,6 +608,7 @@ int main(void)
 		META_TEST(test_references), META_TEST(test_clear_many),
 		META_TEST(test_replace),    META_TEST(test_replace_gone),
 		META_TEST(test_overlap),    META_TEST(test_damaged_rows),
+		META_TEST(test_claims),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -28,6 +28,7 @@ enum pack_domain {
 #define PACK_LABEL_WRAP	  "mersey-pack-1 wrap key"
 #define PACK_LABEL_ROOT	  "mersey-pack-1 root id"
 #define PACK_LABEL_MARKER "mersey-pack-1 marker key"
+#define PACK_LABEL_OWNER  "mersey-pack-1 owner key"
 
 /* ---- header: PACK_HEADER_SIZE bytes, in clear, authenticated --------- */
 #define PACK_HEADER_MAGIC "MERSEYPK"

@@ -4,7 +4,6 @@
  * read by matching that shape byte by byte: no JSON parser meets bytes from
  * a bucket here.
  */
-#include <ctype.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -12,12 +11,11 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "pack/crypto.h"
-
-#define TIME_LEN 20u /* 2026-11-24T04:00:00Z */
+#include "pack/scan.h"
 
 struct marker {
 	struct pack_volume_id volume;
-	char created[TIME_LEN + 1];
+	char created[SCAN_TIME_LEN + 1];
 	uint8_t root_id[PACK_ROOT_ID_SIZE];
 	uint8_t check[PACK_DIGEST_SIZE];
 };
@@ -26,11 +24,11 @@ struct marker {
 static int marker_mac(const struct marker *m, const struct pack_root *root,
 		      uint8_t out[PACK_DIGEST_SIZE])
 {
-	uint8_t text[sizeof(m->volume.b) + TIME_LEN], key[PACK_KEY_SIZE];
+	uint8_t text[sizeof(m->volume.b) + SCAN_TIME_LEN], key[PACK_KEY_SIZE];
 	int rc;
 
 	memcpy(text, m->volume.b, sizeof(m->volume.b));
-	memcpy(text + sizeof(m->volume.b), m->created, TIME_LEN);
+	memcpy(text + sizeof(m->volume.b), m->created, SCAN_TIME_LEN);
 	rc = pack_hkdf(root->key, NULL, 0, PACK_LABEL_MARKER, NULL, 0, key,
 		       sizeof(key));
 	if (rc == 0)
@@ -48,7 +46,7 @@ int pack_marker_make(const struct pack_volume_id *volume,
 	int rc;
 
 	clock_iso(clock_wall_ns(), now);
-	if (strlen(now) != TIME_LEN)
+	if (strlen(now) != SCAN_TIME_LEN)
 		return -EINVAL; /* a clock beyond the year 9999 */
 	memcpy(m.created, now, sizeof(m.created));
 	rc = pack_root_id_bytes(root, m.root_id);
@@ -66,59 +64,6 @@ int pack_marker_make(const struct pack_volume_id *volume,
 }
 
 /* ---- reading --------------------------------------------------------- */
-
-struct scan {
-	const char *p, *end;
-};
-
-/* Exactly that text comes next. */
-static bool scan_text(struct scan *s, const char *text)
-{
-	size_t n = strlen(text);
-
-	if ((size_t)(s->end - s->p) < n || memcmp(s->p, text, n) != 0)
-		return false;
-	s->p += n;
-	return true;
-}
-
-/* 2n lower-case digits come next. */
-static bool scan_hex(struct scan *s, uint8_t *out, size_t n)
-{
-	char digits[2 * PACK_DIGEST_SIZE + 1];
-	size_t i;
-
-	if ((size_t)(s->end - s->p) < 2 * n || 2 * n >= sizeof(digits))
-		return false;
-	for (i = 0; i < 2 * n; i++)
-		if (isupper((unsigned char)s->p[i]))
-			return false;
-	memcpy(digits, s->p, 2 * n);
-	digits[2 * n] = '\0';
-	s->p += 2 * n;
-	/* A NUL among them makes the text too short for hex_decode(). */
-	return hex_decode(digits, out, n) == 0;
-}
-
-/* A time like the pattern comes next: 0 stands for any digit. */
-static bool scan_time(struct scan *s, char out[TIME_LEN + 1])
-{
-	static const char pattern[] = "0000-00-00T00:00:00Z";
-	size_t i;
-
-	if ((size_t)(s->end - s->p) < TIME_LEN)
-		return false;
-	for (i = 0; i < TIME_LEN; i++) {
-		bool digit = s->p[i] >= '0' && s->p[i] <= '9';
-
-		if (pattern[i] == '0' ? !digit : s->p[i] != pattern[i])
-			return false;
-	}
-	memcpy(out, s->p, TIME_LEN);
-	out[TIME_LEN] = '\0';
-	s->p += TIME_LEN;
-	return true;
-}
 
 static bool marker_parse(const void *p, size_t len, struct marker *m)
 {

@@ -374,4 +374,44 @@ int pack_marker_make(const struct pack_volume_id *volume,
 int pack_marker_check(const void *p, size_t len, const struct pack_root *root,
 		      struct pack_volume_id *out, struct err *err);
 
+/* ---- claims ---------------------------------------------------------- */
+
+/*
+ * Who writes a bucket (S22). The one who made the object gen/<n> of the
+ * highest n, create-only: nothing is decided by what the object says but
+ * whose it is, which its maker knows by its bytes. The rest is for people:
+ *
+ * {"mersey":1,"generation":2,"volume":"<32 hex>","owner":"<32 hex>",
+ *  "gateway":"gw1","host":"node1","boot":"<32 hex>","pid":4711,
+ *  "claimed_at":"2026-11-24T04:00:00Z","nonce":"<32 hex>"}
+ */
+#define PACK_CLAIM_PREFIX    "gen/"
+#define PACK_CLAIM_NAME_SIZE 16 /* of pack_claim_name(), with NUL */
+#define PACK_CLAIM_MAX	     1024
+
+struct pack_claim {
+	uint32_t generation;
+	struct pack_volume_id volume;
+	uint8_t owner[16]; /* pack_claim_owner() */
+	char gateway[65], host[65];
+	uint8_t boot[16];
+	uint32_t pid;
+	char claimed_at[21];
+	uint8_t nonce[16]; /* no two claims are the same */
+};
+
+/* "gen/00000002" into out. */
+void pack_claim_name(uint32_t gen, char out[PACK_CLAIM_NAME_SIZE]);
+/* The generation in a claim's or a pack's name; 0: it is neither. */
+uint32_t pack_name_generation(const char *key);
+
+/* Public name of a machine and directory; tells nothing of them. */
+int pack_claim_owner(const struct pack_root *root, const void *what, size_t len,
+		     uint8_t out[16]);
+/* Appends the object. Gateway and host get '_' for what is not a letter,
+ * digit, '.', '_' or '-'. */
+int pack_claim_make(const struct pack_claim *c, struct buf *out);
+/* -EBADMSG: it has another shape. */
+int pack_claim_parse(const void *p, size_t len, struct pack_claim *out);
+
 #endif

@@ -146,6 +146,18 @@ static void as_frame(const uint8_t *data, size_t size)
 	CHECK(rc == 0 || rc == -EBADMSG);
 }
 
+/* What is taken is what would be written. */
+static void as_claim(const uint8_t *data, size_t size)
+{
+	CLEANUP_BUF struct buf again = { 0 };
+	struct pack_claim claim;
+
+	if (pack_claim_parse(data, size, &claim) < 0)
+		return;
+	CHECK(pack_claim_make(&claim, &again) == 0);
+	CHECK(again.len == size && memcmp(again.data, data, size) == 0);
+}
+
 static void as_small_things(const uint8_t *data, size_t size)
 {
 	CLEANUP(pack_keyring_free_guard)
@@ -161,6 +173,7 @@ static void as_small_things(const uint8_t *data, size_t size)
 	err.msg[0] = '\0';
 	if (pack_marker_check(data, size, &root, &volume, &err) < 0)
 		CHECK(err.msg[0]);
+	as_claim(data, size);
 	if (pack_root_parse((const char *)data, size, &parsed, NULL) == 0)
 		pack_root_done(&parsed);
 	if (pack_header_parse(data, size, &header) == 0)

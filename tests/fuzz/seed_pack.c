@@ -199,6 +199,12 @@ int main(int argc, char **argv)
 				       20,   0x50, 'a',	 'a', 'a', 'a', 'a' };
 	uint8_t object[sizeof(FIXTURE_KEY_OBJECT) / 2];
 	CLEANUP_BUF struct buf marker = { 0 };
+	CLEANUP_BUF struct buf claim = { 0 };
+	struct pack_claim holder = { .generation = 2,
+				     .gateway = "gw1",
+				     .host = "node1",
+				     .pid = 4711,
+				     .claimed_at = "2026-11-24T04:00:00Z" };
 	struct pack_volume_id volume;
 	struct pack_keyring *kr;
 	struct pack_root root;
@@ -216,6 +222,8 @@ int main(int argc, char **argv)
 	must(kr ? 0 : -ENOMEM, "key ring");
 	must(pack_keyring_add(kr, &root, object, sizeof(object), NULL), "add");
 	must(pack_marker_make(&volume, &root, &marker), "marker");
+	must(pack_claim_make(&holder, &claim), "claim");
+	save("claim", claim.data, claim.len);
 	save("root-key", FIXTURE_ROOT, strlen(FIXTURE_ROOT));
 	save("key-object", object, sizeof(object));
 	save("marker", marker.data, marker.len);

@@ -368,6 +368,96 @@ static void test_marker_refused(void **state)
 			 -EBADMSG);
 }
 
+/* ---- claims ----------------------------------------------------------- */
+
+static struct pack_claim a_claim(void)
+{
+	return (struct pack_claim){ .generation = 2,
+				    .volume = keys.volume,
+				    .owner = "an owner's name",
+				    .gateway = "gw1.rem",
+				    .host = "node \"1\"\n",
+				    .boot = "one of the boots",
+				    .pid = 4711,
+				    .claimed_at = "2026-11-24T04:00:00Z",
+				    .nonce = "once and no more" };
+}
+
+static void test_claim(void **state)
+{
+	struct pack_claim c = a_claim(), got = { 0 };
+	CLEANUP_BUF struct buf b = { 0 };
+
+	assert_int_equal(pack_claim_make(&c, &b), 0);
+	assert_true(b.len <= PACK_CLAIM_MAX);
+	assert_int_equal(pack_claim_parse(b.data, b.len, &got), 0);
+	assert_int_equal(got.generation, 2);
+	assert_memory_equal(&got.volume, &c.volume, sizeof(c.volume));
+	assert_memory_equal(got.owner, c.owner, sizeof(c.owner));
+	assert_memory_equal(got.boot, c.boot, sizeof(c.boot));
+	assert_memory_equal(got.nonce, c.nonce, sizeof(c.nonce));
+	assert_string_equal(got.gateway, "gw1.rem");
+	assert_string_equal(got.host, "node__1__"); /* no quotes, no lines */
+	assert_int_equal(got.pid, 4711);
+	assert_string_equal(got.claimed_at, c.claimed_at);
+	/* Names as long as they come. */
+	b.len = 0;
+	memset(c.gateway, 'x', sizeof(c.gateway) - 1);
+	memset(c.host, 0, sizeof(c.host));
+	assert_int_equal(pack_claim_make(&c, &b), 0);
+	assert_int_equal(pack_claim_parse(b.data, b.len, &got), 0);
+	assert_string_equal(got.gateway, c.gateway);
+	assert_string_equal(got.host, "unnamed");
+}
+
+static void test_claim_refused(void **state)
+{
+	static const char *const bad[] = { "", "{}", "{\"mersey\":1}\n",
+					   "{\"mersey\":1,\"generation\":" };
+	struct pack_claim c = a_claim(), got;
+	CLEANUP_BUF struct buf b = { 0 };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(pack_claim_parse(bad[i], strlen(bad[i]), &got),
+				 -EBADMSG);
+	assert_int_equal(pack_claim_make(&c, &b), 0);
+	for (i = 0; i < b.len; i++) {
+		assert_int_equal(pack_claim_parse(b.data, i, &got), -EBADMSG);
+		b.data[i] ^= 0x80;
+		assert_int_equal(pack_claim_parse(b.data, b.len, &got),
+				 -EBADMSG);
+		b.data[i] ^= 0x80;
+	}
+	assert_int_equal(buf_add(&b, "\n", 1), 0);
+	assert_int_equal(pack_claim_parse(b.data, b.len, &got), -EBADMSG);
+}
+
+static void test_claim_names(void **state)
+{
+	char name[PACK_CLAIM_NAME_SIZE], object[PACK_NAME_SIZE];
+	struct pack_id id = { { 0 } };
+	uint8_t a[16], b[16];
+
+	pack_claim_name(0x1f, name);
+	assert_string_equal(name, "gen/0000001f");
+	assert_int_equal(pack_name_generation(name), 0x1f);
+	pack_object_name(0xfedcba98, 5, &id, object);
+	assert_int_equal(pack_name_generation(object), 0xfedcba98);
+	assert_int_equal(pack_name_generation("gen/0000001f-"), 0);
+	assert_int_equal(pack_name_generation("gen/0000001F"), 0);
+	assert_int_equal(pack_name_generation("gen/1f"), 0);
+	assert_int_equal(pack_name_generation("packs/0000001f"), 0);
+	assert_int_equal(pack_name_generation("keys/0000001f-"), 0);
+	assert_int_equal(pack_name_generation(""), 0);
+	/* One owner of a machine is another under another root key. */
+	assert_int_equal(pack_claim_owner(&keys.root, "m", 1, a), 0);
+	assert_int_equal(pack_claim_owner(&other.root, "m", 1, b), 0);
+	assert_memory_not_equal(a, b, sizeof(a));
+	assert_int_equal(pack_claim_owner(&keys.root, "m", 1, b), 0);
+	assert_memory_equal(a, b, sizeof(a));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -384,6 +474,9 @@ int main(void)
 		cmocka_unit_test(test_header_parse),
 		cmocka_unit_test(test_marker),
 		cmocka_unit_test(test_marker_refused),
+		cmocka_unit_test(test_claim),
+		cmocka_unit_test(test_claim_refused),
+		cmocka_unit_test(test_claim_names),
 	};
 
 	return RUN_TESTS(tests, setup, teardown);

@@ -192,13 +192,27 @@ static void doctor_clock(struct doctor *d)
 		ahead < 0 ? "behind" : "ahead");
 }
 
+/* As it was found out when the trust was started. */
+static void doctor_bucket(struct doctor *d)
+{
+	struct store_caps c;
+
+	store_caps(d->c->w->store, &c);
+	finding(d, "bucket", PROTO_OK, NULL,
+		"create-only PUT: %s; storage classes: %s; versioning: %s; "
+		"object lock: %s",
+		c.create_only ? "yes" : "no", c.storage_class ? "yes" : "no",
+		c.versions ? "yes" : "no", c.lock ? "yes" : "no");
+}
+
+/* A GET: the answer to a HEAD could not say what is wrong. */
 static void doctor_store(struct doctor *d)
 {
 	const struct ctl_worker *w = d->c->w;
-	struct store_info info;
-	int rc = store_head(w->store, PACK_MARKER_NAME, &info);
+	char byte;
+	ssize_t rc = store_get(w->store, PACK_MARKER_NAME, 0, &byte, 1);
 
-	if (rc == 0)
+	if (rc > 0)
 		finding(d, "store", PROTO_OK, NULL, "'%s' answers, bucket '%s'",
 			w->store_name, w->bucket);
 	else if (rc == -ENOENT)
@@ -207,11 +221,14 @@ static void doctor_store(struct doctor *d)
 			"bucket '%s' holds no %s", w->bucket, PACK_MARKER_NAME);
 	else
 		finding(d, "store", PROTO_FAIL,
-			rc == -EACCES ? "check the credentials file"
-				      : "check the network to the store",
-			"'%s' does not answer: %s", w->store_name,
-			strerror(-rc));
-	doctor_clock(d); /* the head brought the store's time */
+			store_advice((int)rc, store_detail())
+				?: "see the log of merseyd",
+			"'%s' %s: %s (%s)", w->store_name,
+			rc == -EACCES ? "refuses" : "does not answer",
+			strerror((int)-rc), store_detail());
+	if (rc > 0)
+		doctor_bucket(d);
+	doctor_clock(d); /* the answer brought the store's time */
 }
 
 static void doctor_kernel(struct doctor *d)

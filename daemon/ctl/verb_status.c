@@ -203,19 +203,25 @@ static int status_problem(const struct ctl_look *s, json_t *list,
 
 static int status_problems(const struct ctl_look *s, json_t *list)
 {
+	const char *advice =
+		store_advice(s->health.last_error, s->health.detail);
 	char age[UNITS_SIZE], n[UNITS_SIZE];
 	int rc = 0;
 
 	if (s->health.down)
 		rc = status_problem(
 			s, list, "store_down",
-			"check the network to it; work resumes by itself",
+			advice
+				?: "check the network to it; work resumes by "
+				   "itself",
 			"store '%s' does not answer: %s", s->w->tier,
 			s->health.detail);
 	else if (s->health.last_error)
 		rc = status_problem(
 			s, list, "store_refuses",
-			"check its credentials, certificate and policies",
+			advice
+				?: "check its credentials, certificate and "
+				   "policies",
 			"store '%s' refuses: %s", s->w->tier, s->health.detail);
 	if (rc == 0 && s->late)
 		rc = status_problem(

@@ -7,20 +7,26 @@
 
 #include "base/hex.h"
 #include "base/io.h"
+#include "base/log.h"
+#include "store/drivers.h"
 
 static const char scratch[] = "mersey scratch object; may be deleted\n";
 
 int bucket_fail(struct err *err, int rc, const char *fmt, ...)
 {
-	const char *said = store_detail();
+	const char *said = store_detail(), *advice;
 	char what[256];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
-	return *said ? fail(err, rc, "%s: %m (%s)", what, said)
-		     : fail(err, rc, "%s: %m", what);
+	advice = store_advice(rc, said);
+	if (*said)
+		fail(err, rc, "%s: %m (%s)", what, said);
+	else
+		fail(err, rc, "%s: %m", what);
+	return advice ? fail_hint(err, rc, "%s", advice) : rc;
 }
 
 static int write_and_read(struct store *s, const char *key, struct err *err)
@@ -114,4 +120,27 @@ int bucket_has_packs(struct store *s, struct err *err)
 	if (rc < 0)
 		return bucket_fail(err, rc, "cannot list the bucket");
 	return l.n > 0;
+}
+
+static const char *yes(bool is)
+{
+	return is ? "yes" : "no";
+}
+
+void bucket_tell(struct store *s, const char *store, const char *bucket)
+{
+	struct store_caps c;
+	int rc = store_probe(s, &c);
+
+	if (rc < 0) {
+		log_warn("store '%s': what bucket '%s' can do is not known: %s "
+			 "(%s)",
+			 store, bucket, strerror(-rc), store_detail());
+		return;
+	}
+	log_info("store '%s', bucket '%s': create-only PUT: %s; storage "
+		 "classes: %s; restore from an archive class: %s; versioning: "
+		 "%s; object lock: %s",
+		 store, bucket, yes(c.create_only), yes(c.storage_class),
+		 yes(c.restore), yes(c.versions), yes(c.lock));
 }

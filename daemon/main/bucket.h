@@ -19,6 +19,9 @@ int bucket_fail(struct err *err, int rc, const char *fmt, ...)
  */
 int bucket_check(struct store *s, struct store_caps *caps, struct err *err);
 
+/* Finds out what the bucket can do and logs it: a few requests. */
+void bucket_tell(struct store *s, const char *store, const char *bucket);
+
 /* 1 when the bucket holds packs, 0 when not, or -errno. */
 int bucket_has_packs(struct store *s, struct err *err);
 

@@ -101,12 +101,16 @@ static int64_t identity_run(struct job *job, void *arg)
 					  "trust add %s",
 					  id->trust);
 			settle(id, rc, &err);
+			if (rc == 0)
+				bucket_tell(id->stack->direct, id->stack->store,
+					    id->stack->bucket);
 			return JOB_IDLE;
 		}
 		if (rc == -ENOENT) /* an answer, but not the right one */
 			store_health_refuse(&id->stack->health, rc, err.msg);
 		if (!said)
-			log_warn("%s; going on without it", err.msg);
+			log_warn("%s; going on without it%s%s", err.msg,
+				 err.hint[0] ? "; try: " : "", err.hint);
 		said = true;
 		job_waiting(job, "%s", err.msg);
 		job_wait(job, ASK_AGAIN_NS);

@@ -168,6 +168,8 @@ int stack_open(struct stack *s, const struct conf_trust *ct,
 
 	memset(s, 0, sizeof(*s));
 	s->tier = ct->tier->name;
+	s->store = ct->tier->store->name;
+	s->bucket = ct->tier->bucket;
 	rc = open_driver(s, ct, credentials, &driver, err);
 	if (rc < 0)
 		return rc;

@@ -21,8 +21,8 @@ struct stack {
 	struct gate gate;
 	struct store_counts counts[STORE_CAUSE_COUNT];
 	struct store_health health;
-	const char *tier;
-	struct store *driver; /* at the bottom of all of them */
+	const char *tier, *store, *bucket; /* their names */
+	struct store *driver;		   /* at the bottom of all of them */
 };
 
 /* `credentials`: text of the credentials file; NULL when there is none.

@@ -88,6 +88,16 @@ struct store_health {
 	char detail[160]; /* in words; "" none */
 };
 
+/* How store_detail() says what is wrong with a certificate. */
+#define STORE_TLS_AUTHORITY "its certificate is of an unknown authority"
+#define STORE_TLS_HOST	    "its certificate is for another host name"
+#define STORE_TLS_EXPIRED   "its certificate has expired"
+#define STORE_TLS_EARLY	    "its certificate is not valid yet"
+
+/* What to change when a store failed with `rc` and said `detail`; NULL when
+ * nothing is known to help. */
+const char *store_advice(int rc, const char *detail);
+
 /* Opens the driver that opts->kind names. `err` says what was wrong. */
 int store_open(const struct store_opts *opts, struct store **out,
 	       struct err *err);

@@ -7,7 +7,7 @@
 /* Services have the next keys at least five minutes before the last ones
  * expire. */
 #define RENEW_BEFORE (10 * 60 * NSEC_PER_SEC)
-#define RENEW_LEAST  (10 * NSEC_PER_SEC)
+#define RENEW_LEAST  (5 * NSEC_PER_SEC)
 
 /* When to ask again for what expires then; 0 = never. */
 static int64_t due(int64_t expires_ns, int64_t now)

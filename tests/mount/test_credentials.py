@@ -119,7 +119,7 @@ class Metadata(http.server.BaseHTTPRequestHandler):
         elif self.path == role:
             self.say("gw")
         elif self.path == role + "gw":
-            end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=22)
+            end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=10)
             access, secret = self.server.keys
             self.say(
                 json.dumps(

@@ -12,10 +12,12 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <openssl/x509_vfy.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/guard.h"
+#include "store/drivers.h"
 #include "store/s3/xml.h"
 
 #define CODE(text, ...)                                           \
@@ -202,6 +204,35 @@ static int connect_errno(long os_errno)
 		return -(int)os_errno;
 	default:
 		return -ECONNREFUSED;
+	}
+}
+
+const char *s3_tls_reason(long verify_result)
+{
+	static _Thread_local char text[128];
+
+	switch (verify_result) {
+	/* libcurl looks at the name itself, before it asks for the rest. */
+	case X509_V_ERR_UNSPECIFIED:
+	case X509_V_OK:
+	case X509_V_ERR_HOSTNAME_MISMATCH:
+	case X509_V_ERR_IP_ADDRESS_MISMATCH:
+		return STORE_TLS_HOST;
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+	case X509_V_ERR_CERT_SIGNATURE_FAILURE:
+		return STORE_TLS_AUTHORITY;
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+		return STORE_TLS_EXPIRED;
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+		return STORE_TLS_EARLY;
+	default:
+		snprintf(text, sizeof(text), "its certificate: %s",
+			 X509_verify_cert_error_string(verify_result));
+		return text;
 	}
 }
 

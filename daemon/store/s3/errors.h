@@ -54,6 +54,10 @@ int s3_error_errno(long status, const char *code, bool bodiless);
 /* Does that answer ask for fewer requests? */
 bool s3_error_slows(long status, const char *code);
 
+/* What is wrong with a certificate, as CURLINFO_SSL_VERIFYRESULT has it. In
+ * memory of this thread, or for ever. */
+const char *s3_tls_reason(long verify_result);
+
 /* Of a transfer that failed; os_errno as CURLINFO_OS_ERRNO. */
 int s3_curl_errno(CURLcode code, long os_errno);
 

@@ -378,7 +378,7 @@ static void run(struct s3_http *h, struct s3_request *r)
 /* What became of it, in the words of store.h. */
 static int outcome(struct s3_request *r, const char *text)
 {
-	long os_errno = 0;
+	long os_errno = 0, verified = 0;
 
 	curl_easy_getinfo(r->easy, CURLINFO_OS_ERRNO, &os_errno);
 	store_call.sent += r->requests;
@@ -391,6 +391,11 @@ static int outcome(struct s3_request *r, const char *text)
 	if (r->code != CURLE_OK) {
 		int rc = s3_curl_errno(r->code, os_errno);
 
+		if (r->code == CURLE_PEER_FAILED_VERIFICATION) {
+			curl_easy_getinfo(r->easy, CURLINFO_SSL_VERIFYRESULT,
+					  &verified);
+			return store_explain(rc, "%s", s3_tls_reason(verified));
+		}
 		return store_explain(
 			rc, "%s", text[0] ? text : curl_easy_strerror(r->code));
 	}

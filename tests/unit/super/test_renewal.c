@@ -155,8 +155,8 @@ static void test_expiry(void **state)
 	} cases[] = {
 		{ 6 * 3600, 6 * 3600 - 700, 6 * 3600 - 500 },
 		{ 600, 200, 300 },
-		{ 8, 5, 11 },
-		{ -1000, 5, 11 },
+		{ 8, 3, 6 },
+		{ -1000, 3, 6 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

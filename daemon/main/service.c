@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "super/mountinfo.h"
 #include "main/ending.h"
 #include "main/kept.h"
@@ -136,7 +137,10 @@ static int open_root(struct service *s, const struct super_secret *secrets,
 
 	if (!key)
 		return fail(err, -ENOKEY, "no root key was received");
-	rc = pack_root_parse((const char *)key->data, key->len, &s->root, err);
+	s->root = secret_alloc(sizeof(*s->root));
+	if (!s->root)
+		return fail(err, -ENOMEM, "%m");
+	rc = pack_root_parse((const char *)key->data, key->len, s->root, err);
 	return rc < 0 ? fail_prefix(err, rc, "root key") : 0;
 }
 
@@ -192,7 +196,7 @@ static int open_volume(struct service *s, struct err *err)
 	rc = meta_set_memory(s->meta, memory_rows(s->ct->t));
 	if (rc < 0)
 		return fail(err, rc, "the database wants memory: %m");
-	rc = kept_marker(s->ct->state_dir, s->stack.direct, &s->root, &marked,
+	rc = kept_marker(s->ct->state_dir, s->stack.direct, s->root, &marked,
 			 err);
 	if (rc < 0)
 		return hint_setup(s, rc, err);
@@ -202,7 +206,7 @@ static int open_volume(struct service *s, struct err *err)
 			    "different volumes",
 			    s->ct->state_dir);
 	rc = kept_keyring(s->ct->state_dir, s->stack.direct, &s->volume,
-			  &s->root, &s->keyring, err);
+			  s->root, &s->keyring, err);
 	return hint_setup(s, rc, err);
 }
 
@@ -272,8 +276,8 @@ int service_open(struct service *s, const struct conf_trust *ct,
 	if (rc == 0)
 		rc = open_volume(s, err);
 	if (rc == 0)
-		rc = identity_start(&s->stack, ct->t->name, &s->volume,
-				    &s->root, IDENTITY_WAIT, &s->identity, err);
+		rc = identity_start(&s->stack, ct->t->name, &s->volume, s->root,
+				    IDENTITY_WAIT, &s->identity, err);
 	if (rc == 0)
 		rc = open_data(s, err);
 	return rc < 0 ? rc : open_front(s, err);
@@ -298,7 +302,7 @@ void service_close(struct service *s)
 	pack_keyring_free(s->keyring);
 	stack_close(&s->stack);
 	meta_close(s->meta);
-	pack_root_done(&s->root);
+	secret_free(s->root, sizeof(*s->root));
 	conf_role_done(&s->ops);
 	conf_role_done(&s->finance);
 }

@@ -17,7 +17,7 @@ struct super_backing;
 
 struct service {
 	const struct conf_trust *ct;
-	struct pack_root root;
+	struct pack_root *root; /* in memory of base/secret.h */
 	struct pack_volume_id volume;
 	struct stack stack;
 	struct meta *meta;

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/hex.h"
 #include "base/io.h"
+#include "base/secret.h"
 #include "pack/crypto.h"
 
 /* More generations than any volume has; bounds the memory. */
@@ -47,9 +48,7 @@ void pack_keyring_free(struct pack_keyring *kr)
 {
 	if (!kr)
 		return;
-	if (kr->key)
-		OPENSSL_cleanse(kr->key, kr->cap * sizeof(*kr->key));
-	free(kr->key);
+	secret_free(kr->key, kr->cap * sizeof(*kr->key));
 	pthread_mutex_destroy(&kr->lock);
 	free(kr);
 }
@@ -87,14 +86,12 @@ static int grow_locked(struct pack_keyring *kr)
 		return 0;
 	if (kr->n >= KEYRING_MAX)
 		return -ENOSPC;
-	bigger = calloc(cap, sizeof(*bigger));
+	bigger = secret_alloc(cap * sizeof(*bigger));
 	if (!bigger)
 		return -ENOMEM;
-	if (kr->n) {
+	if (kr->n)
 		memcpy(bigger, kr->key, kr->n * sizeof(*bigger));
-		OPENSSL_cleanse(kr->key, kr->cap * sizeof(*bigger));
-	}
-	free(kr->key);
+	secret_free(kr->key, kr->cap * sizeof(*bigger));
 	kr->key = bigger;
 	kr->cap = cap;
 	return 0;

@@ -213,7 +213,8 @@ class Gateway:
     # ---- running
 
     def env(self):
-        e = dict(os.environ)
+        # The test's own keys are no business of the programs.
+        e = {k: v for k, v in os.environ.items() if not k.startswith("MERSEY_S3_")}
         e["MERSEYD"] = str(self.build / "daemon/main/merseyd")
         e["MERSEY_CONFIG"] = str(self.config)
         e.update(self.keys["environment"])

@@ -14,7 +14,7 @@
  *   outlives close
  *   growth         only with headroom (S13); looked at each second
  *
- * Locks: file > pool > backing_lock, the innermost.
+ * Locks: watch_lock > file > pool > backing_lock, the innermost.
  */
 #include "cache/impl.h"
 
@@ -137,35 +137,6 @@ unsigned cache_backing_count(struct cache *c)
 	return atomic_load(&c->n_warm);
 }
 
-/* Every id, before the functions go. */
-static void backing_forget_all(struct cache *c)
-{
-	struct cache_file *f;
-
-	pool_drain(c);
-	for (;;) {
-		pthread_mutex_lock(&c->lock);
-		f = c->warm ? cache_ref_locked(c->warm) : NULL;
-		pthread_mutex_unlock(&c->lock);
-		if (!f)
-			return;
-		backing_forget(f);
-		cache_put(f);
-	}
-}
-
-void cache_set_backing(struct cache *c, const struct cache_backing *b)
-{
-	atomic_store(&c->passing, false);
-	backing_forget_all(c);
-	pthread_mutex_lock(&c->backing_lock);
-	c->backing = b ? *b : (struct cache_backing){ 0 };
-	pthread_mutex_unlock(&c->backing_lock);
-	atomic_store(&c->passing, b != NULL);
-	if (b)
-		job_wake(c->passer);
-}
-
 /* ---- opens of the kernel --------------------------------------------- */
 
 /* S13: the kernel asks nobody for the room that it writes into. Eviction mends
@@ -260,14 +231,18 @@ static int pass_dirty(struct cache_file *f)
 int cache_pass_begin(struct cache_file *f, bool writable, bool seen,
 		     struct cache_pass *p)
 {
-	bool room = !writable || (!seen && pass_room(f->c));
+	bool room = !writable || (!seen && pass_room(f->c)), held;
 	int rc;
 
 	*p = (struct cache_pass){ .writable = writable };
 	pthread_mutex_lock(&f->lock);
 	cache_wait_busy_locked(f);
-	pass_choose_locked(f, room, p);
+	held = writable && f->held;
+	if (!held)
+		pass_choose_locked(f, room, p);
 	pthread_mutex_unlock(&f->lock);
+	if (held)
+		return -ENOSPC;
 	if (!p->id)
 		return 0;
 	backing_warm(f);
@@ -323,7 +298,7 @@ static int read_watch_arm_locked(struct cache_file *f)
 					{ .tv_nsec = UTIME_OMIT } };
 	struct timespec now;
 	struct stat st;
-	int rc = cache_rfd_locked(f);
+	int rc = f->held ? -EOPNOTSUPP : cache_rfd_locked(f);
 
 	if (rc < 0)
 		return rc;
@@ -421,6 +396,8 @@ void still_end_locked(struct cache_file *f)
 		return;
 	if (still_valid(f) && !f->opened)
 		f->unseen = f->stranger = false;
+	if (!f->unseen)
+		brake_let_locked(f);
 	cache_break_seal_locked(f);
 	atomic_store(&f->seal, SEAL_NONE);
 	if (!f->unseen && !cache_in_use_locked(f))
@@ -457,23 +434,49 @@ static struct cache_file *watch_next(struct cache *c, struct cache_file *f)
 	return next;
 }
 
+static bool watch_any(struct cache *c)
+{
+	LOCK_SCOPE(&c->lock);
+	return c->watched != NULL;
+}
+
+static void watch_each(struct cache *c, void (*look)(struct cache_file *f))
+{
+	struct cache_file *f;
+
+	LOCK_SCOPE(&c->watch_lock);
+	for (f = watch_next(c, NULL); f; f = watch_next(c, f)) {
+		LOCK_SCOPE(&f->lock);
+		look(f);
+	}
+}
+
+static void watch_file_locked(struct cache_file *f)
+{
+	backing_look_locked(f);
+	brake_file_locked(f);
+}
+
 /*
  * What was written with O_SYNC or through a mapping must not lose its name
- * (S2), and what grew is counted.
+ * (S2), and what grew is counted; more often when the disk may soon be full.
  */
 static int64_t watch_round(struct cache *c)
 {
-	struct cache_file *f = watch_next(c, NULL);
-	int rc;
+	int64_t now = clock_boot_ns(), again;
+	int rc = 0;
 
-	if (!f)
+	if (!watch_any(c)) {
+		atomic_store(&c->braking, false);
 		return JOB_IDLE;
-	for (; f; f = watch_next(c, f)) {
-		LOCK_SCOPE(&f->lock);
-		backing_look_locked(f);
 	}
-	rc = meta_durable(c->m, 0);
-	return rc < 0 ? rc : WATCH_NS;
+	again = brake_look(c);
+	watch_each(c, watch_file_locked);
+	if (now - c->watch_synced_ns >= WATCH_NS - WATCH_NS / 10) {
+		rc = meta_durable(c->m, 0);
+		c->watch_synced_ns = now;
+	}
+	return rc < 0 ? rc : again;
 }
 
 void watch_forget(struct cache *c)
@@ -491,6 +494,42 @@ void watch_forget(struct cache *c)
 		cache_put(f);
 	}
 }
+
+/* ---- the functions --------------------------------------------------- */
+
+/* Every id, before the functions go. */
+static void backing_forget_all(struct cache *c)
+{
+	struct cache_file *f;
+
+	pool_drain(c);
+	for (;;) {
+		pthread_mutex_lock(&c->lock);
+		f = c->warm ? cache_ref_locked(c->warm) : NULL;
+		pthread_mutex_unlock(&c->lock);
+		if (!f)
+			return;
+		backing_forget(f);
+		cache_put(f);
+	}
+}
+
+void cache_set_backing(struct cache *c, const struct cache_backing *b)
+{
+	atomic_store(&c->passing, false);
+	watch_each(c, brake_let_locked); /* later nobody can */
+	backing_forget_all(c);
+	pthread_mutex_lock(&c->backing_lock);
+	c->backing = b ? *b : (struct cache_backing){ 0 };
+	pthread_mutex_unlock(&c->backing_lock);
+	atomic_store(&c->passing, b != NULL);
+	if (!b)
+		return;
+	brake_let_left(c);
+	job_wake(c->passer);
+}
+
+/* ---- the job --------------------------------------------------------- */
 
 int64_t backing_run(struct job *job, void *arg)
 {

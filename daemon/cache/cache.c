@@ -90,6 +90,7 @@ static struct cache *cache_new(const struct cache_opts *o, struct meta *m,
 	pthread_mutex_init(&c->room_lock, NULL);
 	pthread_mutex_init(&c->flush_lock, NULL);
 	pthread_mutex_init(&c->backing_lock, NULL);
+	pthread_mutex_init(&c->watch_lock, NULL);
 	pthread_mutex_init(&c->hook_lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -145,10 +146,12 @@ void cache_close(struct cache *c)
 	assert(!c->table);
 	cache_close_fd(&c->root_fd);
 	cache_close_fd(&c->lost_fd);
+	buf_done(&c->left_held);
 	pthread_cond_destroy(&c->room_cond);
 	pthread_mutex_destroy(&c->room_lock);
 	pthread_mutex_destroy(&c->flush_lock);
 	pthread_mutex_destroy(&c->backing_lock);
+	pthread_mutex_destroy(&c->watch_lock);
 	pthread_mutex_destroy(&c->hook_lock);
 	pthread_mutex_destroy(&c->lock);
 	free(c);

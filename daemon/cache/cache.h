@@ -109,6 +109,9 @@ struct cache_backing {
 	int (*open)(void *arg, int fd);
 	/* Gives an id back. Does not fail, waits for nobody. Any thread. */
 	void (*close)(void *arg, int id);
+	/* Stops who writes to the file behind `fd` with EPERM, or no more
+	 * (S13). 0 or -errno; NULL: nobody can. Any thread. */
+	int (*hold)(void *arg, int fd, bool on);
 	void *arg;
 };
 /*
@@ -132,8 +135,8 @@ struct cache_pass {
  * all opens of one inode must agree, so a file keeps its way from the first
  * to the last of them. A file that the kernel may write by itself is DIRTY
  * from here on, as by a first change. `seen`: each write must come here, for
- * what it does besides. Each success is matched by cache_pass_end(), before
- * cache_release().
+ * what it does besides. -ENOSPC: the disk is full. Each success is matched by
+ * cache_pass_end(), before cache_release().
  */
 int cache_pass_begin(struct cache_file *f, bool writable, bool seen,
 		     struct cache_pass *p);

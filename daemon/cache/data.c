@@ -123,6 +123,7 @@ int cache_change_begin(struct cache_file *f, bool zero, uint64_t end, int *fd)
 	cache_wait_busy_locked(f);
 	if (f->dropped)
 		return -ENOENT;
+	brake_let_locked(f);
 	backing_look_locked(f);
 	rc = cache_examine_locked(f);
 	if (rc == 0 && f->damaged && !zero)
@@ -240,5 +241,6 @@ int cache_utimens(struct cache_file *f, const int64_t *atime_ns,
 	if (rc < 0 || !mtime_ns)
 		return rc;
 	ts[1] = clock_timespec(*mtime_ns);
+	brake_let_locked(f);
 	return futimens(fd, ts) < 0 ? -errno : 0;
 }

@@ -10,6 +10,7 @@
  * presence.c which frames of an incomplete file are here; filling
  * settle.c   which are durable: recorded
  * backing.c  FUSE passthrough: who opens how, what the kernel wrote
+ * brake.c    its writers when the disk is full
  * pool.c     cache files made and registered beforehand
  * flush.c    what was written becomes durable; closed files
  * space.c    the trust's share of the disk
@@ -103,6 +104,7 @@ struct cache_file {
 				watched for; 0 = it is not */
 	bool stranger;	     /* cache_pass_stranger(), while `unseen` */
 	int64_t read_ns;     /* when such a read was last seen */
+	bool held;	     /* immutable: the kernel's writers get EPERM */
 	_Atomic bool unseen; /* the kernel may have changed it by itself, or
 				still may: until a lease was had */
 	int rfd, wfd, ffd;   /* -1 = none */
@@ -128,7 +130,15 @@ struct cache {
 	struct cache_backing backing; /* open NULL: none */
 	_Atomic bool passing;	      /* there is one */
 	struct job *passer;	      /* pool and watch */
+	_Atomic bool braking;	      /* the disk is full: writers are held */
+	bool no_brake;		 /* it cannot be done, which was logged; the
+				    passer's own */
+	int64_t watch_synced_ns; /* boot time; the passer's own */
+	struct buf left_held; /* inodes that the last process held; guarded by
+				 backing_lock */
 	struct pool *pool;
+
+	pthread_mutex_t watch_lock; /* held by who goes over c->watched */
 
 	pthread_mutex_t flush_lock; /* held while a batch is synced */
 	bool lost_writes;	    /* syncfs has failed; flush_lock */
@@ -340,6 +350,21 @@ void still_end_locked(struct cache_file *f);
 int64_t backing_run(struct job *job, void *arg);
 /* Watches nothing any more. */
 void watch_forget(struct cache *c);
+
+/* ---- brake.c -------------------------------------------------------- */
+
+/* Looks at the disk: are the kernel's writers to be held? And when to look
+ * again. */
+int64_t brake_look(struct cache *c);
+/* Holds a file that the kernel may write to, or lets it go, as was found. */
+void brake_file_locked(struct cache_file *f);
+/* Before anything else changes the file: lets it go. */
+void brake_let_locked(struct cache_file *f);
+/* The file behind `fd`, which nobody may know to be held. */
+int brake_let_fd(struct cache *c, int fd);
+/* At the start: is that file held? It is let go as soon as somebody can. */
+void brake_left(struct cache *c, uint64_t ino, int fd);
+void brake_let_left(struct cache *c);
 
 /* ---- pool.c --------------------------------------------------------- */
 

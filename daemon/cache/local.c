@@ -56,6 +56,15 @@ static int local_check_id(const struct cache *c, uint64_t ino, int fd)
 	return 0;
 }
 
+/* Lets a file go that cannot be changed because it is held (brake.c), by the
+ * last process, say. */
+static int local_let(struct cache *c, const char *path)
+{
+	CLEANUP_CLOSE int fd = local_openat(c->root_fd, path, O_RDONLY);
+
+	return fd < 0 ? fd : brake_let_fd(c, fd);
+}
+
 int local_open(struct cache *c, uint64_t ino, int flags)
 {
 	char path[CACHE_PATH_SIZE];
@@ -65,6 +74,8 @@ int local_open(struct cache *c, uint64_t ino, int flags)
 
 	local_path(ino, path);
 	fd = local_openat(c->root_fd, path, flags);
+	if (fd == -EPERM && local_let(c, path) == 0)
+		fd = local_openat(c->root_fd, path, flags);
 	if (fd < 0)
 		return fd;
 	if (fstat(fd, &st) < 0)
@@ -156,11 +167,15 @@ int local_create(struct cache *c, uint64_t ino, bool *made)
 int local_unlink(struct cache *c, uint64_t ino)
 {
 	char path[CACHE_PATH_SIZE];
+	int rc;
 
 	local_path(ino, path);
-	if (unlinkat(c->root_fd, path, 0) < 0 && errno != ENOENT)
-		return -errno;
-	return 0;
+	if (unlinkat(c->root_fd, path, 0) == 0 || errno == ENOENT)
+		return 0;
+	rc = -errno;
+	if (rc == -EPERM && local_let(c, path) == 0)
+		rc = unlinkat(c->root_fd, path, 0) < 0 ? -errno : 0;
+	return rc;
 }
 
 int local_sync_entry(struct cache *c, uint64_t ino)

@@ -34,6 +34,7 @@ static int recover_file(struct cache *c, struct recover *r)
 	r->rc = MIN(fd, 0);
 	if (fd < 0)
 		return fd == -ENOENT || fd == -EUCLEAN ? 0 : fd;
+	brake_left(c, r->ino, fd);
 	/* Closing it gives the lease back. */
 	r->mapped = fcntl(fd, F_SETLEASE, F_RDLCK) < 0 && errno == EAGAIN;
 	rc = fsync(fd) < 0 ? -EIO : local_sync_entry(c, r->ino);

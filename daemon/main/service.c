@@ -379,6 +379,7 @@ static int backing_open(struct service *s, const struct service_run *r,
 	s->cache_backing = (struct cache_backing){
 		.open = super_backing_open,
 		.close = super_backing_close,
+		.hold = super_backing_hold,
 		.arg = s->backing,
 	};
 	if (r->broker_fd >= 0)

@@ -182,9 +182,9 @@ void super_backing_close(void *arg, int id)
 
 /* ---- registering ----------------------------------------------------- */
 
-static int ask(struct super_backing *b, int fd)
+static int ask(struct super_backing *b, uint32_t what, int fd)
 {
-	uint32_t m[2] = { BROKER_OPEN, b->asked + 1 };
+	uint32_t m[2] = { what, b->asked + 1 };
 	int rc = passfd_send(b->fd, m, sizeof(m), fd);
 
 	if (rc == 0)
@@ -266,24 +266,41 @@ static int usable(struct super_backing *b)
 	return b->control_fd >= 0 && b->why == ended ? -EAGAIN : -EOPNOTSUPP;
 }
 
-int super_backing_open(void *arg, int fd)
+/* What the broker says to a question about a file. 0, or -errno: it did not
+ * answer. */
+static int request(struct super_backing *b, uint32_t what, int fd, int *said)
 {
-	struct super_backing *b = arg;
-	int id = 0, rc = usable(b);
+	int rc = usable(b);
 
 	if (rc < 0)
 		return rc;
 	LOCK_SCOPE(&b->lock);
 	rc = catch_up(b);
 	if (rc == 0)
-		rc = ask(b, fd);
+		rc = ask(b, what, fd);
 	if (rc == 0)
-		rc = answer(b, 0, &id);
+		rc = answer(b, 0, said);
 	/* Another broker may have come since catch_up(), and answers now what
 	 * it was asked before: an id of another file. */
 	while (rc == 0 && b->answered != b->asked) {
-		late(b, id);
-		rc = answer(b, 0, &id);
+		late(b, *said);
+		rc = answer(b, 0, said);
 	}
+	return rc;
+}
+
+int super_backing_open(void *arg, int fd)
+{
+	struct super_backing *b = arg;
+	int id = 0, rc = request(b, BROKER_OPEN, fd, &id);
+
 	return rc < 0 ? rc : judge(b, id);
+}
+
+int super_backing_hold(void *arg, int fd, bool on)
+{
+	int said = 0;
+	int rc = request(arg, on ? BROKER_HOLD : BROKER_LET, fd, &said);
+
+	return rc < 0 ? rc : MIN(said, 0);
 }

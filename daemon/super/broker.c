@@ -9,12 +9,14 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/fs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "base/io.h"
 #include "base/log.h"
@@ -50,13 +52,8 @@ static int broker_check(const struct broker *b, int fd)
 static int broker_register(struct broker *b, int fd)
 {
 	struct broker_map map = { .fd = fd };
-	int rc = broker_check(b, fd);
+	int rc;
 
-	if (rc < 0 && b->refused++ == 0)
-		log_warn("a file was not registered for passthrough: %s",
-			 strerror(-rc));
-	if (rc < 0)
-		return rc;
 	if (b->n >= BROKER_IDS_MAX)
 		return -ENFILE;
 	rc = ioctl(b->fuse_fd, BROKER_IOC_OPEN, &map);
@@ -64,6 +61,31 @@ static int broker_register(struct broker *b, int fd)
 		return rc < 0 ? -errno : -EIO;
 	b->n++;
 	return rc;
+}
+
+/* Sets or clears the immutable flag, and leaves the others. */
+static int broker_hold(int fd, bool on)
+{
+	int flags, now; /* of the kernel: it is an int, whatever it says */
+
+	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0)
+		return -errno;
+	now = on ? flags | FS_IMMUTABLE_FL : flags & ~FS_IMMUTABLE_FL;
+	return now == flags || ioctl(fd, FS_IOC_SETFLAGS, &now) == 0 ? 0
+								     : -errno;
+}
+
+static int broker_do(struct broker *b, uint32_t what, int fd)
+{
+	int rc = broker_check(b, fd);
+
+	if (rc < 0 && b->refused++ == 0)
+		log_warn("a file was not taken for passthrough: %s",
+			 strerror(-rc));
+	if (rc < 0)
+		return rc;
+	return what == BROKER_OPEN ? broker_register(b, fd)
+				   : broker_hold(fd, what == BROKER_HOLD);
 }
 
 static void broker_forget(struct broker *b, uint32_t id)
@@ -97,8 +119,10 @@ static int broker_one(struct broker *b)
 	count = (size_t)n / sizeof(*words);
 	if ((size_t)n % sizeof(*words) || count < 2)
 		return -EPROTO;
-	if (words[0] == BROKER_OPEN && count == 2 && fd >= 0)
-		return answer(b, words[1], broker_register(b, fd));
+	if ((words[0] == BROKER_OPEN || words[0] == BROKER_HOLD ||
+	     words[0] == BROKER_LET) &&
+	    count == 2 && fd >= 0)
+		return answer(b, words[1], broker_do(b, words[0], fd));
 	if (words[0] != BROKER_CLOSE || fd >= 0)
 		return -EPROTO;
 	for (i = 1; i < count; i++)
@@ -218,6 +242,19 @@ static int make_pair(int fd[2])
 	return 0;
 }
 
+/* Those of the wanted capabilities that there are to be kept. */
+static uint64_t caps_of(uint64_t want)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct d[2] = { 0 };
+
+	if (syscall(SYS_capget, &head, d) < 0)
+		return 0;
+	return want & (d[0].permitted | (uint64_t)d[1].permitted << 32);
+}
+
 int super_broker_start(struct super_broker *out, const struct super_trust *t,
 		       int fuse_fd, struct err *err)
 {
@@ -225,7 +262,9 @@ int super_broker_start(struct super_broker *out, const struct super_trust *t,
 				   .gid = t->gid,
 				   .descriptors = BROKER_FDS,
 				   .parent = getpid(),
-				   .caps = 1ULL << CAP_SYS_ADMIN };
+				   .caps = caps_of(
+					   1ULL << CAP_SYS_ADMIN |
+					   1ULL << CAP_LINUX_IMMUTABLE) };
 	struct broker b = { .fuse_fd = fuse_fd, .uid = t->uid };
 	int pair[2];
 	pid_t pid;

@@ -5,7 +5,12 @@
  *
  * worker -> broker   BROKER_OPEN, a number, and one descriptor
  *                    BROKER_CLOSE, ids: at most BROKER_CLOSE_MAX
- * broker -> worker   the number of an open, an id > 0 or -errno
+ *                    BROKER_HOLD or BROKER_LET, a number, and a descriptor
+ * broker -> worker   the number of an open, an id > 0 or -errno; of a hold or
+ *                    a let, 0 or -errno
+ *
+ * A file that is held is immutable: who writes to it, also by a descriptor
+ * that was open before, gets EPERM (S13).
  *
  * A worker may have been taken over: what is none of these ends the
  * connection, and a descriptor that is no cache file of the trust's is
@@ -20,6 +25,8 @@
 
 #define BROKER_OPEN	 1
 #define BROKER_CLOSE	 2
+#define BROKER_HOLD	 3
+#define BROKER_LET	 4
 #define BROKER_CLOSE_MAX 63
 #define BROKER_WORDS	 (1 + BROKER_CLOSE_MAX)
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The system calls of a broker: it has CAP_SYS_ADMIN, and uses it for two
- * requests of one driver. What else it asks for fails with EPERM.
+ * The system calls of a broker: it has CAP_SYS_ADMIN and CAP_LINUX_IMMUTABLE,
+ * and uses them for two requests of one driver and a flag of a file. What else
+ * it asks for fails with EPERM.
  */
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/fs.h>
 #include <linux/seccomp.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -59,10 +61,12 @@ int broker_confine(void)
 		UNLESS(F_GETFL, 1),
 		RETURN(SECCOMP_RET_ALLOW),
 		REFUSE,
-		UNLESS(SYS_ioctl, 5),
+		UNLESS(SYS_ioctl, 9),
 		LOAD(args[1]),
 		ALLOW(BROKER_IOC_OPEN),
 		ALLOW(BROKER_IOC_CLOSE),
+		ALLOW(FS_IOC_GETFLAGS),
+		ALLOW(FS_IOC_SETFLAGS),
 		REFUSE,
 	};
 	struct sock_fprog program = { .len = ARRAY_SIZE(code), .filter = code };

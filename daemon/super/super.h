@@ -164,10 +164,11 @@ int super_drop_privileges(const struct super_sandbox *s, struct err *err);
 /* ---- FUSE passthrough ------------------------------------------------ */
 
 /*
- * To register a file with the kernel takes CAP_SYS_ADMIN, which no worker
- * has. A process does it for one trust: as the trust's user, with that
- * capability alone, so that the disk's reserve and quotas bind who writes to
- * the file past the worker (S8). It ends when `fd`, the worker's end, closes.
+ * To register a file with the kernel takes CAP_SYS_ADMIN, and to stop who
+ * writes to one CAP_LINUX_IMMUTABLE; no worker has them. A process does it for
+ * one trust: as the trust's user, with these capabilities alone, so that the
+ * disk's reserve and quotas bind who writes to the file past the worker (S8).
+ * It ends when `fd`, the worker's end, closes.
  */
 struct super_broker {
 	pid_t pid; /* 0 = none */
@@ -199,6 +200,12 @@ void super_backing_stop(struct super_backing *b);
 int super_backing_open(void *arg, int fd);
 /* Gives the id back; waits for nobody. Any thread. */
 void super_backing_close(void *arg, int id);
+/*
+ * Makes the file behind `fd` immutable, or lets it be written to again: for
+ * open writers too (S13). 0 or -errno; -ENOTTY, -EOPNOTSUPP: its filesystem
+ * has no such flag, -EPERM: the broker may not. As super_backing_open().
+ */
+int super_backing_hold(void *arg, int fd, bool on);
 /* NULL: it works, or nothing was tried. Else why not: "broker", "kernel",
  * "filesystem". */
 const char *super_backing_why(struct super_backing *b);

@@ -256,7 +256,7 @@ def test_many_openers(mounted):
     r.check("read", "write")
 
 
-ONLY_SYS_ADMIN = "CapEff:\t0000000000200000"
+BROKERS_CAPS = "CapEff:\t0000000000200200"  # CAP_SYS_ADMIN, CAP_LINUX_IMMUTABLE
 
 
 def loop_ext4(image, where):
@@ -278,15 +278,100 @@ def test_reserve_of_the_disk():
         try:
             g.setup().start()
             ready(g)
+            pid = g.worker_pid()
             with Requests(g) as r, open(g.mount() / "big", "wb", buffering=0) as f:
+                f.write(b"x")
+                os.kill(pid, signal.SIGSTOP)  # it would use the brake
                 with pytest.raises(OSError) as e:
                     for _ in range(320):
                         f.write(bytes(1 << 20))
                 assert e.value.errno == errno.ENOSPC
+                os.kill(pid, signal.SIGCONT)
                 disk = os.statvfs(state)
             assert r.n["write"] == 0
             assert disk.f_bavail * disk.f_frsize < 2 << 20
             assert disk.f_bfree * disk.f_frsize > 96 << 20
+            g.stop()
+            assert not g.sanitizer_reports()
+        finally:
+            g.destroy()
+            print(g.log()[-8000:])
+            subprocess.run(["umount", "-l", state], check=False)
+
+
+def room(state):
+    disk = os.statvfs(state)
+    return disk.f_bavail * disk.f_frsize
+
+
+def immutable(state):
+    """Cache files that nobody can write to."""
+    files = [str(p) for p in (state / "rem" / "cache").glob("??/??/*")]
+    out = subprocess.run(["lsattr", *files], capture_output=True, text=True).stdout
+    return sum("i" in line.split()[0] for line in out.splitlines())
+
+
+def write_until(f, code):
+    """Slower than it is looked at. How much was written until it was refused."""
+    for n in range(400):
+        try:
+            f.write(bytes(1 << 20))
+        except OSError as e:
+            assert e.errno == code, e
+            return n
+        time.sleep(0.01)
+    pytest.fail("nothing stops it")
+
+
+def test_emergency_brake():
+    """Who fills the disk past the worker is stopped, not the database; and goes
+    on when there is room (S13)."""
+    if not offered():
+        pytest.skip("this kernel has no passthrough")
+    with workdir() as work:
+        g = Gateway(work, trusts=("rem",), passthrough="true, passthrough_reserve: 1MiB")
+        state = work / "state"
+        loop_ext4(work / "image", state)
+        try:
+            g.setup().start()
+            ready(g)
+            old = new(g, "old", bytes(50 << 20))
+            g.protect(old)
+            wait_for("nothing is held", lambda: immutable(state) == 0)
+            with open(g.mount() / "big", "wb", buffering=0) as f:
+                with Requests(g) as r:
+                    n = write_until(f, errno.EPERM)
+                assert r.n["write"] == 0
+                assert immutable(state) == 1
+                assert room(state) > 32 << 20
+                for i in range(50):  # the database commits
+                    (g.mount() / f"empty{i}").touch()
+                with pytest.raises(OSError) as e:
+                    open(g.mount() / "big", "ab")
+                assert e.value.errno == errno.ENOSPC
+                assert len((g.mount() / "big").read_bytes()) == n << 20
+
+                def goes_on():
+                    try:
+                        return f.write(b"end") == 3
+                    except OSError as e:
+                        assert e.errno == errno.EPERM
+                        return False
+
+                g.evict(old)
+                wait_for("it goes on", goes_on)
+                assert immutable(state) == 0
+                m = write_until(f, errno.EPERM)
+                assert immutable(state) == 1
+                # nor does a crash leave any
+                pid = g.worker_pid()
+                os.kill(pid, signal.SIGKILL)
+                wait_for("the worker is gone", lambda: not alive(pid))
+            wait_for("it serves again", lambda: g.serves("rem"))
+            wait_for("nothing is held", lambda: immutable(state) == 0)
+            assert (g.mount() / "big").stat().st_size == (n + m << 20) + 3
+            (g.mount() / "big").unlink()
+            wait_for("there is room", lambda: room(state) > 128 << 20)
             g.stop()
             assert not g.sanitizer_reports()
         finally:
@@ -394,11 +479,11 @@ def test_single():
 
 
 def broker(g):
-    """The child of the supervisor that has this one capability; its pid."""
+    """The child of the supervisor that has these capabilities; its pid."""
     pid = g.proc.pid
     for c in open(f"/proc/{pid}/task/{pid}/children").read().split():
         status = open(f"/proc/{c}/status").read()
-        if ONLY_SYS_ADMIN in status:
+        if BROKERS_CAPS in status:
             assert "Uid:\t60901\t60901\t60901\t60901" in status
             return int(c)
     return None

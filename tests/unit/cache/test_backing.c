@@ -6,6 +6,7 @@
 #include "tests/unit/cache/util.h"
 
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 
 #define IDS 256
 
@@ -13,8 +14,21 @@ static struct {
 	pthread_mutex_t lock;
 	int fd[IDS]; /* by id; -1 = given back */
 	int n, open;
-	_Atomic int refuse; /* -errno for the next ones */
+	_Atomic int refuse;  /* -errno for the next ones */
+	_Atomic int held;    /* files that are immutable */
+	_Atomic int holds;   /* how often one became so */
+	_Atomic int no_hold; /* -errno */
 } kernel = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* What the disk has room for, as all are told. */
+static _Atomic uint64_t disk_free;
+#define ROOMY (1ULL << 40)
+
+int fstatvfs(int fd, struct statvfs *st)
+{
+	*st = (struct statvfs){ .f_frsize = 1, .f_bavail = disk_free };
+	return 0;
+}
 
 static int kernel_register(void *arg, int fd)
 {
@@ -41,6 +55,17 @@ static void kernel_forget(void *arg, int id)
 	kernel.open--;
 }
 
+/* The flag itself needs privilege: the tests of a mount have it. */
+static int kernel_hold(void *arg, int fd, bool on)
+{
+	assert_ptr_equal(arg, &kernel);
+	if (kernel.no_hold)
+		return kernel.no_hold;
+	kernel.held += on ? 1 : -1;
+	kernel.holds += on;
+	return 0;
+}
+
 static int kernel_open_ids(void)
 {
 	LOCK_SCOPE(&kernel.lock);
@@ -65,6 +90,7 @@ static void backing_on(void)
 {
 	const struct cache_backing b = { .open = kernel_register,
 					 .close = kernel_forget,
+					 .hold = kernel_hold,
 					 .arg = &kernel };
 
 	cache_set_backing(c, &b);
@@ -76,8 +102,10 @@ static int setup(void **state)
 
 	pthread_mutex_lock(&kernel.lock);
 	kernel.n = kernel.open = 0;
-	kernel.refuse = 0;
+	kernel.refuse = kernel.held = kernel.holds = kernel.no_hold = 0;
 	pthread_mutex_unlock(&kernel.lock);
+	disk_free = ROOMY;
+	opts.free_min = MIB;
 	opts.backing_max = 64;
 	opts.passthrough_reserve = MIB;
 	if (rc == 0)
@@ -90,6 +118,7 @@ static int teardown(void **state)
 	int rc = state_teardown(state);
 
 	assert_int_equal(kernel_open_ids(), 0);
+	assert_int_equal(kernel.held, 0);
 	return rc;
 }
 
@@ -675,6 +704,100 @@ static void test_give_back(void **state)
 	assert_int_equal(again, ino);
 }
 
+/* ---- a full disk ------------------------------------------------------ */
+
+static bool wait_held(int held, int holds)
+{
+	int i;
+
+	for (i = 0; i < 2000; i++) {
+		if (kernel.held == held && kernel.holds >= holds)
+			return true;
+		clock_sleep_ns(5000000);
+	}
+	return false;
+}
+
+/* Who writes past us is stopped, and goes on when there is room (S13). */
+static void test_brake(void **state)
+{
+	struct cache_pass p;
+	struct open w, r;
+	uint64_t ino;
+
+	backing_on();
+	ino = take_file("a");
+	w = k_open(ino, true);
+	k_write(&w, 1, 0, 100);
+	clock_sleep_ns(NSEC_PER_SEC / 5);
+	assert_int_equal(kernel.held, 0);
+	disk_free = MIB - 1;
+	assert_true(wait_held(1, 1));
+	/* No more writers; readers, and who makes room. */
+	assert_int_equal(cache_acquire(w.f, true), 0);
+	assert_int_equal(cache_pass_begin(w.f, true, false, &p), -ENOSPC);
+	assert_int_equal(cache_release(w.f, true), 0);
+	r = k_open(ino, false);
+	expect_at(r.f, 1, 0, 100);
+	k_close(&r);
+	assert_int_equal(cache_truncate(w.f, 50), 0);
+	assert_true(wait_held(1, 2));
+	/* A little room is none. */
+	disk_free = MIB + 1;
+	clock_sleep_ns(NSEC_PER_SEC / 3);
+	assert_int_equal(kernel.held, 1);
+	disk_free = ROOMY;
+	assert_true(wait_held(0, 2));
+	k_write(&w, 2, 0, 100);
+	/* Closed: it is a file as any other. */
+	disk_free = 0;
+	assert_true(wait_held(1, 3));
+	k_close(&w);
+	assert_int_equal(cache_flush(c), 0);
+	assert_true(wait_held(0, 3));
+	expect_content(ino, 2, 100);
+}
+
+/* Each way out takes the flag along. */
+static void test_brake_ends(void **state)
+{
+	struct open w;
+	uint64_t ino;
+
+	backing_on();
+	ino = take_file("a");
+	w = k_open(ino, true);
+	disk_free = 0;
+	assert_true(wait_held(1, 1));
+	cache_set_backing(c, NULL);
+	assert_int_equal(kernel.held, 0);
+	k_close(&w);
+	backing_on();
+	disk_free = ROOMY;
+	ino = take_file("b");
+	w = k_open(ino, true);
+	disk_free = 0;
+	assert_true(wait_held(1, 2)); /* the teardown looks */
+	k_close(&w);
+}
+
+/* A filesystem that has no such flag is asked once. */
+static void test_no_brake(void **state)
+{
+	struct open w;
+
+	backing_on();
+	w = k_open(take_file("a"), true);
+	kernel.no_hold = -ENOTTY;
+	disk_free = 0;
+	clock_sleep_ns(NSEC_PER_SEC);
+	k_write(&w, 1, 0, 100);
+	kernel.no_hold = 0;
+	clock_sleep_ns(NSEC_PER_SEC / 3);
+	assert_int_equal(kernel.holds, 0);
+	k_close(&w);
+}
+
 #define BACKING_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -699,6 +822,9 @@ int main(void)
 		BACKING_TEST(test_off_gives_all_back),
 		BACKING_TEST(test_left_over),
 		BACKING_TEST(test_give_back),
+		BACKING_TEST(test_brake),
+		BACKING_TEST(test_brake_ends),
+		BACKING_TEST(test_no_brake),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/fuse.h>
 #include <poll.h>
 #include <sched.h>
@@ -151,10 +152,10 @@ static void say(int sock, const void *p, size_t size, int fd, size_t n)
 	assert_int_equal(sendmsg(sock, &msg, MSG_NOSIGNAL), size);
 }
 
-/* Asks for a descriptor and closes it; the answer. */
-static int ask(struct super_broker *b, int fd)
+/* Asks something of a descriptor and closes it; the answer. */
+static int ask_to(struct super_broker *b, uint32_t what, int fd)
 {
-	const uint32_t m[2] = { BROKER_OPEN, 7 };
+	const uint32_t m[2] = { what, 7 };
 	uint32_t got[2];
 
 	assert_true(fd >= 0);
@@ -163,6 +164,48 @@ static int ask(struct super_broker *b, int fd)
 	assert_int_equal(recv(b->fd, got, sizeof(got), 0), sizeof(got));
 	assert_int_equal(got[0], 7);
 	return (int)got[1];
+}
+
+static int ask(struct super_broker *b, int fd)
+{
+	return ask_to(b, BROKER_OPEN, fd);
+}
+
+/* The filesystem here may have no such flag; nothing is told of it then. */
+static bool has_flag(int rc)
+{
+	assert_true(rc == 0 || rc == -ENOTTY || rc == -EOPNOTSUPP);
+	return rc == 0;
+}
+
+/* Who has it open for writing is stopped, and goes on. */
+static void test_hold(void **unused)
+{
+	CLEANUP_FREE char *foreign = NULL;
+	CLEANUP_CLOSE int w = -1;
+	struct super_broker b;
+
+	if (geteuid() != 0)
+		skip();
+	foreign = make_file("foreign-2", 0);
+	w = open(file, O_WRONLY | O_CLOEXEC);
+	start(&b);
+	if (has_flag(ask_to(&b, BROKER_HOLD, open(file, O_RDONLY)))) {
+		assert_int_equal(open(file, O_WRONLY | O_CLOEXEC), -1);
+		assert_int_equal(errno, EPERM);
+		assert_int_equal(ask_to(&b, BROKER_HOLD, open(file, O_RDONLY)),
+				 0);
+	}
+	assert_int_equal(ask_to(&b, BROKER_HOLD, open(foreign, O_RDONLY)),
+			 -EACCES);
+	assert_int_equal(ask_to(&b, BROKER_HOLD, open("/etc/passwd", O_RDONLY)),
+			 -EACCES);
+	assert_int_equal(ask_to(&b, BROKER_HOLD, open(file, O_PATH)), -EACCES);
+	has_flag(ask_to(&b, BROKER_LET, open(file, O_RDONLY)));
+	has_flag(ask_to(&b, BROKER_LET, open(file, O_RDONLY)));
+	assert_int_equal(pwrite(w, "data", 4, 0), 4);
+	assert_no_leak(b.pid);
+	stop(&b);
 }
 
 /* What is not a cache file is refused; the connection goes on. */
@@ -238,6 +281,14 @@ static void test_malformed(void **unused)
 	m[0] = 0;
 	assert_ends(m, 8, -1, 0);
 	m[0] = UINT32_MAX;
+	assert_ends(m, 8, fd, 1);
+	m[0] = BROKER_HOLD;
+	assert_ends(m, 8, -1, 0);
+	assert_ends(m, 12, fd, 1);
+	m[0] = BROKER_LET;
+	assert_ends(m, 8, -1, 0);
+	assert_ends(m, 8, fd, 2);
+	m[0] = 5;
 	assert_ends(m, 8, fd, 1);
 }
 
@@ -342,8 +393,10 @@ static int confined(void)
 		return 5;
 	if (ioctl(null, BROKER_IOC_CLOSE, &n) >= 0 || errno != ENOTTY)
 		return 6;
-	if (mount("x", "/tmp", "tmpfs", 0, NULL) >= 0 || errno != EPERM)
+	if (ioctl(null, FS_IOC_SETFLAGS, &n) >= 0 || errno != ENOTTY)
 		return 7;
+	if (mount("x", "/tmp", "tmpfs", 0, NULL) >= 0 || errno != EPERM)
+		return 8;
 	return 0;
 }
 
@@ -379,9 +432,10 @@ static void test_credentials(void **unused)
 	assert_status(b.pid, "Uid", "61901\t61901\t61901\t61901");
 	assert_status(b.pid, "Gid", "61902\t61902\t61902\t61902");
 	assert_status(b.pid, "Groups", "");
-	/* CAP_SYS_ADMIN, and not CAP_SYS_RESOURCE (bit 24) */
-	assert_status(b.pid, "CapEff", "0000000000200000");
-	assert_status(b.pid, "CapPrm", "0000000000200000");
+	/* CAP_SYS_ADMIN and CAP_LINUX_IMMUTABLE, and not CAP_SYS_RESOURCE
+	 * (bit 24) */
+	assert_status(b.pid, "CapEff", "0000000000200200");
+	assert_status(b.pid, "CapPrm", "0000000000200200");
 	assert_status(b.pid, "CapInh", "0000000000000000");
 	assert_status(b.pid, "CapAmb", "0000000000000000");
 	assert_status(b.pid, "NoNewPrivs", "1");
@@ -760,6 +814,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_hold),
 		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_flood),

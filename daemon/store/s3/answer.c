@@ -85,7 +85,9 @@ static int64_t http_date(const char *text)
 {
 	time_t t = curl_getdate(text, NULL);
 
-	return t > 0 ? (int64_t)t * NSEC_PER_SEC : 0;
+	return t > 0 && t <= INT64_MAX / NSEC_PER_SEC
+		       ? (int64_t)t * NSEC_PER_SEC
+		       : 0;
 }
 
 void s3_restore_parse(const char *v, struct s3_restore *out)

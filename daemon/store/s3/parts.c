@@ -126,10 +126,21 @@ int s3_upload_create(struct s3_upload *u, struct s3_store *s, const char *key,
 	return rc == -ENOMEM ? rc : s3_no_answer("the upload has no name");
 }
 
-/* An ETag goes into XML: quotes are all it may have of what XML escapes. */
+/* An ETag goes into XML, in quotes. */
 static bool etag_ok(const char *etag)
 {
-	return etag[0] && !strpbrk(etag, "<>&'");
+	return etag[0] && !strpbrk(etag, "<>&'\"");
+}
+
+/* Headers are read without the quotes. */
+static void strip_quotes(char *etag)
+{
+	size_t n = strlen(etag);
+
+	if (n < 2 || etag[0] != '"' || etag[n - 1] != '"')
+		return;
+	memmove(etag, etag + 1, n - 2);
+	etag[n - 2] = '\0';
 }
 
 static int take_etag(struct s3_upload *u, const struct s3_request *r,
@@ -149,6 +160,7 @@ static int take_etag(struct s3_upload *u, const struct s3_request *r,
 					 size);
 		if (rc < 0)
 			return rc;
+		strip_quotes(etag);
 	}
 	return etag_ok(etag) ? 0 : s3_no_answer("a part has no ETag");
 }
@@ -174,8 +186,8 @@ int s3_upload_part(struct s3_upload *u, unsigned number, struct s3_call *c,
 	if (rc < 0)
 		return rc;
 	return buf_addf(&u->parts,
-			"<Part><PartNumber>%u</PartNumber><ETag>%s</ETag>"
-			"</Part>",
+			"<Part><PartNumber>%u</PartNumber>"
+			"<ETag>\"%s\"</ETag></Part>",
 			number, etag);
 }
 

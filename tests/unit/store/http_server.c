@@ -202,31 +202,58 @@ static void *accept_loop(void *arg)
 	}
 }
 
-struct http_server *http_server_start(http_answer_fn answer, void *arg)
+union address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+/* Listens on a free port. Descriptor, or -1. */
+static int listen_at(const char *address, union address *a)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET,
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(a);
+	bool v6 = strchr(address, ':') != NULL;
+	socklen_t len = v6 ? sizeof(a->v6) : sizeof(a->v4);
+	void *to = v6 ? (void *)&a->v6.sin6_addr : &a->v4.sin_addr;
+	CLEANUP_CLOSE int fd = -1;
+
+	*a = (union address){ .any.sa_family = v6 ? AF_INET6 : AF_INET };
+	fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || inet_pton(a->any.sa_family, address, to) != 1 ||
+	    bind(fd, &a->any, len) < 0 || listen(fd, 64) < 0 ||
+	    getsockname(fd, &a->any, &len) < 0)
+		return -1;
+	return take_fd(fd);
+}
+
+struct http_server *http_server_start_at(const char *address,
+					 http_answer_fn answer, void *arg)
+{
 	struct http_server *s = calloc(1, sizeof(*s));
+	union address a;
+	bool v6 = strchr(address, ':') != NULL;
 
 	if (!s)
 		return NULL;
 	s->answer = answer;
 	s->arg = arg;
 	pthread_mutex_init(&s->lock, NULL);
-	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (s->fd < 0 || bind(s->fd, (struct sockaddr *)&a, len) < 0 ||
-	    listen(s->fd, 64) < 0 ||
-	    getsockname(s->fd, (struct sockaddr *)&a, &len) < 0 ||
+	s->fd = listen_at(address, &a);
+	if (s->fd < 0 ||
 	    pthread_create(&s->acceptor, NULL, accept_loop, s) != 0) {
 		if (s->fd >= 0)
 			close(s->fd);
 		free(s);
 		return NULL;
 	}
-	snprintf(s->url, sizeof(s->url), "http://127.0.0.1:%u",
-		 ntohs(a.sin_port));
+	snprintf(s->url, sizeof(s->url), "http://%s%s%s:%u", v6 ? "[" : "",
+		 address, v6 ? "]" : "",
+		 ntohs(v6 ? a.v6.sin6_port : a.v4.sin_port));
 	return s;
+}
+
+struct http_server *http_server_start(http_answer_fn answer, void *arg)
+{
+	return http_server_start_at("127.0.0.1", answer, arg);
 }
 
 void http_server_stop(struct http_server *s)

@@ -31,9 +31,12 @@ struct http_server;
 
 /* NULL when it cannot listen. */
 struct http_server *http_server_start(http_answer_fn answer, void *arg);
+/* The same on "127.0.0.1" or "::1". */
+struct http_server *http_server_start_at(const char *address,
+					 http_answer_fn answer, void *arg);
 /* Ends connections and waits for its threads. */
 void http_server_stop(struct http_server *s);
-/* "http://127.0.0.1:PORT" */
+/* "http://127.0.0.1:PORT", "http://[::1]:PORT" */
 const char *http_server_url(const struct http_server *s);
 /* Requests so far. */
 unsigned http_server_requests(const struct http_server *s);

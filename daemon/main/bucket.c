@@ -55,6 +55,7 @@ static int create_only(struct store *s, const char *key,
 	struct store_put_opts create = { .if_absent = true };
 	int rc = store_put(s, key, "other", 5, &create);
 
+	store_caps(s, caps); /* that may just have been found out */
 	if (rc == -EEXIST)
 		return 0;
 	caps->create_only = false;

@@ -53,7 +53,8 @@ struct store;
 
 /* As far as it is known without a request; see probe. */
 struct store_caps {
-	bool create_only;   /* put with if_absent is atomic */
+	bool create_only;   /* put with if_absent is atomic; else it looks
+			       whether the key is taken, and then puts */
 	bool storage_class; /* put honours a storage class; else one that is
 			       not "STANDARD" gives -ENOTSUP */
 	bool copy;	    /* copy works */

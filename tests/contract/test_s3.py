@@ -71,6 +71,43 @@ def test_contract(bucket, chain, tls):
     assert "[  PASSED  ]" in p.stdout + p.stderr
 
 
+def test_contract_in_parts(bucket):
+    p = run("meter,s3", environment(bucket, PARTS="yes"))
+    assert p.returncode == 0, p.stdout + p.stderr
+    log = pathlib.Path(os.environ["MERSEY_S3_LOG"]).read_text(errors="replace")
+    for what in ("uploads=", "partNumber=2&uploadId=", "delete="):
+        assert what in log
+
+
+@pytest.fixture(scope="session")
+def locked_bucket(bucket):
+    name = bucket + "-locked"
+    subprocess.run(
+        ["curl", "-sf", "--noproxy", "*", "-m", "30", "-X", "PUT",
+         "--aws-sigv4", f"aws:amz:{os.environ['MERSEY_S3_REGION']}:s3",
+         "--user", f"{os.environ['MERSEY_S3_ALICE_ACCESS_KEY']}:"
+                   f"{os.environ['MERSEY_S3_ALICE_SECRET_KEY']}",
+         "-H", "x-amz-bucket-object-lock-enabled: true",
+         "-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD",
+         f"{os.environ['MERSEY_S3_ENDPOINT']}/{name}"],
+        check=True,
+    )  # fmt: skip
+    return name
+
+
+def test_contract_locked_and_versioned(locked_bucket):
+    p = run("meter,s3", environment(locked_bucket, LOCKED="yes"))
+    assert p.returncode == 0, p.stdout + p.stderr
+
+
+def test_awkward_keys(bucket):
+    p = subprocess.run(
+        [CONTRACT.parent / "awkward"],
+        env=environment(bucket), capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert p.returncode == 0, p.stdout + p.stderr
+
+
 def test_contract_virtual_style(bucket):
     endpoint = os.environ["MERSEY_S3_ENDPOINT"].replace("127.0.0.1", "localhost")
     p = run("s3", environment(bucket, ENDPOINT=endpoint, STYLE="virtual"))

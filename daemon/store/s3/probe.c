@@ -31,7 +31,8 @@ struct scratch {
 	struct s3_store *s;
 	char key[64];
 	bool made;
-	char version[STORE_VERSION_MAX];
+	char version[2][STORE_VERSION_MAX]; /* a trial makes at most two */
+	unsigned n_versions;
 };
 
 static int scratch_init(struct scratch *t, struct s3_store *s)
@@ -56,12 +57,15 @@ static void scratch_done(struct scratch *t)
 
 	if (!t->made)
 		return;
-	if (t->version[0])
-		s3_del_version(&t->s->base, t->key, t->version);
-	else
+	for (unsigned i = 0; i < t->n_versions; i++) {
+		s3_del_version(&t->s->base, t->key, t->version[i]);
+		then.besides.deletes += store_call.sent;
+	}
+	if (t->n_versions == 0) {
 		s3_del(&t->s->base, (const char *[]){ t->key }, 1,
 		       (int[1]){ 0 });
-	then.besides.deletes += store_call.sent;
+		then.besides.deletes += store_call.sent;
+	}
 	store_call.sent = then.sent;
 	store_call.besides = then.besides;
 	memcpy(store_call.detail, then.detail, sizeof(then.detail));
@@ -85,8 +89,10 @@ static int scratch_put(struct scratch *t, const char *text, unsigned which)
 	rc = s3_do_besides(t->s, &c, &r, &store_call.besides.puts);
 	if (rc == 0 && r.answer.status != 200)
 		rc = s3_refused(t->s, &r, NULL);
-	if (rc == 0)
-		memcpy(t->version, r.answer.version, sizeof(t->version));
+	if (rc == 0 && r.answer.version[0] &&
+	    t->n_versions < ARRAY_SIZE(t->version))
+		memcpy(t->version[t->n_versions++], r.answer.version,
+		       STORE_VERSION_MAX);
 	return rc;
 }
 

@@ -84,27 +84,45 @@ static int in_parts(struct s3_store *s, size_t len,
 	return rc == -ENOTSUP ? 0 : rc < 0 ? rc : 1;
 }
 
+/* For a server without create-only PUT: not atomic, and caps says so. */
+static int look_first(struct s3_store *s, const char *key)
+{
+	struct store_info info;
+	int rc = s->base.ops->head(&s->base, key, &info);
+
+	store_call.besides.heads += store_call.sent;
+	store_call.sent = 0;
+	if (rc == 0)
+		return -EEXIST;
+	return rc == -ENOENT ? 0 : rc;
+}
+
 static int s3_put(struct store *st, const char *key, const void *data,
-		  size_t len, const struct store_put_opts *opts)
+		  size_t len, const struct store_put_opts *asked)
 {
 	struct s3_store *s = s3_of(st);
+	struct store_put_opts o = *asked;
 	char hash[S3_SHA256_HEX];
 	int rc = 0;
 
 	store_call.sent = 0;
-	if (opts->if_absent)
+	if (o.if_absent)
 		rc = s3_create_only(s);
+	if (rc == -ENOTSUP) {
+		o.if_absent = false;
+		rc = look_first(s, key);
+	}
 	if (rc == 0)
-		rc = in_parts(s, len, opts);
+		rc = in_parts(s, len, &o);
 	if (rc < 0)
 		return rc;
 	if (rc > 0)
-		return s3_put_parts(s, key, data, len, opts);
-	if (opts->sha256)
-		hex_encode(opts->sha256, (S3_SHA256_HEX - 1) / 2, hash);
+		return s3_put_parts(s, key, data, len, &o);
+	if (o.sha256)
+		hex_encode(o.sha256, (S3_SHA256_HEX - 1) / 2, hash);
 	else
 		rc = s3_sha256_hex(data, len, hash);
-	return rc < 0 ? rc : put_whole(s, key, data, len, hash, opts);
+	return rc < 0 ? rc : put_whole(s, key, data, len, hash, &o);
 }
 
 /* Is this answer exactly what there is of [off, off+len)? */

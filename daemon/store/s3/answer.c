@@ -8,6 +8,8 @@
 
 #include "base/clock.h"
 
+#define ACK_EACH 65536
+
 /*
  * Called when a request is about to be sent on an open connection; once more
  * when libcurl finds that a kept connection had died, and sends it again.
@@ -216,6 +218,21 @@ static void tell(const struct s3_request *r)
 		r->progress(r->progress_arg, a->got);
 }
 
+/*
+ * More is to come, and what came may be all there is in the socket: libcurl
+ * hands on what it has read in pieces of this size, the last one is shorter.
+ * Over TLS each record is such a piece: then after each 64 KiB. A system call
+ * for each piece would cost a third of a GET's processor time.
+ */
+static bool ack_is_due(const struct s3_request *r, size_t n)
+{
+	size_t got = r->answer.got;
+
+	if (got == r->dst_len)
+		return false;
+	return n < CURL_MAX_WRITE_SIZE || (r->tls && got % ACK_EACH < n);
+}
+
 size_t s3_on_body(char *p, size_t size, size_t n, void *arg)
 {
 	struct s3_request *r = arg;
@@ -232,7 +249,7 @@ size_t s3_on_body(char *p, size_t size, size_t n, void *arg)
 		memcpy((char *)r->dst + a->got, p, n);
 		a->got += n;
 		tell(r);
-		if (a->got < r->dst_len)
+		if (ack_is_due(r, n))
 			s3_socket_ack(r->fd);
 		return n;
 	}

@@ -23,6 +23,9 @@
 #define STALL_RATE 1L	 /* bytes/s: less is no progress */
 #define LEAST_RATE 65536 /* bytes/s: a body may take so long, besides */
 
+#define BUFFER_MIN ((size_t)16 << 10)
+#define BUFFER_MAX ((size_t)256 << 10)
+
 struct s3_http {
 	struct s3_http_opts opts;
 	char *ca_file;
@@ -32,7 +35,7 @@ struct s3_http {
 	struct s3_sockets sockets; /* the thread's */
 
 	pthread_mutex_t lock;	   /* guards what follows */
-	pthread_cond_t changed;	   /* a request is done, or a handle is free */
+	pthread_cond_t given;	   /* a handle is idle again */
 	struct s3_request *queued; /* in order of arrival */
 	CURL **idle;		   /* easy handles without a request */
 	size_t n_idle;
@@ -70,7 +73,7 @@ static void finish(struct s3_http *h, struct s3_request *r, CURLcode code)
 	LOCK_SCOPE(&h->lock);
 	r->code = code;
 	r->done = true;
-	pthread_cond_broadcast(&h->changed);
+	pthread_cond_signal(&r->ended); /* r is the caller's from here on */
 }
 
 static void start_queued(struct s3_http *h, struct s3_request *r)
@@ -165,7 +168,7 @@ static void init_locks(struct s3_http *h)
 	pthread_mutex_init(&h->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&h->changed, &attr);
+	pthread_cond_init(&h->given, &attr);
 	pthread_condattr_destroy(&attr);
 }
 
@@ -221,7 +224,7 @@ void s3_http_close(struct s3_http *h)
 	free(h->idle);
 	if (h->multi)
 		curl_multi_cleanup(h->multi);
-	pthread_cond_destroy(&h->changed);
+	pthread_cond_destroy(&h->given);
 	pthread_mutex_destroy(&h->lock);
 	free(h->ca_file);
 	free(h);
@@ -246,7 +249,7 @@ static bool wait_locked(struct s3_http *h, long ms)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	ts = clock_timespec(clock_ns(ts) + ms * 1000000LL);
-	return pthread_cond_timedwait(&h->changed, &h->lock, &ts) == 0;
+	return pthread_cond_timedwait(&h->given, &h->lock, &ts) == 0;
 }
 
 /* Waits for an easy handle; NULL when time is up. */
@@ -268,7 +271,7 @@ static void give_handle(struct s3_http *h, CURL *easy)
 	curl_easy_reset(easy); /* keeps connections and TLS sessions */
 	LOCK_SCOPE(&h->lock);
 	h->idle[h->n_idle++] = easy;
-	pthread_cond_broadcast(&h->changed);
+	pthread_cond_signal(&h->given);
 }
 
 static void set_method(CURL *e, struct s3_request *r)
@@ -330,6 +333,12 @@ static void set_limits(CURL *e, const struct s3_http_opts *o, long ms)
 	curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
 }
 
+/* libcurl allocates it anew for each transfer: not more than comes. */
+static long buffer_size(const struct s3_request *r)
+{
+	return (long)MIN(MAX(r->dst_len, BUFFER_MIN), BUFFER_MAX);
+}
+
 static void set_request(struct s3_http *h, struct s3_request *r, char *text)
 {
 	CURL *e = r->easy;
@@ -341,7 +350,8 @@ static void set_request(struct s3_http *h, struct s3_request *r, char *text)
 	curl_easy_setopt(e, CURLOPT_HTTPHEADER, r->headers);
 	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(e, CURLOPT_USERAGENT, "mersey/" MERSEY_VERSION);
-	curl_easy_setopt(e, CURLOPT_BUFFERSIZE, 262144L);
+	curl_easy_setopt(e, CURLOPT_BUFFERSIZE, buffer_size(r));
+	r->tls = !h->opts.plain;
 	r->sockets = &h->sockets;
 	r->fd = -1;
 	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, s3_socket_open);
@@ -366,13 +376,19 @@ static void run(struct s3_http *h, struct s3_request *r)
 
 	r->next = NULL;
 	r->done = false;
-	LOCK_SCOPE(&h->lock);
-	for (tail = &h->queued; *tail; tail = &(*tail)->next)
-		;
-	*tail = r;
-	curl_multi_wakeup(h->multi);
-	while (!r->done)
-		pthread_cond_wait(&h->changed, &h->lock);
+	pthread_cond_init(&r->ended, NULL);
+	{
+		LOCK_SCOPE(&h->lock);
+		/* Who found the queue empty has woken the thread. */
+		if (!h->queued)
+			curl_multi_wakeup(h->multi);
+		for (tail = &h->queued; *tail; tail = &(*tail)->next)
+			;
+		*tail = r;
+		while (!r->done)
+			pthread_cond_wait(&r->ended, &h->lock);
+	}
+	pthread_cond_destroy(&r->ended);
 }
 
 /* What became of it, in the words of store.h. */

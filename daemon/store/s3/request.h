@@ -7,6 +7,7 @@
 #define MERSEY_STORE_S3_REQUEST_H
 
 #include <curl/curl.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -77,11 +78,13 @@ struct s3_request {
 
 	/* Of the transfer in progress. */
 	struct s3_request *next;
+	pthread_cond_t ended; /* it is done */
 	CURL *easy;
-	const struct s3_sockets *sockets;
+	struct s3_sockets *sockets;
 	int fd;		   /* of the connection that serves it; -1 */
 	size_t sent;	   /* of body */
 	unsigned requests; /* that libcurl made of it, see s3_on_request() */
+	bool tls;	   /* it is not plain http */
 	bool spoilt;	   /* the kept connection was not fit for it */
 	int rc;		   /* why a callback gave up */
 	CURLcode code;

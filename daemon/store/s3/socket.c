@@ -15,7 +15,7 @@ curl_socket_t s3_socket_open(void *arg, curlsocktype purpose,
 
 	(void)purpose;
 	if (fd >= 0 && s->n < S3_SOCKETS_MAX)
-		s->fd[s->n++] = fd;
+		s->open[s->n++] = (struct s3_socket){ .fd = fd };
 	return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
@@ -25,8 +25,8 @@ int s3_socket_close(void *arg, curl_socket_t fd)
 	unsigned i;
 
 	for (i = 0; i < s->n; i++)
-		if (s->fd[i] == fd) {
-			s->fd[i] = s->fd[--s->n];
+		if (s->open[i].fd == fd) {
+			s->open[i] = s->open[--s->n];
 			break;
 		}
 	return close(fd);
@@ -42,19 +42,24 @@ static int local_port_of(int fd)
 	socklen_t len = sizeof(a);
 
 	if (getsockname(fd, &a.any, &len) < 0)
-		return -1;
+		return 0;
 	if (a.any.sa_family == AF_INET)
 		return ntohs(a.v4.sin_port);
-	return a.any.sa_family == AF_INET6 ? ntohs(a.v6.sin6_port) : -1;
+	return a.any.sa_family == AF_INET6 ? ntohs(a.v6.sin6_port) : 0;
 }
 
-int s3_socket_find(const struct s3_sockets *s, int local_port)
+int s3_socket_find(struct s3_sockets *s, int local_port)
 {
 	unsigned i;
 
-	for (i = 0; i < s->n; i++)
-		if (local_port_of(s->fd[i]) == local_port)
-			return s->fd[i];
+	for (i = 0; i < s->n; i++) {
+		struct s3_socket *o = &s->open[i];
+
+		if (o->port == 0) /* none before it is connected */
+			o->port = local_port_of(o->fd);
+		if (o->port == local_port)
+			return o->fd;
+	}
 	return -1;
 }
 

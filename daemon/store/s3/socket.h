@@ -13,7 +13,10 @@
 #define S3_SOCKETS_MAX 256 /* what is beyond works, only not as fast */
 
 struct s3_sockets {
-	int fd[S3_SOCKETS_MAX];
+	struct s3_socket {
+		int fd;
+		int port; /* of its own end; 0 = not looked at yet */
+	} open[S3_SOCKETS_MAX];
 	unsigned n;
 };
 
@@ -24,7 +27,7 @@ curl_socket_t s3_socket_open(void *arg, curlsocktype purpose,
 int s3_socket_close(void *arg, curl_socket_t fd);
 
 /* The socket whose own end has that port; -1: not known. */
-int s3_socket_find(const struct s3_sockets *s, int local_port);
+int s3_socket_find(struct s3_sockets *s, int local_port);
 
 /* Nothing has come that was not read, nor has the other end closed; also
  * true of -1, of which nothing is known. */

@@ -14,6 +14,7 @@ import meta
 import scale
 import seal
 import server
+import store
 import study
 from subjects import PEERS
 
@@ -23,6 +24,7 @@ SUITES = {
     "cold": (cold.Cold, cold.Counts(), cold.QUICK),
     "study": (study.Study, study.Counts(), study.QUICK),
     "seal": (seal.Seal, seal.Counts(), seal.QUICK),
+    "store": (store.Store, store.Counts(), store.QUICK),
     "scale": (scale.Scale, scale.Counts(), scale.QUICK),
 }
 USUAL = [s for s in SUITES if s != "scale"]

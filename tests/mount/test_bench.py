@@ -17,6 +17,7 @@ import meta  # noqa: E402
 import scale  # noqa: E402
 import seal  # noqa: E402
 import server  # noqa: E402
+import store  # noqa: E402
 import study  # noqa: E402
 import subjects  # noqa: E402
 
@@ -89,6 +90,13 @@ def test_suite_seal(s3, quick):
     got = values(run(seal.Seal, counts))
     assert len(got) == 6 and all(v > 0 for v in got.values())
     assert got["PUTs to protect 10 x 8 KiB"] <= 4
+
+
+def test_suite_store(s3, quick):
+    rows = run(store.Store, store.Counts(packs=2, frames=16))
+    assert len(rows) == 6
+    for r in rows:
+        assert r.median("mersey") > 0 and r.median("curl") > 0
 
 
 def test_dicom_study(tmp_path):

@@ -31,10 +31,9 @@ int bucket_fail(struct err *err, int rc, const char *fmt, ...)
 
 static int write_and_read(struct store *s, const char *key, struct err *err)
 {
-	struct store_put_opts create = { .if_absent = true };
 	char back[sizeof(scratch) + 1];
 	ssize_t n;
-	int rc = store_put(s, key, scratch, sizeof(scratch), &create);
+	int rc = store_put(s, key, scratch, sizeof(scratch), NULL);
 
 	if (rc < 0)
 		return bucket_fail(err, rc, "cannot write to the bucket");
@@ -49,7 +48,7 @@ static int write_and_read(struct store *s, const char *key, struct err *err)
 }
 
 /* Other bytes under a key that is taken must be refused. */
-static int create_only(struct store *s, const char *key,
+static int create_only(struct store *s, const char *key, bool single_writer,
 		       struct store_caps *caps, struct err *err)
 {
 	struct store_put_opts create = { .if_absent = true };
@@ -61,10 +60,27 @@ static int create_only(struct store *s, const char *key,
 	caps->create_only = false;
 	if (rc < 0 && rc != -ENOTSUP)
 		return bucket_fail(err, rc, "cannot write to the bucket");
+	if (single_writer)
+		return 0;
 	rc = fail(err, -ENOTSUP,
 		  "the store overwrites an object that was to be created "
 		  "only: two gateways could destroy each other's data");
-	return fail_hint(err, rc, "use a store with create-only PUT");
+	return fail_hint(err, rc,
+			 "use a store with create-only PUT, or, if no other "
+			 "gateway ever writes that bucket: single_writer: "
+			 "confirmed");
+}
+
+int bucket_create(struct store *s, bool create_only, const char *key,
+		  const void *p, size_t n)
+{
+	struct store_put_opts create = { .if_absent = create_only };
+	struct store_info info;
+	int rc = create_only ? -ENOENT : store_head(s, key, &info);
+
+	if (rc == 0)
+		return -EEXIST;
+	return rc == -ENOENT ? store_put(s, key, p, n, &create) : rc;
 }
 
 static int remove_it(struct store *s, const char *key, struct err *err)
@@ -83,7 +99,8 @@ static int remove_it(struct store *s, const char *key, struct err *err)
 	return 0;
 }
 
-int bucket_check(struct store *s, struct store_caps *caps, struct err *err)
+int bucket_check(struct store *s, bool single_writer, struct store_caps *caps,
+		 struct err *err)
 {
 	uint8_t id[16];
 	char hex[2 * sizeof(id) + 1], key[64];
@@ -96,7 +113,7 @@ int bucket_check(struct store *s, struct store_caps *caps, struct err *err)
 	store_caps(s, caps);
 	rc = write_and_read(s, key, err);
 	if (rc == 0)
-		rc = create_only(s, key, caps, err);
+		rc = create_only(s, key, single_writer, caps, err);
 	gone = remove_it(s, key, rc < 0 ? NULL : err);
 	return rc < 0 ? rc : gone;
 }

@@ -14,10 +14,16 @@ int bucket_fail(struct err *err, int rc, const char *fmt, ...)
 
 /*
  * Writes, reads and deletes an object below scratch/, and tries whether
- * create-only is kept. *caps is what the store was seen to do. `err` says
- * which of it did not work.
+ * create-only is kept; it must be, unless there is a `single_writer`. *caps
+ * is what the store was seen to do. `err` says which of it did not work.
  */
-int bucket_check(struct store *s, struct store_caps *caps, struct err *err);
+int bucket_check(struct store *s, bool single_writer, struct store_caps *caps,
+		 struct err *err);
+
+/* Puts an object that must not be there: -EEXIST. A store that cannot do that
+ * in one step (`create_only` is not) is asked first, which is weaker. */
+int bucket_create(struct store *s, bool create_only, const char *key,
+		  const void *p, size_t n);
 
 /* Finds out what the bucket can do and logs it: a few requests. */
 void bucket_tell(struct store *s, const char *store, const char *bucket);

@@ -4,15 +4,21 @@
  * this trust's own (S20). A worker starts without the cloud (P10); what it
  * then meets when the cloud comes back must not get or give a byte before its
  * marker was read. While closed every call is -EAGAIN: "not now".
+ *
+ * Behind an open gate everybody may read; put, copy and delete only who holds
+ * the bucket (S22): they ask the fence first, see fence_put() and fence_del()
+ * for what it costs and says. Nobody who writes there has to think of it.
  */
 #ifndef MERSEY_MAIN_GATE_H
 #define MERSEY_MAIN_GATE_H
 
+#include "move/fence.h"
 #include "store/store.h"
 
 /* One gate for the stores of all causes; starts closed. Any thread. */
 struct gate {
-	bool open; /* atomic */
+	bool open;	     /* atomic */
+	struct fence *fence; /* borrowed; NULL: anybody may, in tests */
 };
 
 /* Lets calls through from now on; it never closes again. */

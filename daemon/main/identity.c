@@ -63,8 +63,11 @@ static void settle(struct identity *id, int rc, const struct err *err)
 {
 	bool late;
 
-	if (rc == 0)
+	if (rc == 0) {
 		gate_open(&id->stack->gate);
+		if (id->stack->gate.fence)
+			fence_open(id->stack->gate.fence);
+	}
 	pthread_mutex_lock(&id->lock);
 	id->known = true;
 	id->rc = rc;

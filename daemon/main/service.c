@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "main/service.h"
 
+#include <ctype.h>
+#include <limits.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <string.h>
@@ -210,6 +212,43 @@ static int open_volume(struct service *s, struct err *err)
 	return hint_setup(s, rc, err);
 }
 
+/* The text of /etc/machine-id; where there is none, the host's name. */
+static char *machine_id(void)
+{
+	CLEANUP_BUF struct buf b = { 0 };
+	char host[HOST_NAME_MAX + 1] = "";
+	size_t n = 0;
+
+	if (io_read_file("/etc/machine-id", 256, &b) < 0)
+		b.len = 0;
+	while (n < b.len && isxdigit(b.data[n]))
+		n++;
+	if (n > 0)
+		return strndup((const char *)b.data, n);
+	if (gethostname(host, sizeof(host) - 1) < 0)
+		return NULL;
+	return strdup(host);
+}
+
+static int open_fence(struct service *s, struct err *err)
+{
+	struct fence_opts o = {
+		.trust = s->ct->t->name,
+		.gateway = s->ct->c->gateway_name,
+		.single_writer = s->ct->tier->single_writer_confirmed,
+	};
+	int rc;
+
+	o.machine = s->machine = machine_id();
+	o.dir = s->real_dir = realpath(s->ct->state_dir, NULL);
+	if (!o.machine || !o.dir)
+		return fail(err, -errno, "cannot tell this gateway's name: %m");
+	rc = fence_start(&o, s->meta, s->stack.direct, &s->volume, s->root,
+			 &s->fence, err);
+	s->stack.gate.fence = s->stack.stores.fence = s->fence;
+	return rc;
+}
+
 static int open_data(struct service *s, struct err *err)
 {
 	const struct config_trust *t = s->ct->t;
@@ -276,6 +315,8 @@ int service_open(struct service *s, const struct conf_trust *ct,
 	if (rc == 0)
 		rc = open_volume(s, err);
 	if (rc == 0)
+		rc = open_fence(s, err);
+	if (rc == 0)
 		rc = identity_start(&s->stack, ct->t->name, &s->volume, s->root,
 				    IDENTITY_WAIT, &s->identity, err);
 	if (rc == 0)
@@ -299,6 +340,9 @@ void service_close(struct service *s)
 	super_backing_free(s->backing);
 	super_control_stop(s->control);
 	identity_stop(s->identity);
+	fence_stop(s->fence);
+	free(s->machine);
+	free(s->real_dir);
 	pack_keyring_free(s->keyring);
 	stack_close(&s->stack);
 	meta_close(s->meta);

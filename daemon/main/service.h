@@ -22,6 +22,8 @@ struct service {
 	struct stack stack;
 	struct meta *meta;
 	struct pack_keyring *keyring;
+	struct fence *fence;
+	char *machine, *real_dir; /* what the fence knows this gateway by */
 	struct identity *identity;
 	struct cache *cache;
 	struct move *move;

@@ -189,7 +189,6 @@ static int refuse_bucket(const struct setup *s, struct err *err)
 static int create_volume(struct setup *s, struct err *err)
 {
 	CLEANUP_BUF struct buf text = { 0 };
-	struct store_put_opts create = { .if_absent = true };
 	int rc = 0;
 
 	if (s->names_objects)
@@ -204,8 +203,8 @@ static int create_volume(struct setup *s, struct err *err)
 		rc = make_database(s, err);
 	if (rc < 0)
 		return rc;
-	rc = store_put(s->stack.direct, PACK_MARKER_NAME, text.data, text.len,
-		       &create);
+	rc = bucket_create(s->stack.direct, s->caps.create_only,
+			   PACK_MARKER_NAME, text.data, text.len);
 	if (rc < 0)
 		return bucket_fail(
 			err, rc,
@@ -259,14 +258,14 @@ static int create_key(struct setup *s, struct err *err)
 	CLEANUP(pack_keyring_free_guard)
 	struct pack_keyring *kr = pack_keyring_new(&s->volume);
 	CLEANUP_BUF struct buf object = { 0 };
-	struct store_put_opts create = { .if_absent = true };
 	char key[PACK_NAME_SIZE];
 	int rc = kr ? pack_keyring_create(kr, &s->root, 1, &object) : -ENOMEM;
 
 	if (rc < 0)
 		return fail(err, rc, "cannot make a generation key: %m");
 	pack_key_object_name(1, &s->root, key);
-	rc = store_put(s->stack.direct, key, object.data, object.len, &create);
+	rc = bucket_create(s->stack.direct, s->caps.create_only, key,
+			   object.data, object.len);
 	if (rc < 0)
 		return bucket_fail(err, rc,
 				   "cannot put the key object into the bucket");
@@ -290,7 +289,9 @@ static int run(struct setup *s, struct err *err)
 	super_secrets_done(s->secret, s->n_secrets);
 	s->n_secrets = 0;
 	if (rc == 0)
-		rc = bucket_check(s->stack.direct, &s->caps, err);
+		rc = bucket_check(s->stack.direct,
+				  s->ct->tier->single_writer_confirmed,
+				  &s->caps, err);
 	if (rc == 0)
 		rc = setup_volume(s, err);
 	if (rc == 0)

@@ -31,6 +31,10 @@ static struct store_retry_opts patience(const struct conf_trust *ct,
 			.deadline_ns = 30 * NSEC_PER_SEC,
 			.base_ns = NSEC_PER_SEC / 5,
 		};
+	case STORE_CAUSE_POLICY:
+		/* Deletes, too: each attempt asks first who writes the bucket,
+		 * so none is repeated here. */
+		return (struct store_retry_opts){ .attempts = 1 };
 	default:
 		return (struct store_retry_opts){
 			.attempts = 5,

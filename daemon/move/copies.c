@@ -102,10 +102,13 @@ int64_t copies_run(struct job *job, void *arg)
 {
 	struct move *mv = arg;
 	int64_t every = mv->o.max_unprotected_ns / 8;
+	uint32_t gen;
 	int rc;
 
 	if (mv->o.max_unprotected_ns == 0)
 		return JOB_IDLE;
+	if (fence_generation(mv->s.fence, &gen, NULL) < 0)
+		return MIN(MAX(every, COPIES_MIN_NS), COPIES_MAX_NS);
 	job_begin(job, 0, 0);
 	rc = copies_pass(mv, job);
 	if (rc < 0 && rc != -EINTR)

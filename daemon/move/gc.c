@@ -15,6 +15,7 @@
 
 #define GC_PAGE	      64
 #define GC_SKEW_NS    (300 * NSEC_PER_SEC)
+#define GC_FENCED_NS  (10 * NSEC_PER_SEC)
 #define GC_HIGH_WATER "gc.high_water"
 
 static struct store *gc_store(struct move *mv)
@@ -174,22 +175,32 @@ static int gc_some(struct move *mv, struct job *job, int64_t now)
 	return rc;
 }
 
+/* Nothing condemned: no reason to ask anybody for the time. */
+static int gc_any(struct move *mv)
+{
+	struct meta_pack first;
+	META_TXN(t);
+	int rc = meta_read(mv->m, &t);
+
+	return rc < 0 ? rc
+		      : meta_pack_list(&t, META_PACK_CONDEMNED, 0, INT64_MAX,
+				       &first, 1);
+}
+
 int64_t gc_run(struct job *job, void *arg)
 {
 	struct move *mv = arg;
-	struct meta_pack first;
+	char why[FENCE_WHY_SIZE];
 	int64_t now = 0; /* set by gc_clocks() */
+	uint32_t gen;
 	int rc;
 
 	job_begin(job, 0, 0);
-	/* Nothing condemned: no reason to ask anybody for the time. */
-	{
-		META_TXN(t);
-
-		rc = meta_read(mv->m, &t);
-		if (rc == 0)
-			rc = meta_pack_list(&t, META_PACK_CONDEMNED, 0,
-					    INT64_MAX, &first, 1);
+	job_waiting(job, NULL);
+	rc = gc_any(mv);
+	if (rc > 0 && fence_generation(mv->s.fence, &gen, why) < 0) {
+		job_waiting(job, "%s", why);
+		return MIN(gc_interval(mv), GC_FENCED_NS);
 	}
 	if (rc > 0) {
 		rc = gc_clocks(mv, job, &now);

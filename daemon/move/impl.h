@@ -18,6 +18,7 @@
  * build.c    files into a pack
  * send.c     intent, PUT, commit
  * evict.c reap.c gc.c   the other jobs
+ * fence.c claim.c quarantine.c   who writes the bucket (fence_impl.h)
  *
  * Locks: build_lock > now.lock; fetcher.lock, keys.lock, jobs_lock,
  * sealing.lock and larges.lock are innermost. None is held over a call of a

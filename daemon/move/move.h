@@ -14,6 +14,7 @@
 #include "base/job.h"
 #include "cache/cache.h"
 #include "meta/meta.h"
+#include "move/fence.h"
 #include "move/opts.h"
 #include "pack/pack.h"
 #include "store/drivers.h"
@@ -22,6 +23,8 @@
  * meter and retry policy); borrowed. */
 struct move_stores {
 	struct store *cause[STORE_CAUSE_COUNT];
+	/* Who writes there; the stores ask it. NULL: nobody else, in tests. */
+	struct fence *fence;
 };
 
 struct move;

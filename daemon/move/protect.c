@@ -608,12 +608,29 @@ static int64_t protect_run_loop(struct stream *st, struct job *job,
 		    : protect_next(mv);
 }
 
+/* Nothing is sealed that may not be sent: the first stream asks again. */
+static bool protect_may(struct move *mv, struct job *job)
+{
+	char why[FENCE_WHY_SIZE];
+	uint32_t gen;
+
+	if (fence_generation(mv->s.fence, &gen, why) == 0) {
+		job_waiting(job, NULL);
+		return true;
+	}
+	job_waiting(job, "%s", why);
+	return false;
+}
+
 int64_t protect_run(struct job *job, void *arg)
 {
 	struct stream *st = arg;
-	struct wish *w = calloc(1, sizeof(*w));
+	struct wish *w;
 	int64_t rc;
 
+	if (!protect_may(st->mv, job))
+		return st->index == 0 ? NSEC_PER_SEC : JOB_IDLE;
+	w = calloc(1, sizeof(*w));
 	if (!w)
 		return -ENOMEM;
 	protect_total(st->mv, job);

@@ -17,6 +17,9 @@
 #define SEND_PAUSE_MAX_NS (60 * NSEC_PER_SEC)
 #define SEND_CHUNK	  (1ULL << 20)
 
+_Static_assert(sizeof(((struct meta_pack *)0)->version) == STORE_VERSION_MAX,
+	       "a row has room for the name of each version");
+
 const char *move_why(int rc, char *out, size_t size)
 {
 	const char *detail = store_detail();
@@ -67,11 +70,17 @@ struct meta_pack *parcel_pack(struct parcel *p)
 	return &p->pack[p->packs];
 }
 
-static void pack_describe(struct move *mv, const struct pack_writer *w,
-			  size_t len, const uint8_t digest[PACK_DIGEST_SIZE],
-			  struct meta_pack *pack)
+/* Named by the writer's generation, sealed under the key's. */
+static int pack_describe(struct move *mv, const struct pack_writer *w,
+			 size_t len, const uint8_t digest[PACK_DIGEST_SIZE],
+			 struct meta_pack *pack)
 {
 	int64_t now = clock_wall_ns();
+	uint32_t writer;
+	int rc = fence_generation(mv->s.fence, &writer, NULL);
+
+	if (rc < 0)
+		return rc;
 
 	memcpy(pack->id, pack_writer_id(w)->b, sizeof(pack->id));
 	memcpy(pack->salt, pack_writer_salt(w), sizeof(pack->salt));
@@ -82,8 +91,9 @@ static void pack_describe(struct move *mv, const struct pack_writer *w,
 	snprintf(pack->tier, sizeof(pack->tier), "%s", mv->o.tier);
 	snprintf(pack->storage_class, sizeof(pack->storage_class), "%s",
 		 mv->o.storage_class);
-	pack_object_name(pack->generation, (uint64_t)now, pack_writer_id(w),
+	pack_object_name(writer, (uint64_t)now, pack_writer_id(w),
 			 pack->object);
+	return 0;
 }
 
 /* The frames written since the last pack lie in this one. A file that has none
@@ -114,38 +124,39 @@ static bool parcel_wanted(struct parcel *p)
 }
 
 /* The key is taken: by ourselves, when an answer was lost (S25)? */
-static int send_compare(struct store *s, const char *object,
-			const uint8_t *data, size_t len)
+static int send_compare(struct store *s, struct meta_pack *pack,
+			const uint8_t *data)
 {
 	CLEANUP_FREE uint8_t *buf = malloc(SEND_CHUNK);
 	struct store_info info = { 0 };
-	size_t off, want;
+	size_t len = pack->length, off, want;
 	ssize_t n;
 	int rc;
 
 	if (!buf)
 		return -ENOMEM;
-	rc = store_head(s, object, &info);
+	rc = store_head(s, pack->object, &info);
 	if (rc < 0)
 		return rc;
 	if (info.size != len)
 		return -EEXIST;
 	for (off = 0; off < len; off += want) {
 		want = MIN(len - off, (size_t)SEND_CHUNK);
-		n = store_get(s, object, off, buf, want);
+		n = store_get(s, pack->object, off, buf, want);
 		if (n < 0)
 			return (int)n;
 		if ((size_t)n != want || memcmp(buf, data + off, want) != 0)
 			return -EEXIST;
 	}
+	memcpy(pack->version, info.version, sizeof(pack->version));
 	return 0;
 }
 
-static int send_try(struct move *mv, const struct meta_pack *pack,
-		    const void *data)
+static int send_try(struct move *mv, struct meta_pack *pack, const void *data)
 {
 	struct store *s = mv->s.cause[STORE_CAUSE_PROTECT];
-	struct store_put_opts o = { .sha256 = pack->digest };
+	struct store_put_opts o = { .sha256 = pack->digest,
+				    .version = pack->version };
 	struct store_caps caps;
 	int rc;
 
@@ -154,8 +165,7 @@ static int send_try(struct move *mv, const struct meta_pack *pack,
 	if (*mv->o.storage_class)
 		o.storage_class = mv->o.storage_class;
 	rc = store_put(s, pack->object, data, pack->length, &o);
-	return rc == -EEXIST ? send_compare(s, pack->object, data, pack->length)
-			     : rc;
+	return rc == -EEXIST ? send_compare(s, pack, data) : rc;
 }
 
 /*
@@ -189,7 +199,7 @@ static bool send_waits(int rc)
 
 /* For ever, while the store takes nothing and anybody still wants the pack. */
 static int send_put(struct move *mv, struct job *job, struct parcel *p,
-		    const struct meta_pack *pack, const void *data)
+		    struct meta_pack *pack, const void *data)
 {
 	int64_t pause = NSEC_PER_SEC;
 	char next[UNITS_SIZE];
@@ -228,8 +238,9 @@ int send_pack(struct move *mv, struct job *job, struct parcel *p,
 	rc = pack_writer_seal(w, &data, &len, digest);
 	if (rc < 0)
 		return rc;
-	pack_describe(mv, w, len, digest, pack);
-	rc = send_intend(mv, pack);
+	rc = pack_describe(mv, w, len, digest, pack);
+	if (rc == 0)
+		rc = send_intend(mv, pack);
 	if (pack->row)
 		p->packs++;
 	if (rc < 0)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/around.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "store/call.h"
 
@@ -51,7 +53,8 @@ static int around_put(struct store *s, const char *key, const void *data,
 {
 	struct around_store *a = around(s);
 
-	return PASS(a, store_put(a->inner, key, data, len, opts), .up = len);
+	return PASS(a, store_put(a->inner, key, data, len, opts),
+		    .does = STORE_PUTS, .keys = &key, .n_keys = 1, .up = len);
 }
 
 static ssize_t around_get(struct store *s, const char *key, uint64_t off,
@@ -73,7 +76,9 @@ static int around_del(struct store *s, const char *const *keys, size_t n,
 		      int *rc)
 {
 	struct around_store *a = around(s);
-	struct store_pass p = { 0 };
+	struct store_pass p = { .does = STORE_DELETES,
+				.keys = keys,
+				.n_keys = n };
 	int ret = begin(a, &p);
 
 	for (size_t i = 0; i < n && ret < 0; i++)
@@ -98,7 +103,11 @@ static int around_copy(struct store *s, const char *from, const char *to,
 {
 	struct around_store *a = around(s);
 
-	return PASS(a, store_copy(a->inner, from, to, opts));
+	bool same = strcmp(from, to) == 0;
+
+	return PASS(a, store_copy(a->inner, from, to, opts),
+		    .does = same ? STORE_DELETES : STORE_PUTS, .keys = &to,
+		    .n_keys = 1);
 }
 
 static int around_restore(struct store *s, const char *key, unsigned days,
@@ -114,7 +123,8 @@ static int around_del_version(struct store *s, const char *key,
 {
 	struct around_store *a = around(s);
 
-	return PASS(a, store_del_version(a->inner, key, version));
+	return PASS(a, store_del_version(a->inner, key, version),
+		    .does = STORE_DELETES, .keys = &key, .n_keys = 1);
 }
 
 static int around_probe(struct store *s, struct store_caps *out)

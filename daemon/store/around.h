@@ -8,8 +8,18 @@
 
 #include "store/store.h"
 
+/* What a call does to objects. */
+enum store_does {
+	STORE_READS,
+	STORE_PUTS,    /* one that is not there, as far as its caller knows */
+	STORE_DELETES, /* or replaces: what was there is gone */
+};
+
 /* A call that passes through. */
 struct store_pass {
+	enum store_does does;
+	const char *const *keys; /* that it puts or deletes */
+	size_t n_keys;
 	size_t up;	  /* bytes of data that it sends */
 	size_t down;	  /* bytes of data that it asks for */
 	int64_t began_ns; /* clock_boot_ns(), when begin() has let it pass */

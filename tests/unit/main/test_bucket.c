@@ -284,7 +284,7 @@ static void test_bucket_check(void **state)
 	struct store_caps caps;
 	struct err err = ERR_INIT;
 
-	assert_int_equal(bucket_check(mem, &caps, &err), 0);
+	assert_int_equal(bucket_check(mem, false, &caps, &err), 0);
 	assert_true(caps.create_only);
 	/* Nothing is left of it. */
 	assert_int_equal(store_list(mem, "", "", 10, &l), 0);
@@ -292,6 +292,65 @@ static void test_bucket_check(void **state)
 	assert_int_equal(bucket_has_packs(mem, &err), 0);
 	assert_int_equal(store_put(mem, "packs/x", "x", 1, NULL), 0);
 	assert_int_equal(bucket_has_packs(mem, &err), 1);
+}
+
+/* A store that overwrites: only with somebody who vouches for it. */
+struct naive {
+	struct store base;
+	struct store *inner;
+};
+
+static int naive_put(struct store *s, const char *key, const void *data,
+		     size_t len, const struct store_put_opts *opts)
+{
+	struct store *in = container_of(s, struct naive, base)->inner;
+
+	return opts->if_absent ? -ENOTSUP : store_put(in, key, data, len, opts);
+}
+
+static ssize_t naive_get(struct store *s, const char *key, uint64_t off,
+			 void *dst, size_t len)
+{
+	return store_get(container_of(s, struct naive, base)->inner, key, off,
+			 dst, len);
+}
+
+static int naive_head(struct store *s, const char *key, struct store_info *out)
+{
+	return store_head(container_of(s, struct naive, base)->inner, key, out);
+}
+
+static int naive_del(struct store *s, const char *const *keys, size_t n,
+		     int *rc)
+{
+	return store_del(container_of(s, struct naive, base)->inner, keys, n,
+			 rc);
+}
+
+static void naive_caps(struct store *s, struct store_caps *out)
+{
+	store_caps(container_of(s, struct naive, base)->inner, out);
+}
+
+static void test_no_create_only(void **state)
+{
+	const struct store_ops ops = { .put = naive_put,
+				       .get = naive_get,
+				       .head = naive_head,
+				       .del = naive_del,
+				       .caps = naive_caps };
+	struct naive n = { .base.ops = &ops, .inner = mem };
+	struct store_caps caps;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(bucket_check(&n.base, false, &caps, &err), -ENOTSUP);
+	assert_non_null(strstr(err.hint, "single_writer: confirmed"));
+	assert_int_equal(bucket_check(&n.base, true, &caps, &err), 0);
+	assert_false(caps.create_only);
+	assert_int_equal(bucket_create(&n.base, false, "a", "x", 1), 0);
+	assert_int_equal(bucket_create(&n.base, false, "a", "y", 1), -EEXIST);
+	assert_int_equal(bucket_create(mem, true, "b", "x", 1), 0);
+	assert_int_equal(bucket_create(mem, true, "b", "y", 1), -EEXIST);
 }
 
 /* Is an empty bucket one that lost its objects? The database knows. */
@@ -326,9 +385,9 @@ static void test_bucket_bad(void **state)
 	struct err err = ERR_INIT;
 	struct store *s = store_fault_new(mem, &plan);
 
-	assert_int_equal(bucket_check(s, &caps, &err), -EPROTO);
+	assert_int_equal(bucket_check(s, false, &caps, &err), -EPROTO);
 	plan = (struct store_fault_plan){ .down = true };
-	assert_int_equal(bucket_check(s, &caps, &err), -ECONNREFUSED);
+	assert_int_equal(bucket_check(s, false, &caps, &err), -ECONNREFUSED);
 	store_free(s);
 	mem = NULL;
 }
@@ -351,6 +410,7 @@ int main(void)
 		TEST(test_bucket_check),
 		TEST(test_is_named),
 		TEST(test_bucket_bad),
+		TEST(test_no_create_only),
 	};
 
 	ending_init();

@@ -82,7 +82,7 @@ static void env_move(struct env *e, int64_t read_wait_ns)
 			       .in_flight = 2,
 			       .tier = "near",
 			       .storage_class = "" };
-	struct move_stores stores;
+	struct move_stores stores = { 0 };
 	int i, rc;
 
 	for (i = 0; i < STORE_CAUSE_COUNT; i++)

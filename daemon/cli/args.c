@@ -96,6 +96,14 @@ const struct cli_verb cli_verbs[] = {
 	  "Goes on beside clients, at a tenth of what it could do. Exit status 3 "
 	  "when a counter\ndiffers.",
 	  0, 0, -1, verb_quota_check_run, verb_quota_check_show, false },
+	{ "store unlock", "TRUST",
+	  "Take the writer's lease away from another gateway",
+	  "One gateway writes a bucket. When that was another one (a copy of "
+	  "this one, or the\nmachine that this one replaces), this one serves, "
+	  "but protects nothing until it is\ntold to take over. The other one "
+	  "can write no more then. --dry-run says who it is.",
+	  OPT_BIT(OPT_DRY_RUN) | OPT_BIT(OPT_YES), 1, 1, verb_store_unlock_run,
+	  verb_store_unlock_show, false },
 	{ "mount", "TRUST MNT [-o LIST] [--foreground]",
 	  "Serve one trust without the supervisor (execs merseyd --single)",
 	  "Returns when files can be used; umount MNT ends it. The options are "

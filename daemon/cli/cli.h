@@ -248,6 +248,11 @@ int cli_offline(struct cli *c, const struct config_trust *t, int rc);
 int cli_take_problems(struct cli *c, const struct config_trust *t,
 		      json_t *result);
 
+/* ---- questions (ask.c) ---------------------------------------------- */
+
+/* Go on? 0 with --yes, or when a person at a terminal says so; else -EPERM. */
+int cli_ask(struct cli *c);
+
 /* ---- progress (progress.c) ------------------------------------------ */
 
 /* A worker's progress: a bar on a terminal, lines with --json --progress. */
@@ -315,6 +320,8 @@ int verb_quota_show_run(struct cli *c);
 void verb_quota_show_show(struct cli *c);
 int verb_quota_check_run(struct cli *c);
 void verb_quota_check_show(struct cli *c);
+int verb_store_unlock_run(struct cli *c);
+void verb_store_unlock_show(struct cli *c);
 int verb_pack_list_run(struct cli *c);
 void verb_pack_list_show(struct cli *c);
 int verb_pack_extract_run(struct cli *c);

@@ -24,6 +24,7 @@ static const char *const status_unknown[] = {
 	"queues",
 	"recall",
 	"stores",
+	"writer",
 	"fuse",
 	"worker",
 	"backup",
@@ -311,6 +312,21 @@ static void detail_stores(struct cli *c, const json_t *t)
 	}
 }
 
+/* Who writes the bucket stands in the problems when it is not us. */
+static void detail_writer(struct cli *c, const json_t *t)
+{
+	const json_t *q =
+		json_object_get(json_object_get(t, "writer"), "quarantined");
+	char n[UNITS_SIZE], size[UNITS_SIZE];
+
+	if (json_u64(q, "objects"))
+		line(c, "others",
+		     "%s objects of %s that other gateways wrote are in "
+		     "quarantine: they stay",
+		     units_format_count(json_u64(q, "objects"), n),
+		     units_format_size(json_u64(q, "bytes"), size));
+}
+
 static void detail_queues(struct cli *c, const json_t *t)
 {
 	const char *label = "jobs";
@@ -399,6 +415,7 @@ static void status_detail(struct cli *c, const json_t *t)
 	detail_quota(c, t);
 	detail_unprotected(c, t);
 	detail_stores(c, t);
+	detail_writer(c, t);
 	detail_queues(c, t);
 	detail_fuse(c, t);
 	detail_worker(c, t);

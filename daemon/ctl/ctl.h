@@ -62,6 +62,7 @@ struct ctl_worker {
 	void (*data_path)(void *arg, struct ctl_data_path *out);
 	void *data_path_arg;
 	struct store *store; /* cause BACKUP: for doctor */
+	struct fence *fence; /* NULL: nothing is written */
 	const struct store_health *health;
 	const struct store_counts *counts; /* of each cause; NULL: none */
 	struct cost_ledger *ledger;

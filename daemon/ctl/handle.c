@@ -23,6 +23,7 @@ static const struct {
 	{ "wait", CTL_ADMIN | CTL_OPS, ctl_verb_wait },
 	{ "evict", CTL_ADMIN | CTL_OPS, ctl_verb_evict },
 	{ "recall", CTL_ADMIN | CTL_OPS, ctl_verb_recall },
+	{ "store_unlock", CTL_ADMIN | CTL_OPS, ctl_verb_store_unlock },
 };
 
 static int handle_access(struct ctl_call *c, const char *verb, unsigned roles)

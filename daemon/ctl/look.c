@@ -29,6 +29,8 @@ int ctl_look(const struct ctl_worker *w, struct ctl_look *s, struct err *err)
 	store_health_read(w->health, &s->health);
 	if (w->data_path)
 		w->data_path(w->data_path_arg, &s->path);
+	if (w->fence)
+		fence_info(w->fence, &s->fence);
 	s->jobs = move_jobs(w->move, s->job, LOOK_JOBS);
 	s->jobs = MIN(s->jobs, (size_t)LOOK_JOBS);
 	s->late = w->alarm_unprotected_ns && s->t.oldest_dirty_ns &&
@@ -39,6 +41,12 @@ int ctl_look(const struct ctl_worker *w, struct ctl_look *s, struct err *err)
 int64_t ctl_look_age(const struct ctl_look *s)
 {
 	return MAX(s->now - s->t.oldest_dirty_ns, (int64_t)0);
+}
+
+bool ctl_look_fenced(const struct ctl_look *s)
+{
+	return s->w->fence && s->fence.state != FENCE_HOLDER &&
+	       s->fence.state != FENCE_WAITING;
 }
 
 int64_t ctl_look_room(const struct ctl_look *s)

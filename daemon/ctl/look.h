@@ -19,6 +19,7 @@ struct ctl_look {
 	struct ctl_quota q;
 	struct store_health health;
 	struct ctl_data_path path;
+	struct fence_info fence;	/* of a worker that has one */
 	struct job_info job[LOOK_JOBS]; /* of the movers */
 	size_t jobs;
 	bool late; /* the oldest unprotected change is beyond the alarm */
@@ -34,6 +35,12 @@ int64_t ctl_look_age(const struct ctl_look *s);
  * did since the oldest of it; -1: unknown, that is less than a minute.
  */
 int64_t ctl_look_room(const struct ctl_look *s);
+/*
+ * Another gateway has the bucket, or nobody can have it safely: nothing is
+ * written there. Not before the bucket has answered: until then the store is
+ * the trouble.
+ */
+bool ctl_look_fenced(const struct ctl_look *s);
 /* Memory of this process in bytes, 0: unknown. */
 uint64_t ctl_look_rss(void);
 

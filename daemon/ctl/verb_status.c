@@ -201,13 +201,37 @@ static int status_problem(const struct ctl_look *s, json_t *list,
 	return o && json_array_append_new(list, o) == 0 ? 0 : -ENOMEM;
 }
 
+static int status_fence(const struct ctl_look *s, json_t *list)
+{
+	char hint[256];
+
+	if (!ctl_look_fenced(s))
+		return 0;
+	if (s->fence.state == FENCE_UNSAFE)
+		return status_problem(
+			s, list, "no_create_only",
+			"another store; or, if no other gateway ever writes "
+			"that bucket: single_writer: confirmed",
+			"nothing is protected: %s", s->fence.why);
+	snprintf(hint, sizeof(hint),
+		 "mersey store unlock %s, if this gateway is to write it",
+		 s->w->trust);
+	return status_problem(
+		s, list,
+		s->fence.state == FENCE_SUPERSEDED ? "superseded"
+						   : "held_elsewhere",
+		hint, "nothing is protected or deleted: %s", s->fence.why);
+}
+
 static int status_problems(const struct ctl_look *s, json_t *list)
 {
 	const char *advice =
 		store_advice(s->health.last_error, s->health.detail);
 	char age[UNITS_SIZE], n[UNITS_SIZE];
-	int rc = 0;
+	int rc = status_fence(s, list);
 
+	if (rc < 0)
+		return rc;
 	if (s->health.down)
 		rc = status_problem(
 			s, list, "store_down",
@@ -243,6 +267,8 @@ static int64_t status_since(const struct ctl_look *s)
 {
 	if (s->health.down || s->health.last_error)
 		return s->health.since_ns;
+	if (ctl_look_fenced(s) && s->fence.held_since_ns)
+		return s->fence.held_since_ns;
 	if (s->late)
 		return s->t.oldest_dirty_ns + s->w->alarm_unprotected_ns;
 	return s->w->started_ns;
@@ -253,7 +279,7 @@ static int status_fill(const struct ctl_look *s, json_t *problems, json_t *r)
 	const char *state = json_array_size(problems) ? "degraded" : "online";
 	json_t *o = json_pack(
 		"{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
-		" s:o, s:o, s:o, s:o, s:o, s:o, s:{s:n, s:n}}",
+		" s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:n, s:n}}",
 		"trust", s->w->trust, "name", s->w->long_name, "state", state,
 		"since", proto_time(status_since(s)), "files",
 		proto_count(s->t.files), "logical_bytes",
@@ -263,7 +289,8 @@ static int status_fill(const struct ctl_look *s, json_t *problems, json_t *r)
 		"damaged_files", proto_count(s->t.damaged), "unprotected",
 		status_unprotected(s), "cache_room_seconds", status_room(s),
 		"quota", status_quota(s), "recall", status_recall(s), "queues",
-		status_queues(s), "stores", status_stores(s), "fuse",
+		status_queues(s), "stores", status_stores(s), "writer",
+		s->w->fence ? ctl_fence(&s->fence) : json_null(), "fuse",
 		status_fuse(s), "worker", status_worker(s), "backup", "last_at",
 		"lag_seconds");
 	int rc = o ? 0 : -ENOMEM;

@@ -186,6 +186,63 @@ static void test_quota_differs(void **state)
 	assert_int_equal(mersey("quota", "show", "rbq", NULL), CLI_NOT_NOW);
 }
 
+/* Another gateway has the bucket: who, what to do, and only when asked. */
+static void test_unlock(void **state)
+{
+	static const struct pack_volume_id volume = { .b = "volume of a test" };
+	const struct fence_opts o = {
+		.trust = "rem", .gateway = "gw1", .machine = "m", .dir = "/d"
+	};
+	struct pack_claim other = { .generation = 5,
+				    .gateway = "gw2",
+				    .host = "node2",
+				    .claimed_at = "2026-11-24T04:00:00Z" };
+	CLEANUP(fence_stop_guard) struct fence *f = NULL;
+	CLEANUP_JSON json_t *r = NULL, *s = NULL;
+	CLEANUP_BUF struct buf text = { 0 };
+	struct pack_root root;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(mersey("store", "unlock", "rem", "--yes", NULL),
+			 CLI_FAILED);
+	assert_int_equal(pack_claim_make(&other, &text), 0);
+	assert_int_equal(store_put(worker.store, "gen/00000005", text.data,
+				   text.len, NULL),
+			 0);
+	text.len = 0;
+	assert_int_equal(pack_root_new(&root, &text), 0);
+	assert_int_equal(
+		fence_start(&o, m, worker.store, &volume, &root, &f, &err), 0);
+	worker.fence = f;
+	assert_int_equal(mersey("store", "unlock", "rem", NULL), CLI_NOT_NOW);
+	fence_open(f);
+	assert_int_equal(mersey("store", "unlock", NULL), CLI_USAGE);
+	assert_int_equal(mersey("store", "unlock", "rem", "--dry-run", NULL),
+			 0);
+	assert_has(run_out, "rem: written by gateway 'gw2' on 'node2', since ");
+	assert_has(run_out, "(generation 5)\n");
+	assert_int_equal(mersey("status", "rem", NULL), CLI_ATTENTION);
+	assert_has(run_out, "gateway 'gw2' on 'node2' writes the bucket");
+	assert_has(run_out, "mersey store unlock rem");
+	/* There is no terminal to ask on. */
+	assert_int_equal(mersey("store", "unlock", "rem", NULL), CLI_REFUSED);
+	assert_has(run_msg, "It will be fenced off");
+	assert_has(run_msg, "--yes");
+	assert_int_equal(
+		mersey("store", "unlock", "rem", "--yes", "--json", NULL), 0);
+	r = result("store unlock");
+	assert_int_equal(int_at(r, "generation"), 6);
+	assert_string_equal(json_text(r, "held_by"), "gw2");
+	assert_true(json_is_true(json_object_get(r, "taken")));
+	assert_int_equal(mersey("store", "unlock", "rem", "--yes", NULL), 0);
+	assert_has(run_out, "writes the bucket already, as generation 6\n");
+	assert_int_equal(mersey("status", "rem", "--json", NULL), 0);
+	s = result("status");
+	assert_int_equal(int_at(s, "trusts.0.writer.generation"), 6);
+	pack_root_done(&root);
+	worker.fence = NULL;
+}
+
 static void test_degraded(void **state)
 {
 	health.down = true;
@@ -448,19 +505,13 @@ static void test_metrics_offline(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_status),
-		TEST(test_quota),
-		TEST(test_quota_differs),
-		TEST(test_degraded),
-		TEST(test_one_offline),
-		TEST(test_files),
-		TEST(test_through_a_symlink),
-		TEST(test_refused),
-		TEST(test_cost),
-		TEST(test_cost_options),
-		TEST(test_jobs_and_doctor),
-		TEST(test_metrics),
-		TEST(test_metrics_offline),
+		TEST(test_status),	  TEST(test_quota),
+		TEST(test_quota_differs), TEST(test_unlock),
+		TEST(test_degraded),	  TEST(test_one_offline),
+		TEST(test_files),	  TEST(test_through_a_symlink),
+		TEST(test_refused),	  TEST(test_cost),
+		TEST(test_cost_options),  TEST(test_jobs_and_doctor),
+		TEST(test_metrics),	  TEST(test_metrics_offline),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

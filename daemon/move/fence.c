@@ -10,6 +10,7 @@
 #define FENCE_GLANCE_NS (2 * NSEC_PER_SEC)
 #define FENCE_LOOK_NS	(600 * NSEC_PER_SEC)
 #define FENCE_ASK_AGAIN (5 * NSEC_PER_SEC)
+#define FENCE_BATCH_NS	NSEC_PER_SEC
 #define FENCE_PATIENCE	(60 * NSEC_PER_SEC) /* of who asks for a claim */
 
 /* ---- state ----------------------------------------------------------- */
@@ -120,6 +121,7 @@ void fence_become(struct fence *f, enum fence_state s, uint32_t newest,
 		if (s == FENCE_HOLDER) {
 			f->generation = newest;
 			f->seen_ns = clock_boot_ns();
+			f->listed_ns = 0;
 			f->quarantine_known = false;
 		}
 		why_locked(f, why);
@@ -242,8 +244,22 @@ static int fence_list(struct fence *f, uint32_t gen, char why[FENCE_WHY_SIZE])
 		return rc;
 	if (newest > gen)
 		return superseded(f, newest, why);
-	fence_saw(f, gen, at);
+	LOCK_SCOPE(&f->lock);
+	if (f->generation == gen) {
+		f->seen_ns = MAX(f->seen_ns, at);
+		f->listed_ns = MAX(f->listed_ns, at);
+	}
 	return 0;
+}
+
+/* Of the batch that was asked for last? A process that was paused sees that
+ * time has passed. */
+static bool fence_listed(struct fence *f)
+{
+	int64_t batch = f->o.batch_ns ? f->o.batch_ns : FENCE_BATCH_NS;
+
+	LOCK_SCOPE(&f->lock);
+	return f->listed_ns && clock_boot_ns() - f->listed_ns < batch;
 }
 
 /* 0, or -EPERM. */
@@ -269,7 +285,9 @@ int fence_del(struct fence *f, const char *const *keys, size_t n,
 
 	for (i = 0; rc == 0 && i < n; i++)
 		rc = fence_ours(f, keys[i], why);
-	return rc < 0 ? rc : fence_list(f, gen, why);
+	if (rc < 0)
+		return rc;
+	return fence_listed(f) ? 0 : fence_list(f, gen, why);
 }
 
 /* ---- the job ---------------------------------------------------------- */

@@ -17,9 +17,10 @@
  * is a moment old; a DELETE never does.
  *
  * What that costs: one HEAD at most every two seconds while something is
- * written (`glance_ns`), one LIST for each batch of DELETEs, and one LIST
- * each ten minutes (`look_ns`). At $0.0004 and $0.005 for a thousand: at most
- * $0.52 a month for who writes day and night, $0.02 for who does nothing.
+ * written (`glance_ns`), one LIST for each batch of DELETEs (those within a
+ * second are one: `batch_ns`), and one LIST each ten minutes (`look_ns`). At
+ * $0.0004 and $0.005 for a thousand: at most $0.52 a month for who writes day
+ * and night, $0.02 for who does nothing.
  */
 #ifndef MERSEY_MOVE_FENCE_H
 #define MERSEY_MOVE_FENCE_H
@@ -43,7 +44,7 @@ struct fence_opts {
 	const char *machine, *dir;   /* what makes an owner; borrowed */
 	/* A person vouches for it: claims without create-only PUT will do. */
 	bool single_writer;
-	int64_t glance_ns, look_ns; /* 0 = as above */
+	int64_t glance_ns, batch_ns, look_ns; /* 0 = as above */
 	int64_t settle_ns; /* a claim that others may overwrite is looked at
 			      again after this; 0 = 5 s */
 };

@@ -35,6 +35,7 @@ struct fence {
 	bool known;		  /* the newest claim's content is */
 	struct pack_claim holder; /* that content */
 	int64_t seen_ns;	  /* boot time: nobody had a newer one then */
+	int64_t listed_ns;	  /* the same, by a LIST before a DELETE */
 	enum fence_wish wish;
 	unsigned wishes, done; /* tickets */
 	int rc;		       /* of the latest */

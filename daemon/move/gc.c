@@ -99,6 +99,12 @@ static int gc_clocks(struct move *mv, struct job *job, int64_t *now)
 
 /* ---- deleting ------------------------------------------------------- */
 
+/* The trouble of one object, and not of the store or the bucket. */
+static bool gc_lasting(int rc)
+{
+	return rc == -EACCES || rc == -EPERM || rc == -EIO;
+}
+
 static int gc_page(struct move *mv, uint64_t after, int64_t before,
 		   struct meta_pack *pack)
 {
@@ -126,25 +132,92 @@ static int gc_rows(struct move *mv, struct job *job,
 	return one < 0 ? one : meta_commit(&t, NULL);
 }
 
+/*
+ * Where the bucket keeps versions a DELETE without a version's name frees
+ * nothing (S25). A pack that was condemned before its PUT was answered has no
+ * name of a version in its row: the store says which there is.
+ */
+static int gc_version(struct move *mv, const struct meta_pack *pack)
+{
+	const char *version = pack->version;
+	struct store_info info;
+	int rc;
+
+	if (!*version) {
+		rc = store_head(gc_store(mv), pack->object, &info);
+		if (rc < 0)
+			return rc == -ENOENT ? 0 : rc;
+		version = info.version;
+	}
+	return *version ? store_del_version(gc_store(mv), pack->object, version)
+			: store_del1(gc_store(mv), pack->object);
+}
+
+/* The first failure is explained. */
+static int gc_versions(struct move *mv, const struct meta_pack *pack, int n,
+		       int *rc, char why[128])
+{
+	int i, first = 0;
+
+	for (i = 0; i < n; i++) {
+		rc[i] = first < 0 && !gc_lasting(first)
+				? first
+				: gc_version(mv, &pack[i]);
+		if (rc[i] == 0 || first < 0)
+			continue;
+		first = rc[i];
+		move_why(first, why, 128);
+	}
+	return first;
+}
+
+static int gc_objects(struct move *mv, const struct meta_pack *pack, int n,
+		      int *rc, char why[128])
+{
+	const char *key[GC_PAGE];
+	int i, first;
+
+	for (i = 0; i < n; i++)
+		key[i] = pack[i].object;
+	first = store_del(gc_store(mv), key, (size_t)n, rc);
+	if (first < 0)
+		move_why(first, why, 128);
+	return first;
+}
+
 /* The rows are CONDEMNED for good (no move leads back), and durable. */
 static int gc_delete(struct move *mv, struct job *job,
 		     const struct meta_pack *pack, int n)
 {
-	const char *key[GC_PAGE];
-	int rc[GC_PAGE] = { 0 }, i, first, row;
+	int rc[GC_PAGE] = { 0 }, first, row;
+	struct store_caps caps;
 	char why[128];
 
-	for (i = 0; i < n; i++)
-		key[i] = pack[i].object;
 	first = meta_durable(mv->m, 0);
 	if (first < 0)
 		return first;
-	first = store_del(gc_store(mv), key, (size_t)n, rc);
-	if (first < 0)
-		job_error(job, "tier '%s': %s", mv->o.tier,
-			  move_why(first, why, sizeof(why)));
+	store_caps(gc_store(mv), &caps);
+	first = caps.versions ? gc_versions(mv, pack, n, rc, why)
+			      : gc_objects(mv, pack, n, rc, why);
+	if (first == -ENOTSUP && caps.versions)
+		job_error(job,
+			  "tier '%s': the bucket keeps versions, and this "
+			  "store cannot delete them: nothing is freed",
+			  mv->o.tier);
+	else if (first < 0)
+		job_error(job, "tier '%s': %s", mv->o.tier, why);
 	row = gc_rows(mv, job, pack, rc, n);
 	return first < 0 ? first : row;
+}
+
+/*
+ * What was condemned before that may go (S23). What a restorable backup still
+ * names may not: its time comes in here, as an upper bound, once there are
+ * backups; and when they stall, so does this.
+ */
+static int64_t gc_before(const struct move *mv, int64_t now)
+{
+	return now - mv->o.delete_after_ns;
 }
 
 static int64_t gc_interval(const struct move *mv)
@@ -154,25 +227,26 @@ static int64_t gc_interval(const struct move *mv)
 	return MIN(MAX(ns, NSEC_PER_SEC / 4), 3600 * NSEC_PER_SEC);
 }
 
+/* What cannot be deleted (a lock) keeps no other from it. */
 static int gc_some(struct move *mv, struct job *job, int64_t now)
 {
-	struct meta_pack *pack = calloc(GC_PAGE, sizeof(*pack));
+	CLEANUP_FREE struct meta_pack *pack = calloc(GC_PAGE, sizeof(*pack));
+	int64_t before = gc_before(mv, now);
+	int n, rc, first = 0;
 	uint64_t after = 0;
-	int n, rc = 0;
 
 	if (!pack)
 		return -ENOMEM;
 	do {
-		n = gc_page(mv, after, now - mv->o.delete_after_ns, pack);
-		if (n <= 0) {
-			rc = n;
-			break;
-		}
+		n = gc_page(mv, after, before, pack);
+		if (n <= 0)
+			return n < 0 ? n : first;
 		after = pack[n - 1].row;
 		rc = gc_delete(mv, job, pack, n);
-	} while (rc == 0 && n == GC_PAGE && !job_stopping(job));
-	free(pack);
-	return rc;
+		first = first < 0 ? first : rc;
+	} while ((rc == 0 || gc_lasting(rc)) && n == GC_PAGE &&
+		 !job_stopping(job));
+	return first;
 }
 
 /* Nothing condemned: no reason to ask anybody for the time. */

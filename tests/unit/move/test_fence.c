@@ -41,6 +41,7 @@ static void gw_init(struct gw *g, const char *name, struct store *inner)
 				    .machine = "0123456789abcdef",
 				    .dir = g->dir,
 				    .glance_ns = 1,
+				    .batch_ns = 1,
 				    .settle_ns = 20 * MS };
 	assert_non_null(g->s);
 }
@@ -341,6 +342,26 @@ static void test_glance(void **state)
 	put("gen/00000004", "who knows");
 	assert_int_equal(may_put(&a, "packs/00000003-0-0"), -EROFS);
 	assert_int_equal(state_of(&a), FENCE_SUPERSEDED);
+}
+
+/* The versions of a bucket are deleted one by one: a batch all the same. */
+static void test_batch(void **state)
+{
+	struct store_counts n, m;
+	int i;
+
+	a.o.batch_ns = 3600 * NSEC_PER_SEC;
+	start_as(&a, 2);
+	store_meter_read(&a.counts, &n);
+	for (i = 0; i < 10; i++)
+		assert_int_equal(may_del(&a, "packs/00000002-0-0"), 0);
+	store_meter_read(&a.counts, &m);
+	assert_int_equal(m.lists, n.lists + 1);
+	/* But not over a pause. */
+	clock_shift(0, 2 * a.o.batch_ns);
+	put("gen/00000003", "who knows");
+	assert_int_equal(may_del(&a, "packs/00000002-0-0"), -EROFS);
+	clock_shift(0, -2 * a.o.batch_ns);
 }
 
 /* Nobody looks away for ever, not even who has nothing to do. */
@@ -665,23 +686,15 @@ static void test_quarantine_pages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_first),
-		TEST(test_again),
-		TEST(test_closed),
-		TEST(test_away),
-		TEST(test_elsewhere),
-		TEST(test_superseded),
-		TEST(test_glance),
-		TEST(test_idle),
-		TEST(test_unknown_claim),
-		TEST(test_old_database),
-		TEST(test_dies_before),
-		TEST(test_dies_after),
-		TEST(test_dies_and_loses),
-		TEST(test_faults),
-		TEST(test_no_create_only),
-		TEST(test_quarantine),
-		TEST(test_quarantine_pages),
+		TEST(test_first),	 TEST(test_again),
+		TEST(test_closed),	 TEST(test_away),
+		TEST(test_elsewhere),	 TEST(test_superseded),
+		TEST(test_glance),	 TEST(test_batch),
+		TEST(test_idle),	 TEST(test_unknown_claim),
+		TEST(test_old_database), TEST(test_dies_before),
+		TEST(test_dies_after),	 TEST(test_dies_and_loses),
+		TEST(test_faults),	 TEST(test_no_create_only),
+		TEST(test_quarantine),	 TEST(test_quarantine_pages),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

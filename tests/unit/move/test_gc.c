@@ -15,14 +15,19 @@ static bool wait_condemned(int want)
 }
 
 /* A pack that nobody names; its key. */
-static void condemn_one(struct meta_pack *p)
+static void condemn(const char *name, struct meta_pack *p)
 {
-	uint64_t ino = make_file("a", 1, 1000);
+	uint64_t ino = make_file(name, 1, 1000);
 
 	protect_all(ino);
 	pack_of(ino, p);
 	write_file(ino, 2, 1000);
 	protect_all(ino);
+}
+
+static void condemn_one(struct meta_pack *p)
+{
+	condemn("a", p);
 }
 
 static void with_grace(int64_t ns)
@@ -123,11 +128,17 @@ static int skewed_del(struct store *s, const char *const *keys, size_t n,
 	return store_del(bucket, keys, n, rc);
 }
 
+static void skewed_caps(struct store *s, struct store_caps *out)
+{
+	store_caps(bucket, out);
+}
+
 static void test_store_disagrees(void **state)
 {
 	const struct store_ops ops = { .skew = skewed_skew,
 				       .head = skewed_head,
-				       .del = skewed_del };
+				       .del = skewed_del,
+				       .caps = skewed_caps };
 	struct skewed k = { .base.ops = &ops, .ahead = -SHIFT };
 	struct store *real = stores.cause[STORE_CAUSE_POLICY];
 	struct meta_pack p;
@@ -172,12 +183,173 @@ static void test_delete_fails(void **state)
 	assert_true(wait_condemned(0));
 }
 
+/* ---- versions ------------------------------------------------------- */
+
+/* A bucket that keeps versions: a DELETE without a name frees nothing. */
+struct versioned {
+	struct store base;
+	struct store *inner;
+	char locked[128]; /* an object that nobody may delete */
+	bool cannot;	  /* delete versions */
+	unsigned hidden;  /* DELETEs that freed nothing */
+	unsigned asked;	  /* HEADs */
+};
+
+static struct versioned *versioned(struct store *s)
+{
+	return container_of(s, struct versioned, base);
+}
+
+static int versioned_head(struct store *s, const char *key,
+			  struct store_info *out)
+{
+	versioned(s)->asked++;
+	return store_head(versioned(s)->inner, key, out);
+}
+
+static int versioned_del(struct store *s, const char *const *keys, size_t n,
+			 int *rc)
+{
+	versioned(s)->hidden++;
+	memset(rc, 0, n * sizeof(*rc));
+	return 0;
+}
+
+static int versioned_del_version(struct store *s, const char *key,
+				 const char *version)
+{
+	struct versioned *v = versioned(s);
+
+	if (v->cannot)
+		return -ENOTSUP;
+	if (strcmp(key, v->locked) == 0)
+		return -EACCES;
+	return store_del_version(v->inner, key, version);
+}
+
+static int versioned_skew(struct store *s, int64_t *ahead)
+{
+	return store_skew(versioned(s)->inner, ahead);
+}
+
+static void versioned_caps(struct store *s, struct store_caps *out)
+{
+	store_caps(versioned(s)->inner, out);
+	out->versions = true;
+}
+
+static const struct store_ops versioned_ops = {
+	.head = versioned_head,
+	.del = versioned_del,
+	.del_version = versioned_del_version,
+	.skew = versioned_skew,
+	.caps = versioned_caps,
+};
+
+static void with_versions(struct versioned *v)
+{
+	*v = (struct versioned){ .base.ops = &versioned_ops,
+				 .inner = stores.cause[STORE_CAUSE_POLICY] };
+	stores.cause[STORE_CAUSE_POLICY] = &v->base;
+}
+
+static void without_versions(struct versioned *v)
+{
+	stop_move();
+	stores.cause[STORE_CAUSE_POLICY] = v->inner;
+}
+
+static void test_versions(void **state)
+{
+	struct store_info info;
+	struct versioned v;
+	struct meta_pack p;
+
+	condemn_one(&p);
+	assert_true(p.version[0]);
+	stop_move();
+	with_versions(&v);
+	with_grace(1);
+	assert_true(wait_condemned(0));
+	assert_int_equal(v.hidden + v.asked, 0);
+	assert_int_equal(store_head(bucket, p.object, &info), -ENOENT);
+	without_versions(&v);
+}
+
+/* The row does not say which version: the store does. */
+static void test_version_unknown(void **state)
+{
+	struct meta_pack p = { .object = "packs/x", .tier = "near" };
+	struct meta_pack gone = { .object = "packs/y", .tier = "near" };
+	struct store_info info;
+	struct versioned v;
+	META_TXN(t);
+
+	stop_move();
+	assert_int_equal(store_put(bucket, "packs/x", "x", 1, NULL), 0);
+	gone.id[0] = 1;
+	assert_int_equal(meta_begin(m, &t), 0);
+	assert_int_equal(meta_pack_intend(&t, &p), 0);
+	assert_int_equal(meta_pack_intend(&t, &gone), 0);
+	assert_int_equal(meta_commit(&t, NULL), 0);
+	with_versions(&v);
+	with_grace(1);
+	assert_true(wait_condemned(0));
+	assert_int_equal(v.hidden, 0);
+	assert_int_equal(v.asked, 2);
+	assert_int_equal(store_head(bucket, "packs/x", &info), -ENOENT);
+	without_versions(&v);
+}
+
+static bool gc_says(const char *what)
+{
+	struct job_info job[16];
+	size_t n = move_jobs(mv, job, 16), i;
+
+	for (i = 0; i < n; i++)
+		if (strcmp(job[i].name, "gc") == 0)
+			return strstr(job[i].last_error, what);
+	return false;
+}
+
+/* One that is locked stays, and keeps no other from going. */
+static void test_locked(void **state)
+{
+	struct store_info info;
+	struct meta_pack p, q;
+	struct versioned v;
+	int i;
+
+	condemn_one(&p);
+	condemn("b", &q);
+	stop_move();
+	with_versions(&v);
+	snprintf(v.locked, sizeof(v.locked), "%s", p.object);
+	with_grace(1);
+	assert_true(wait_condemned(1));
+	assert_int_equal(store_head(bucket, p.object, &info), 0);
+	assert_int_equal(store_head(bucket, q.object, &info), -ENOENT);
+	without_versions(&v);
+	/* A store that cannot says so, and hides nothing. */
+	with_versions(&v);
+	v.cannot = true;
+	with_grace(1);
+	for (i = 0; i < 300 && !gc_says("nothing is freed"); i++)
+		clock_sleep_ns(10000000);
+	assert_true(gc_says("nothing is freed"));
+	assert_int_equal(v.hidden, 0);
+	assert_int_equal(count_packs(META_PACK_CONDEMNED), 1);
+	without_versions(&v);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MOVE_TEST(test_grace),	      MOVE_TEST(test_clock_leaps),
 		MOVE_TEST(test_clock_behind), MOVE_TEST(test_store_disagrees),
 		MOVE_TEST(test_intents),      MOVE_TEST(test_delete_fails),
+		MOVE_TEST(test_versions),     MOVE_TEST(test_version_unknown),
+		MOVE_TEST(test_locked),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

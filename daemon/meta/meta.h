@@ -445,6 +445,8 @@ int meta_pack_study(struct meta_txn *t, uint64_t study, uint64_t after,
 		    struct meta_pack *out, size_t max);
 /* To CONDEMNED, from any state, when no extent names it; -EBUSY otherwise. */
 int meta_pack_condemn(struct meta_txn *t, uint64_t row, int64_t now_ns);
+/* The grace of a CONDEMNED pack (else -EINVAL) begins at now_ns. */
+int meta_pack_renew(struct meta_txn *t, uint64_t row, int64_t now_ns);
 /* Forgets a CONDEMNED pack, or an INTENT that was never sent; -EBUSY
  * otherwise. */
 int meta_pack_delete(struct meta_txn *t, uint64_t row);

@@ -249,6 +249,17 @@ int meta_pack_condemn(struct meta_txn *t, uint64_t row, int64_t now_ns)
 	return pack_condemn(t, &p, now_ns);
 }
 
+int meta_pack_renew(struct meta_txn *t, uint64_t row, int64_t now_ns)
+{
+	struct meta_pack p;
+	int rc = meta_pack_get(t, row, &p);
+
+	if (rc < 0)
+		return rc;
+	return p.state == META_PACK_CONDEMNED ? pack_condemn(t, &p, now_ns)
+					      : m_fail(t, -EINVAL);
+}
+
 int meta_pack_delete(struct meta_txn *t, uint64_t row)
 {
 	struct db_stmt *st;

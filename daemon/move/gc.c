@@ -3,7 +3,8 @@
  * gc: objects that nothing names any more are deleted after their grace
  * period (P7), and only while the clocks agree (S24): the wall clock with
  * the store's Date, with the highest time ever seen, and with the time that
- * has passed since the start. Else it stops and says so.
+ * has passed since the start. Else it stops and says so. What a process
+ * condemned whose clock was never seen to agree waits anew.
  */
 #include "move/impl.h"
 
@@ -17,6 +18,8 @@
 #define GC_SKEW_NS    (300 * NSEC_PER_SEC)
 #define GC_FENCED_NS  (10 * NSEC_PER_SEC)
 #define GC_HIGH_WATER "gc.high_water"
+#define GC_CLOCK      "gc.clock" /* of the process: GC_AGREED, or not yet */
+#define GC_AGREED     "agreed"
 
 static struct store *gc_store(struct move *mv)
 {
@@ -55,7 +58,13 @@ static int gc_skew(struct move *mv, struct job *job, int64_t *ahead)
 			  move_why(rc, why, sizeof(why)));
 		return rc;
 	}
-	return store_skew(s, ahead);
+	rc = store_skew(s, ahead);
+	if (rc == -ENODATA)
+		job_error(job,
+			  "nothing is deleted: tier '%s' does not tell its "
+			  "time",
+			  mv->o.tier);
+	return rc;
 }
 
 static int gc_high_water(struct move *mv, int64_t now, int64_t *high)
@@ -95,6 +104,100 @@ static int gc_clocks(struct move *mv, struct job *job, int64_t *now)
 		return gc_differs(job, "the latest time ever seen",
 				  high - *now);
 	return rc;
+}
+
+/* ---- times that were written by a clock nobody checked ---------------- */
+
+static int gc_clock_note(struct move *mv, bool agreed)
+{
+	const char *text = agreed ? GC_AGREED : "open";
+	META_TXN(t);
+	int rc;
+
+	if (mv->gc_agreed == agreed)
+		return 0;
+	rc = meta_begin(mv->m, &t);
+	if (rc == 0)
+		rc = meta_value_set(&t, GC_CLOCK, text, strlen(text));
+	if (rc == 0)
+		rc = meta_commit(&t, NULL);
+	if (rc == 0)
+		mv->gc_agreed = agreed;
+	return rc;
+}
+
+/* A page of those behind `after`: their grace begins now. Count. */
+static int gc_renew_page(struct move *mv, uint64_t *after, int64_t now,
+			 struct meta_pack *pack)
+{
+	META_TXN(t);
+	int rc = meta_begin(mv->m, &t), n = 0, i;
+
+	if (rc == 0)
+		rc = n = meta_pack_list(&t, META_PACK_CONDEMNED, *after,
+					INT64_MAX, pack, GC_PAGE);
+	for (i = 0; rc >= 0 && i < n; i++) {
+		*after = pack[i].row;
+		rc = meta_pack_renew(&t, pack[i].row, now);
+	}
+	if (rc >= 0)
+		rc = meta_commit(&t, NULL);
+	return rc < 0 ? rc : n;
+}
+
+/*
+ * The last process ended before its clock was seen to agree with others: a
+ * machine that starts in 1970 would see its grace pass with its first answer
+ * from a time server. What is condemned waits from now on.
+ */
+static int gc_renew(struct move *mv, int64_t now)
+{
+	CLEANUP_FREE struct meta_pack *pack = calloc(GC_PAGE, sizeof(*pack));
+	uint64_t after = 0;
+	int n;
+
+	if (!mv->gc_doubt)
+		return 0;
+	if (!pack)
+		return -ENOMEM;
+	do {
+		n = gc_renew_page(mv, &after, now, pack);
+	} while (n == GC_PAGE);
+	if (n < 0)
+		return n;
+	mv->gc_doubt = false;
+	return 0;
+}
+
+/* All clocks agree: *now is the time, and what was condemned by this process
+ * has the right one. */
+static int gc_time(struct move *mv, struct job *job, int64_t *now)
+{
+	int rc = gc_clocks(mv, job, now), note;
+
+	if (rc < 0) {
+		note = rc == -EUCLEAN ? gc_clock_note(mv, false) : 0;
+		return note < 0 ? note : rc;
+	}
+	rc = gc_renew(mv, *now);
+	return rc < 0 ? rc : gc_clock_note(mv, true);
+}
+
+int gc_doubt(struct move *mv, struct err *err)
+{
+	CLEANUP_BUF struct buf b = { 0 };
+	META_TXN(t);
+	int rc = meta_begin(mv->m, &t);
+
+	if (rc == 0)
+		rc = meta_value_get(&t, GC_CLOCK, &b);
+	mv->gc_doubt = b.len != strlen(GC_AGREED) ||
+		       memcmp(b.data, GC_AGREED, b.len) != 0;
+	if (rc == 0 || rc == -ENOENT)
+		rc = meta_value_set(&t, GC_CLOCK, "open", 4);
+	if (rc == 0)
+		rc = meta_commit(&t, NULL);
+	return rc < 0 ? fail(err, rc, "cannot note the clock's state: %m") : 0;
 }
 
 /* ---- deleting ------------------------------------------------------- */
@@ -277,7 +380,7 @@ int64_t gc_run(struct job *job, void *arg)
 		return MIN(gc_interval(mv), GC_FENCED_NS);
 	}
 	if (rc > 0) {
-		rc = gc_clocks(mv, job, &now);
+		rc = gc_time(mv, job, &now);
 		if (rc == 0)
 			rc = gc_some(mv, job, now);
 	}

@@ -160,6 +160,7 @@ struct move {
 	int64_t reap_pause_ns; /* between looks at those; its own */
 	/* Clocks at the start, to notice that one was set (S24). */
 	int64_t wall0_ns, boot0_ns;
+	bool gc_doubt, gc_agreed; /* gc's own */
 };
 
 /* ---- keys.c --------------------------------------------------------- */
@@ -284,6 +285,8 @@ int64_t reap_run(struct job *job, void *mv);
 int64_t gc_run(struct job *job, void *mv);
 /* Condemns the intents of the last process. */
 int gc_intents(struct move *mv, struct err *err);
+/* Was the last process sure of its clock? And that this one is not yet. */
+int gc_doubt(struct move *mv, struct err *err);
 int64_t lost_run(struct job *job, void *mv);
 
 /* Wakes one of mv's jobs, if it is there; or makes it run within ns. */

@@ -150,7 +150,9 @@ int move_start(const struct move_opts *o, struct meta *m, struct cache *c,
 
 	if (!mv)
 		return fail(err, -ENOMEM, "no memory");
-	rc = gc_intents(mv, err);
+	rc = gc_doubt(mv, err);
+	if (rc == 0)
+		rc = gc_intents(mv, err);
 	if (rc == 0)
 		rc = evict_load(mv, err);
 	if (rc == 0)

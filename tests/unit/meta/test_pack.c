@@ -106,6 +106,9 @@ static void test_life(void **state)
 	p = get(&t, row);
 	assert_int_equal(p.state, META_PACK_CONDEMNED);
 	assert_int_equal(p.condemned_ns, 200);
+	assert_int_equal(meta_pack_renew(&t, row, 250), 0);
+	p = get(&t, row);
+	assert_int_equal(p.condemned_ns, 250);
 	assert_int_equal(meta_pack_delete(&t, row), 0);
 	assert_int_equal(meta_pack_get(&t, row, &p), -ENOENT);
 	commit(&t);

@@ -101,6 +101,26 @@ static void test_clock_behind(void **state)
 	expect_nothing_deleted(500);
 }
 
+/* Condemned by a process that started with a wrong clock, and ended before
+ * anybody saw that: the grace does not pass with the clock that is set. */
+static void test_clock_was_wrong(void **state)
+{
+	struct meta_pack p;
+
+	clock_shift(-SHIFT, 0);
+	with_grace(SHIFT / 2);
+	condemn_one(&p);
+	stop_move();
+	clock_shift(SHIFT, 0);
+	with_grace(SHIFT / 2);
+	clock_sleep_ns(500000000);
+	assert_int_equal(deletes(), 0);
+	assert_true(count_packs(META_PACK_CONDEMNED) > 0);
+	/* Once it was seen, later starts do not begin anew. */
+	with_grace(GRACE);
+	assert_true(wait_condemned(0));
+}
+
 /* The store's Date says otherwise. */
 struct skewed {
 	struct store base;
@@ -349,7 +369,7 @@ int main(void)
 		MOVE_TEST(test_clock_behind), MOVE_TEST(test_store_disagrees),
 		MOVE_TEST(test_intents),      MOVE_TEST(test_delete_fails),
 		MOVE_TEST(test_versions),     MOVE_TEST(test_version_unknown),
-		MOVE_TEST(test_locked),
+		MOVE_TEST(test_locked),	      MOVE_TEST(test_clock_was_wrong),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

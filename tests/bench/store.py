@@ -2,6 +2,7 @@
 """Suite `store`: the S3 driver alone, beside curl. README.md says how and
 why."""
 import dataclasses
+import hashlib
 import json
 import os
 import resource
@@ -61,17 +62,30 @@ class Store:
         r = json.loads(out)
         return r["seconds"], r["cpu"]
 
-    def with_curl(self, verb, size, count):
-        keys = [f"object-{i}" for i in range(count)]
-        urls = self.server.urls(f"{verb}_object", self.bucket, keys, self.server.endpoint)
+    def curl_puts(self, size, keys):
+        """Signed with the digest, which the server then compares, as it does
+        for the driver."""
         source = self.work / f"source-{size}"
         if not source.exists():
             source.write_bytes(os.urandom(size))
-        before = children_cpu()
+        digest = hashlib.sha256(source.read_bytes()).hexdigest()
+        how = {
+            "upload-file": str(source),
+            "aws-sigv4": f"aws:amz:{self.server.region}:s3",
+            "user": f"{self.server.access}:{self.server.secret}",
+            "header": f"x-amz-content-sha256: {digest}",
+        }
+        return [{"url": f"{self.server.endpoint}/{self.bucket}/{k}"} | how for k in keys]
+
+    def with_curl(self, verb, size, count):
+        keys = [f"object-{i}" for i in range(count)]
         if verb == "put":
-            took = self.curl.put(urls, source)
+            transfers = self.curl_puts(size, keys)
         else:
-            took = self.curl.parallel([{"url": u} for u in urls], size * count)
+            urls = self.server.urls("get_object", self.bucket, keys, self.server.endpoint)
+            transfers = [{"url": u} for u in urls]
+        before = children_cpu()
+        took = self.curl.parallel(transfers, size * count)
         return took, children_cpu() - before
 
     # ---- rows

@@ -20,8 +20,9 @@
 #include "store/s3/answer.h"
 #include "store/s3/errors.h"
 
-#define STALL_RATE 1L	 /* bytes/s: less is no progress */
-#define LEAST_RATE 65536 /* bytes/s: a body may take so long, besides */
+#define STALL_RATE 1L	     /* bytes/s: less is no progress */
+#define LEAST_RATE 65536     /* bytes/s: a body may take so long, besides */
+#define LEAST_WORK (4 << 20) /* bytes/s: of a server that copies */
 
 #define BUFFER_MIN ((size_t)16 << 10)
 #define BUFFER_MAX ((size_t)256 << 10)
@@ -328,6 +329,8 @@ static void set_limits(CURL *e, const struct s3_http_opts *o, long ms)
 	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, ms);
 	curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, STALL_RATE);
 	curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, stall);
+	/* Finds out about a peer that is gone while nothing is said. */
+	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
 	/* A name server that hangs must not hold up other transfers. */
 	curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
@@ -437,7 +440,8 @@ int s3_http_do(struct s3_http *h, struct s3_request *r)
 	r->spoilt = false;
 	r->rc = 0;
 	if (!store_call.deadline_ns)
-		ms += (long)((r->body_len + r->work) / LEAST_RATE) * 1000;
+		ms += (long)(r->body_len / LEAST_RATE + r->work / LEAST_WORK) *
+		      1000;
 	set_request(h, r, text);
 	set_limits(r->easy, &h->opts, ms);
 	if (r->work) /* it says nothing for long */

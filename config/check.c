@@ -45,7 +45,9 @@ static void check_alarm_command(const struct config_check *k)
 	const struct config_node *n = config_node_get(
 		config_node_get(k->root, "gateway"), "alarm_command");
 
-	if (n && n->kind == CONFIG_NODE_LIST && n->n == 0) {
+	if (!n)
+		return;
+	if (n->kind == CONFIG_NODE_LIST && n->n == 0) {
 		config_report(k->diag, n, "'alarm_command' is empty");
 		config_suggest(k->diag, "leave it out");
 	} else if (argv->n && argv->name[0][0] != '/') {

@@ -19,7 +19,7 @@ static int role(const struct args *a, const struct config *c, struct err *err)
 	CLEANUP(conf_trust_done) struct conf_trust ct = { 0 };
 	CLEANUP(secret_buf_done) struct buf text = { 0 };
 	struct super_sandbox sandbox;
-	int64_t expires_ns;
+	int64_t expires_ns = 0;
 	int rc = conf_trust_init(&ct, c, a->trust, err);
 
 	if (rc < 0)

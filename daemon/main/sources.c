@@ -30,10 +30,12 @@ static int take_variable(const char *name, const char *key, struct buf *out)
 
 static int take_environment(struct err *err)
 {
+	bool there;
 	int rc;
 
-	if (environment.data)
+	if (environment.data) /* taken before */
 		return 0;
+	there = getenv("AWS_ACCESS_KEY_ID") && getenv("AWS_SECRET_ACCESS_KEY");
 	rc = secret_buf(&environment, ENVIRONMENT_MAX);
 	if (rc == 0)
 		rc = buf_addf(&environment, "[default]\n");
@@ -46,6 +48,8 @@ static int take_environment(struct err *err)
 	if (rc == 0)
 		rc = take_variable("AWS_SESSION_TOKEN", "aws_session_token",
 				   &environment);
+	if (!there) /* who needs it says so */
+		environment.len = 0;
 	if (rc == 0 &&
 	    madvise(environment.data, ENVIRONMENT_MAX, MADV_WIPEONFORK) < 0)
 		rc = -errno;

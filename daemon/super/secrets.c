@@ -72,8 +72,16 @@ int super_secret_read(struct super_secret *s, const char *name,
 static int read_text(struct super_secret *s, const struct buf *text,
 		     struct err *err)
 {
-	int rc = text->len ? secret_buf(&s->value, text->len) : -ENODATA;
+	int rc;
 
+	if (!text->len) {
+		rc = fail(err, -ENODATA,
+			  "there are no credentials in the environment");
+		return fail_hint(err, rc,
+				 "start merseyd with AWS_ACCESS_KEY_ID and "
+				 "AWS_SECRET_ACCESS_KEY");
+	}
+	rc = secret_buf(&s->value, text->len);
 	if (rc == 0)
 		rc = buf_add(&s->value, text->data, text->len);
 	return rc < 0 ? fail(err, rc, "cannot keep a secret: %m") : 0;

@@ -28,7 +28,7 @@ struct super_secret {
 struct super_credential {
 	const char *store;
 	const char *file;
-	const struct buf *text; /* lies in this process already */
+	const struct buf *text; /* lies in this process already; "" = none */
 	/* A program and its arguments, which calls super_secret_print(), or
 	 * fails and prints why: it may ask who must not be asked by others
 	 * (S29). */

@@ -12,9 +12,14 @@ struct text {
 	const char *p, *end;
 };
 
+static bool is_one_of(char c, const char *all)
+{
+	return c && strchr(all, c);
+}
+
 static void skip_blanks(struct text *t)
 {
-	while (t->p < t->end && memchr(" \t\r\n", *t->p, 4))
+	while (t->p < t->end && is_one_of(*t->p, " \t\r\n"))
 		t->p++;
 }
 
@@ -104,7 +109,7 @@ static bool skip_word(struct text *t)
 	from = t->p;
 	while (t->p < t->end &&
 	       ((*t->p >= '0' && *t->p <= '9') ||
-		(*t->p >= 'a' && *t->p <= 'z') || memchr("+-.E", *t->p, 4)))
+		(*t->p >= 'a' && *t->p <= 'z') || is_one_of(*t->p, "+-.E")))
 		t->p++;
 	return t->p > from;
 }

@@ -606,16 +606,16 @@ static void test_credential_sources(void **state)
 		"  c: {user: uc, key: {file: m}, credentials: {ceph: {profile: "
 		"p, environment: true, role: x}}, tiers: [{name: n, store: "
 		"ceph, bucket: ccc}]}\n",
-		"6:54 trusts.a.credentials.ceph: exactly one of 'file', "
+		"6:53 trusts.a.credentials.ceph: exactly one of 'file', "
 		"'environment', 'instance_role' must be there | write ceph: "
 		"secrets/….cred, or ceph: {file: …, profile: …}\n"
-		"7:54 trusts.b.credentials.ceph: exactly one of 'file', "
+		"7:53 trusts.b.credentials.ceph: exactly one of 'file', "
 		"'environment', 'instance_role' must be there | write ceph: "
 		"secrets/….cred, or ceph: {file: …, profile: …}\n"
-		"8:64 trusts.c.credentials.ceph.profile: 'profile' is one of a "
+		"8:63 trusts.c.credentials.ceph.profile: 'profile' is one of a "
 		"file | write ceph: secrets/….cred, or ceph: {file: …, "
 		"profile: …}\n"
-		"8:86 trusts.c.credentials.ceph.role: unknown key 'role' | "
+		"8:85 trusts.c.credentials.ceph.role: unknown key 'role' | "
 		"keys that can stand here: file, profile, environment, "
 		"instance_role\n");
 }

@@ -99,12 +99,16 @@ static void test_text(void **state)
 	struct buf text = { .data = (uint8_t *)"abc", .len = 3 };
 	struct super_credential c = { .store = "st", .text = &text };
 	struct renewal r = { 0 };
+	struct err err = ERR_INIT;
 	int fd[2];
 
 	assert_int_equal(super_socketpair(fd, NULL), 0);
 	assert_int_equal(renewal_send(fd[0], &c, &r, NULL), 0);
 	assert_sent(fd[1], "credentials:st", "abc");
 	assert_false(renewal_wanted(&c, &r, INT64_MAX));
+	text.len = 0;
+	assert_int_equal(renewal_send(fd[0], &c, &r, &err), -ENODATA);
+	assert_non_null(strstr(err.hint, "AWS_ACCESS_KEY_ID"));
 	close(fd[0]);
 	close(fd[1]);
 }

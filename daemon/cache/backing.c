@@ -139,13 +139,25 @@ unsigned cache_backing_count(struct cache *c)
 
 /* ---- opens of the kernel --------------------------------------------- */
 
-/* S13: the kernel asks nobody for the room that it writes into. Eviction mends
- * a share that is exceeded; a disk that is full nobody mends. */
+void unseen_set_locked(struct cache_file *f, bool on)
+{
+	if (f->unseen != on)
+		atomic_fetch_add(&f->c->n_unseen, on ? 1U : -1U);
+	f->unseen = on;
+}
+
+/*
+ * S13: the kernel asks nobody for the room that it writes into. Eviction mends
+ * a share that is exceeded; a disk that is full nobody mends. And who maps one
+ * file after the other and closes it must not take all descriptors.
+ */
 static bool pass_room(struct cache *c)
 {
 	uint64_t reserve = MIN(c->o.passthrough_reserve, c->o.size / 16);
 	struct cache_usage u;
 
+	if (c->o.unseen_max && atomic_load(&c->n_unseen) >= c->o.unseen_max)
+		return false;
 	cache_usage(c, &u);
 	return u.used + reserve <= u.size &&
 	       u.disk_free >= c->o.free_min + c->o.passthrough_reserve &&
@@ -224,7 +236,7 @@ static int pass_dirty(struct cache_file *f)
 	cache_change_end(f);
 	LOCK_SCOPE(&f->lock);
 	rc = cache_rfd_locked(f);
-	f->unseen = rc == 0;
+	unseen_set_locked(f, rc == 0);
 	return rc;
 }
 
@@ -394,8 +406,10 @@ void still_end_locked(struct cache_file *f)
 {
 	if (!f->unseen)
 		return;
-	if (still_valid(f) && !f->opened)
-		f->unseen = f->stranger = false;
+	if (still_valid(f) && !f->opened) {
+		unseen_set_locked(f, false);
+		f->stranger = false;
+	}
 	if (!f->unseen)
 		brake_let_locked(f);
 	cache_break_seal_locked(f);

@@ -195,7 +195,8 @@ static int drop_bytes(struct cache_file *f)
 		return rc;
 	f->dropped = true;
 	f->opened = false; /* nothing to flush any more */
-	f->unseen = f->held = false;
+	unseen_set_locked(f, false);
+	f->held = false;
 	quota_forget(f); /* others may keep f for a while */
 	cache_close_fd(&f->rfd);
 	cache_close_fd(&f->wfd);

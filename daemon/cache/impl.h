@@ -149,7 +149,7 @@ struct cache {
 	unsigned queue_len, queue_again; /* all; those to try again */
 	/* Registered files, and those the kernel may write by itself. */
 	struct cache_file *warm, *watched;
-	_Atomic unsigned n_warm;
+	_Atomic unsigned n_warm, n_unseen;
 	struct cache_file *unsettled; /* oldest first */
 	unsigned unsettled_len;
 
@@ -329,6 +329,8 @@ void quota_forget(struct cache_file *f);
 
 /* ---- backing.c ------------------------------------------------------ */
 
+/* From now on the kernel may change the file by itself, or no more. */
+void unseen_set_locked(struct cache_file *f, bool on);
 /* An id for the cache file behind `fd`, or -errno. */
 int backing_open(struct cache *c, int fd);
 void backing_close(struct cache *c, int id);

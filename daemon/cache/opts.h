@@ -17,6 +17,9 @@ struct cache_opts {
 	 * (S13), at most a sixteenth of size; files registered at most. */
 	uint64_t passthrough_reserve;
 	unsigned backing_max;
+	/* Files at most that the kernel may write to by itself, open or closed
+	 * and still mapped: each has two descriptors. 0: no limit. */
+	unsigned unseen_max;
 	int64_t room_wait_ns; /* how long who writes waits for room; 0 = 5 s */
 };
 

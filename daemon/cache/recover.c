@@ -88,7 +88,7 @@ static int recover_mapped(struct cache *c, uint64_t ino)
 		return rc;
 	pthread_mutex_lock(&f->lock);
 	rc = cache_rfd_locked(f);
-	f->unseen = rc == 0;
+	unseen_set_locked(f, rc == 0);
 	pthread_mutex_unlock(&f->lock);
 	if (rc == 0)
 		flush_queue(f);

@@ -80,6 +80,12 @@ static unsigned keep_fds(const struct config_trust *t)
 	return MAX(t->limit_descriptors / 8, 8u);
 }
 
+/* Two descriptors each: half of all. */
+static unsigned unseen_max(const struct config_trust *t)
+{
+	return MAX(t->limit_descriptors / 4, 8u);
+}
+
 /* Files registered with the kernel: no descriptors of ours, but of the
  * machine's open files each takes one. The broker has a limit, too. */
 static unsigned backing_max(const struct config_trust *t)
@@ -263,6 +269,7 @@ static int open_data(struct service *s, struct err *err)
 		.keep_fds = keep_fds(t),
 		.passthrough_reserve = t->cache_passthrough_reserve,
 		.backing_max = backing_max(t),
+		.unseen_max = unseen_max(t),
 	};
 	struct move_opts mo = {
 		.settle_ns = t->settle_ns,

@@ -345,6 +345,45 @@ static void test_many_mapped(void **state)
 		expect_row(ino[i], 10000, false);
 }
 
+/* Closed and mapped: each keeps its descriptors, so there is a limit. Beyond
+ * it files are served. */
+static void test_mapped_limit(void **state)
+{
+	struct open o[6];
+	void *map[4];
+	char name[16];
+	uint64_t ino;
+	int i;
+
+	opts.unseen_max = 4;
+	reopen();
+	backing_on();
+	for (i = 0; i < 6; i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		ino = take_file(name);
+		o[i] = k_open(ino, true);
+		assert_int_equal(o[i].fd >= 0, i < 4);
+		if (i >= 4)
+			continue;
+		k_write(&o[i], 1, 0, 10000);
+		map[i] = mmap(NULL, 10000, PROT_READ | PROT_WRITE, MAP_SHARED,
+			      o[i].fd, 0);
+		assert_true(map[i] != MAP_FAILED);
+		k_close(&o[i]);
+		assert_int_equal(cache_flush(c), 0);
+	}
+	k_close(&o[4]);
+	k_close(&o[5]);
+	munmap(map[3], 10000);
+	assert_int_equal(cache_flush(c), 0);
+	o[5] = k_open(take_file("more"), true);
+	assert_true(o[5].fd >= 0);
+	k_close(&o[5]);
+	for (i = 0; i < 3; i++)
+		munmap(map[i], 10000);
+	assert_int_equal(cache_flush(c), 0);
+}
+
 /* S9, S10: closed, and still written to. */
 static void test_mapping_outlives(void **state)
 {
@@ -807,6 +846,7 @@ int main(void)
 		BACKING_TEST(test_empty),
 		BACKING_TEST(test_flush_many),
 		BACKING_TEST(test_many_mapped),
+		BACKING_TEST(test_mapped_limit),
 		BACKING_TEST(test_mapping_outlives),
 		BACKING_TEST(test_mapping_outlives_process),
 		BACKING_TEST(test_protected_becomes_dirty),

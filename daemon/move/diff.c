@@ -57,7 +57,7 @@ static int plan_send(struct plan *p, uint64_t off, uint64_t end)
 		s->end = end;
 		return 0;
 	}
-	if (p->sends == p->send_cap) {
+	if (!p->send || p->sends == p->send_cap) {
 		size_t cap = p->send_cap ? 2 * p->send_cap : 4;
 
 		s = reallocarray(p->send, cap, sizeof(*s));

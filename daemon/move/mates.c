@@ -43,7 +43,7 @@ static void track_free_locked(struct mates *ms, struct track *tr)
 	if (!tr->pack)
 		return;
 	for (i = 0; i < tr->n; i++)
-		if (tr->file[i].hashed)
+		if (tr->file[i].hashed && ms->files) /* it is not empty */
 			HASH_DEL(ms->files, &tr->file[i]);
 	free(tr->file);
 	*tr = (struct track){ 0 };

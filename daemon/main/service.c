@@ -161,7 +161,7 @@ static int open_stack(struct service *s, const struct super_secret *secrets,
 	if (!name)
 		return fail(err, -ENOMEM, "%m");
 	return stack_open(&s->stack, s->ct, super_secret_find(secrets, n, name),
-			  err);
+			  false, err);
 }
 
 /* What is not there yet is made by the setup. */

@@ -112,7 +112,7 @@ static int open_all(struct setup *s, struct err *err)
 		return fail_prefix(err, rc, "'%s'", s->ct->key_file);
 	return stack_open(&s->stack, s->ct,
 			  super_secret_find(s->secret, s->n_secrets, name),
-			  err);
+			  true, err);
 }
 
 /* The volume of a database that is there already. */

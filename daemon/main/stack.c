@@ -115,8 +115,8 @@ static int parse(const struct conf_trust *ct, const struct buf *text,
 }
 
 static int open_driver(struct stack *s, const struct conf_trust *ct,
-		       const struct buf *credentials, struct store **out,
-		       struct err *err)
+		       const struct buf *credentials, bool beside,
+		       struct store **out, struct err *err)
 {
 	CLEANUP(store_credentials_done) struct store_credentials c = { 0 };
 	const struct config_store *cs = ct->tier->store;
@@ -128,6 +128,7 @@ static int open_driver(struct stack *s, const struct conf_trust *ct,
 	if (rc < 0)
 		return rc;
 	o = driver_opts(ct, &c);
+	o.beside = beside;
 	rc = store_open(&o, out, err);
 	if (rc < 0)
 		return fail_prefix(err, rc, "store '%s'", cs->name);
@@ -164,7 +165,7 @@ static struct store *handle(struct stack *s, const struct conf_trust *ct,
 }
 
 int stack_open(struct stack *s, const struct conf_trust *ct,
-	       const struct buf *credentials, struct err *err)
+	       const struct buf *credentials, bool beside, struct err *err)
 {
 	CLEANUP(store_free_guard) struct store *shared = NULL;
 	struct store *driver = NULL;
@@ -174,7 +175,7 @@ int stack_open(struct stack *s, const struct conf_trust *ct,
 	s->tier = ct->tier->name;
 	s->store = ct->tier->store->name;
 	s->bucket = ct->tier->bucket;
-	rc = open_driver(s, ct, credentials, &driver, err);
+	rc = open_driver(s, ct, credentials, beside, &driver, err);
 	if (rc < 0)
 		return rc;
 	shared = store_shared_new(driver);

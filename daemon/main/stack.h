@@ -26,9 +26,10 @@ struct stack {
 };
 
 /* `credentials`: text of the credentials file; NULL when there is none.
- * stack_close() also after a failure. */
+ * `beside`: of
+ * struct store_opts. stack_close() also after a failure. */
 int stack_open(struct stack *s, const struct conf_trust *ct,
-	       const struct buf *credentials, struct err *err);
+	       const struct buf *credentials, bool beside, struct err *err);
 void stack_close(struct stack *s);
 
 /* Goes on with other credentials, of the same form. 0, or -errno, and the old

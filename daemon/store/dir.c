@@ -6,11 +6,15 @@
  * Acknowledged means: the file was written under a temporary name and
  * fsynced, then renamed (or, create-only, linked) to its own, then its
  * directory was fsynced, and so was, by this process, each directory above
- * it up to the endpoint. A crash can leave temporary files behind; their
- * names are no keys, so nobody sees them as objects.
+ * it up to the endpoint. Temporary files lie in a directory of their own; what
+ * a crash leaves there is removed by a later start.
  *
  * Everything is opened relative to the root's descriptor, one part of the
  * key after the other and never through a symbolic link.
+ *
+ * On NFS an answer may get lost, and the kernel asks again: a rename or link
+ * that was done then fails. So one that failed looks whether the name leads to
+ * the file. Nothing is exclusive there but link(2).
  *
  * dirs_lock is held while directories are made and fsynced: a second writer
  * must not be answered before the directory that the first one made is
@@ -32,7 +36,7 @@
 
 struct dir_store {
 	struct store base;
-	int root;
+	struct dir_root root;
 	pthread_mutex_t dirs_lock;  /* guards what follows */
 	char *known[DIR_KNOWN_MAX]; /* directories that are durable */
 	size_t n_known;
@@ -51,7 +55,12 @@ static int dir_error(int err)
 	case ENOENT:
 	case EEXIST:
 	case ENOMEM:
+	case EAGAIN: /* explained, mostly */
 	case ETIMEDOUT:
+	case ECONNREFUSED:
+	case ECONNRESET:
+	case EHOSTUNREACH:
+	case ENETUNREACH:
 		return -err;
 	case ENOSPC:
 	case EDQUOT:
@@ -68,10 +77,21 @@ static int dir_error(int err)
 		return store_explain(-ENOTSUP,
 				     "the key collides with a directory, or "
 				     "a part of it is too long");
+	case EXDEV:
+		return store_explain(-ENOTSUP,
+				     "a directory in it is another filesystem");
+	case EOPNOTSUPP:
+		return store_explain(-ENOTSUP,
+				     "this filesystem has neither hard links "
+				     "nor renames that do not replace");
 	case EMFILE:
 	case ENFILE:
 	case EBUSY:
 	case EINTR:
+	case ESTALE: /* of NFS: somebody replaced it, the next look finds it */
+	case EHOSTDOWN:
+	case ENETDOWN:
+	case ENOTCONN: /* whoever serves it has ended */
 		return store_explain(-EAGAIN, "%s", strerrordesc_np(err));
 	default: /* among them ELOOP: a symbolic link is no object */
 		return store_explain(-EIO, "%s", strerrordesc_np(err));
@@ -87,61 +107,13 @@ static int dir_find_error(int err)
 	return dir_error(err);
 }
 
-/* fsyncs; EINVAL is a filesystem that has nothing to do for directories. */
-static int dir_sync(int fd)
+/* The directory that path[0..len) names. Descriptor or -errno; what the root
+ * said is a transient error of store.h already. */
+static int dir_go(struct dir_store *d, const char *path, size_t len, bool make)
 {
-	return fsync(fd) < 0 && errno != EINVAL ? -errno : 0;
-}
+	int root = dir_root_get(&d->root, make);
 
-static int dir_open_sub(int at, const char *name)
-{
-	return openat(at, name,
-		      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-}
-
-/* Makes the directory `name` in `at` if it is missing, and its entry durable.
- * Returns its descriptor or -errno. */
-static int dir_make_sub(int at, const char *name)
-{
-	int fd, rc;
-
-	if (mkdirat(at, name, 0700) < 0 && errno != EEXIST)
-		return -errno;
-	rc = dir_sync(at);
-	if (rc < 0)
-		return rc;
-	fd = dir_open_sub(at, name);
-	return fd < 0 ? -errno : fd;
-}
-
-/*
- * Opens the directory that path[0..len) names, below `at`; with `make` what
- * is missing is made and all of it is made durable. Descriptor or -errno.
- */
-static int dir_walk(int at, const char *path, size_t len, bool make)
-{
-	CLEANUP_CLOSE int fd =
-		openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	char part[NAME_MAX + 1];
-	const char *end = path + len;
-
-	while (fd >= 0 && path < end) {
-		size_t n = strcspn(path, "/");
-		int sub;
-
-		n = MIN(n, (size_t)(end - path));
-		if (n > NAME_MAX)
-			return -ENAMETOOLONG;
-		memcpy(part, path, n);
-		part[n] = '\0';
-		sub = make ? dir_make_sub(fd, part) : dir_open_sub(fd, part);
-		if (sub < 0)
-			return make ? sub : -errno;
-		close(fd);
-		fd = sub;
-		path += n + (path + n < end);
-	}
-	return fd < 0 ? -errno : take_fd(fd);
+	return root < 0 ? root : dir_walk(root, path, len, make);
 }
 
 static bool dir_known_locked(const struct dir_store *d, const char *path,
@@ -175,11 +147,11 @@ static int dir_parent_made(struct dir_store *d, const char *key, size_t len)
 
 	LOCK_SCOPE(&d->dirs_lock);
 	if (dir_known_locked(d, key, len)) {
-		fd = dir_walk(d->root, key, len, false);
+		fd = dir_go(d, key, len, false);
 		if (fd != -ENOENT)
 			return fd;
 	}
-	fd = dir_walk(d->root, key, len, true);
+	fd = dir_go(d, key, len, true);
 	if (fd >= 0)
 		dir_remember_locked(d, key, len);
 	return fd;
@@ -194,6 +166,7 @@ static size_t dir_split(const char *key, const char **name)
 	return slash ? (size_t)(slash - key) : 0;
 }
 
+/* Writes a new file; its descriptor or -errno. */
 static int dir_write_tmp(int at, const char *tmp, const void *data, size_t len)
 {
 	CLEANUP_CLOSE int fd = openat(
@@ -206,36 +179,83 @@ static int dir_write_tmp(int at, const char *tmp, const void *data, size_t len)
 	rc = io_write(fd, data, len);
 	if (rc < 0)
 		return rc;
-	if (fsync(fd) < 0)
-		return -errno;
-	return close(take_fd(fd)) < 0 ? -errno : 0;
+	return fsync(fd) < 0 ? -errno : take_fd(fd);
 }
 
-static int dir_name_it(int at, const char *tmp, const char *name,
-		       bool if_absent)
+/* Is that file what the name leads to, as the server of the files sees it? */
+static bool dir_is_named(int fd, int at, const char *name)
 {
-	int rc = if_absent ? linkat(at, tmp, at, name, 0)
-			   : renameat(at, tmp, at, name);
+	struct statx file, named;
 
-	return rc < 0 ? -errno : 0;
+	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_INO,
+		     &file) == 0 &&
+	       statx(at, name, AT_SYMLINK_NOFOLLOW | AT_STATX_FORCE_SYNC,
+		     STATX_INO, &named) == 0 &&
+	       file.stx_ino == named.stx_ino &&
+	       file.stx_dev_major == named.stx_dev_major &&
+	       file.stx_dev_minor == named.stx_dev_minor;
 }
 
-static int dir_put_at(int at, const char *name, const void *data, size_t len,
-		      bool if_absent)
+/* Filesystems without hard links have this instead, mostly. */
+static int dir_move_new(int from, const char *tmp, int at, const char *name)
 {
-	char tmp[sizeof(DIR_TMP_PREFIX) + 32] = DIR_TMP_PREFIX;
+	if (renameat2(from, tmp, at, name, RENAME_NOREPLACE) == 0)
+		return 0;
+	return errno == EINVAL || errno == ENOSYS ? -EOPNOTSUPP : -errno;
+}
+
+/* The file `fd`, which is `tmp` in `from`, becomes `name` in `at`. */
+static int dir_name_it(int fd, int from, const char *tmp, int at,
+		       const char *name, bool if_absent)
+{
+	int rc = if_absent ? linkat(from, tmp, at, name, 0)
+			   : renameat(from, tmp, at, name);
+
+	rc = rc < 0 ? -errno : 0;
+	if (if_absent && (rc == -EPERM || rc == -EOPNOTSUPP || rc == -ENOSYS))
+		rc = dir_move_new(from, tmp, at, name);
+	return rc < 0 && dir_is_named(fd, at, name) ? 0 : rc;
+}
+
+/* The directory of temporary files in `root`, which it closes; made if need
+ * be: it does not have to be durable. */
+static int dir_open_tmp(int root)
+{
+	CLEANUP_CLOSE int at = root;
+	int fd;
+
+	if (at < 0)
+		return at;
+	fd = dir_open_sub(at, DIR_TMP);
+	if (fd < 0 && errno == ENOENT) {
+		if (mkdirat(at, DIR_TMP, 0700) < 0 && errno != EEXIST)
+			return -errno;
+		fd = dir_open_sub(at, DIR_TMP);
+	}
+	return fd < 0 ? -errno : fd;
+}
+
+static int dir_put_at(struct dir_store *d, int at, const char *name,
+		      const void *data, size_t len, bool if_absent)
+{
+	CLEANUP_CLOSE int from = dir_open_tmp(dir_root_get(&d->root, true));
+	CLEANUP_CLOSE int fd = -1;
+	char tmp[33];
 	uint8_t rnd[16];
 	int rc = io_random(rnd, sizeof(rnd));
 
+	if (rc < 0 || from < 0)
+		return rc < 0 ? rc : from;
+	hex_encode(rnd, sizeof(rnd), tmp);
+	fd = dir_write_tmp(from, tmp, data, len);
+	rc = fd < 0 ? fd : dir_name_it(fd, from, tmp, at, name, if_absent);
+	if (rc < 0 || if_absent)
+		unlinkat(from, tmp, 0);
 	if (rc < 0)
 		return rc;
-	hex_encode(rnd, sizeof(rnd), tmp + strlen(DIR_TMP_PREFIX));
-	rc = dir_write_tmp(at, tmp, data, len);
-	if (rc == 0)
-		rc = dir_name_it(at, tmp, name, if_absent);
-	if (rc < 0 || if_absent)
-		unlinkat(at, tmp, 0);
-	return rc < 0 ? rc : dir_sync(at);
+	d->root.settled = true;
+	/* Also what a NAS says of the bytes when the file is closed. */
+	return close(take_fd(fd)) < 0 ? -errno : dir_sync(at);
 }
 
 static int dir_put(struct store *s, const char *key, const void *data,
@@ -254,7 +274,7 @@ static int dir_put(struct store *s, const char *key, const void *data,
 	at = dir_parent_made(d, key, n);
 	if (at < 0)
 		return dir_error(-at);
-	return dir_error(-dir_put_at(at, name, data, len, opts->if_absent));
+	return dir_error(-dir_put_at(d, at, name, data, len, opts->if_absent));
 }
 
 /* Opens an object for reading. Descriptor or an error of store.h. */
@@ -263,7 +283,7 @@ static int dir_open_object(struct dir_store *d, const char *key,
 {
 	const char *name;
 	size_t n = dir_split(key, &name);
-	CLEANUP_CLOSE int at = dir_walk(d->root, key, n, false);
+	CLEANUP_CLOSE int at = dir_go(d, key, n, false);
 	CLEANUP_CLOSE int fd = -1;
 
 	if (at < 0)
@@ -276,6 +296,7 @@ static int dir_open_object(struct dir_store *d, const char *key,
 		return -ENOENT;
 	if (!S_ISREG(st->st_mode))
 		return store_explain(-EIO, "not a regular file");
+	d->root.settled = true;
 	return take_fd(fd);
 }
 
@@ -314,7 +335,7 @@ static size_t dir_del_run(struct dir_store *d, const char *const *keys,
 {
 	const char *name;
 	size_t i, len = dir_split(keys[0], &name);
-	CLEANUP_CLOSE int at = dir_walk(d->root, keys[0], len, false);
+	CLEANUP_CLOSE int at = dir_go(d, keys[0], len, false);
 	int err = 0;
 
 	for (i = 0; i < n; i++) {
@@ -352,7 +373,7 @@ static int dir_list(struct store *s, const char *prefix, const char *after,
 {
 	const char *slash = strrchr(prefix, '/');
 	size_t len = slash ? (size_t)(slash - prefix) : 0;
-	CLEANUP_CLOSE int at = dir_walk(dir(s)->root, prefix, len, false);
+	CLEANUP_CLOSE int at = dir_go(dir(s), prefix, len, false);
 	int rc;
 
 	if (at < 0) {
@@ -360,6 +381,8 @@ static int dir_list(struct store *s, const char *prefix, const char *after,
 		return rc == -ENOENT ? 0 : rc;
 	}
 	rc = dir_list_tree(at, prefix, slash ? len + 1 : 0, after, max, out);
+	if (out->n)
+		dir(s)->root.settled = true;
 	return rc < 0 ? dir_error(-rc) : 0;
 }
 
@@ -383,8 +406,7 @@ static void dir_free(struct store *s)
 
 	while (d->n_known)
 		free(d->known[--d->n_known]);
-	if (d->root >= 0)
-		close(d->root);
+	dir_root_close(&d->root);
 	pthread_mutex_destroy(&d->dirs_lock);
 	free(d);
 }
@@ -400,51 +422,20 @@ static const struct store_ops dir_ops = {
 	.free = dir_free,
 };
 
-/* <endpoint>/<bucket>/<prefix>, made if need be. Descriptor or -errno. */
-static int dir_open_root(const struct store_opts *o, struct err *err)
-{
-	CLEANUP_CLOSE int at =
-		open(o->endpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	CLEANUP_FREE char *path = io_path("%s/%s", o->bucket, o->prefix);
-	size_t n;
-	int fd;
-
-	if (at < 0)
-		return fail(err, -errno, "cannot open directory '%s': %m",
-			    o->endpoint);
-	if (!path)
-		return -ENOMEM;
-	n = strlen(path);
-	if (path[n - 1] == '/')
-		path[n - 1] = '\0';
-	if (!store_key_ok(path))
-		return fail(err, -EINVAL,
-			    "bucket '%s' and prefix '%s' do not name a "
-			    "directory",
-			    o->bucket, o->prefix);
-	fd = dir_walk(at, path, strlen(path), true);
-	if (fd < 0)
-		return fail(err, fd, "cannot make directory '%s/%s': %m",
-			    o->endpoint, path);
-	return fd;
-}
-
 int store_dir_open(const struct store_opts *opts, struct store **out,
 		   struct err *err)
 {
 	struct dir_store *d = calloc(1, sizeof(*d));
+	int rc;
 
 	if (!d)
 		return -ENOMEM;
 	d->base.ops = &dir_ops;
 	pthread_mutex_init(&d->dirs_lock, NULL);
-	d->root = dir_open_root(opts, err);
-	if (d->root < 0) {
-		int rc = d->root;
-
+	rc = dir_root_open(&d->root, opts, err);
+	if (rc < 0)
 		store_free(&d->base);
-		return rc;
-	}
-	*out = &d->base;
-	return 0;
+	else
+		*out = &d->base;
+	return rc;
 }

@@ -24,6 +24,9 @@ struct store_opts {
 	/* s3v2 over https: who took on that nobody checks the certificate;
 	 * NULL = nobody, and there is no such store. */
 	const char *accept_unverified_peer;
+	/* dir: whoever uses it may go on; else they would be another gateway.
+	 * For a moment, by a process of the same gateway. */
+	bool beside;
 	unsigned in_flight; /* s3: requests at once */
 	/* s3: until a connection stands; without progress; for one request in
 	 * all. 0 = STORE_CONNECT_NS and so on. */

@@ -355,7 +355,7 @@ class Gateway:
             return {
                 str(p.relative_to(root)): p.read_bytes()
                 for p in root.rglob("*")
-                if p.is_file()
+                if p.is_file() and "~" not in p.name  # .lock~ is no object
             }
         c = self.s3["client"](trust)
         got, token = {}, {}

@@ -115,6 +115,7 @@ struct config_trust {
 	unsigned limit_threads, limit_descriptors;
 	int64_t alarm_unprotected_ns;
 	int64_t alarm_room_ns; /* 0 = never */
+	int64_t alarm_store_down_ns;
 	struct store_bandwidth bandwidth;
 
 	unsigned line; /* where it stands */

@@ -388,6 +388,14 @@ static const struct config_key alarm_keys[] = {
 		  "this. 0s: never.",
 	  .max = 365 * DAY,
 	  CONFIG_FIELD(struct config_trust, alarm_room_ns) },
+	{ .name = "store_down_for",
+	  .type = CONFIG_DURATION,
+	  .def = "2m",
+	  .help = "The trust needs attention when its store has not answered "
+		  "for this long.",
+	  .min = SEC,
+	  .max = DAY,
+	  CONFIG_FIELD(struct config_trust, alarm_store_down_ns) },
 	{ .name = "mass_change", .part = 7 },
 };
 

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/job.h"
 #include "base/err.h"
 #include "base/guard.h"
 #include "meta/meta.h"
@@ -26,12 +27,13 @@ enum alarm_code {
 	ALARM_STORE_DOWN,
 	ALARM_STORE_REFUSES,
 	ALARM_SUPERSEDED,
+	ALARM_HELD_ELSEWHERE,
+	ALARM_NO_CREATE_ONLY,
 	ALARM_UNPROTECTED,
 	ALARM_CACHE_ROOM,
 	ALARM_DISK_RESERVE,
 	ALARM_DAMAGED,
 	ALARM_CLOCK,
-	ALARM_BUCKET_VERSIONS,
 	ALARM_QUOTA,
 	ALARM_LOG_LONG,
 	ALARM_JOB_FAILING,
@@ -115,6 +117,13 @@ void alarms_restarted(struct alarms *a);
 
 /* See the top; from one thread. 0 or -errno: tried again with the next. */
 int alarms_tick(struct alarms *a);
+
+/* The job "alarms": each second `look`, which says what is wrong, and a tick.
+ * 0 or -errno. alarms_unwatch() ends it. */
+int alarms_watch(struct alarms *a, int (*look)(void *arg), void *arg);
+void alarms_unwatch(struct alarms *a);
+/* What the job tells of itself; false: there is none. */
+bool alarms_job(struct alarms *a, struct job_info *out);
 
 /* Active ones first, each by id from the newest down. How many there are. */
 size_t alarms_list(struct alarms *a, struct alarm *out, size_t max);

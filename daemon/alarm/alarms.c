@@ -24,6 +24,10 @@ struct alarms {
 	int (*tell)(void *arg, const struct alarm *alarm);
 	void *tell_arg;
 
+	struct job *job;
+	int (*look)(void *arg);
+	void *look_arg;
+
 	pthread_mutex_t save_lock;
 
 	pthread_mutex_t lock; /* guards all below */
@@ -390,6 +394,41 @@ int alarms_ack(struct alarms *a, uint64_t id, const char *who,
 	int rc = ack(a, id, who, out);
 
 	return rc < 0 ? rc : save(a);
+}
+
+/* ---- the job -------------------------------------------------------- */
+
+static int64_t watch_run(struct job *job, void *arg)
+{
+	struct alarms *a = arg;
+	int looked = a->look(a->look_arg), rc = alarms_tick(a);
+
+	if (looked < 0)
+		rc = looked;
+	if (rc == -EAGAIN)
+		job_error(job, "too many alarms wait for alarm_command");
+	return rc < 0 ? rc : NSEC_PER_SEC;
+}
+
+int alarms_watch(struct alarms *a, int (*look)(void *arg), void *arg)
+{
+	a->look = look;
+	a->look_arg = arg;
+	a->job = job_start("alarms", watch_run, a);
+	return a->job ? 0 : -errno;
+}
+
+void alarms_unwatch(struct alarms *a)
+{
+	job_stop(a->job);
+	a->job = NULL;
+}
+
+bool alarms_job(struct alarms *a, struct job_info *out)
+{
+	if (a->job)
+		job_get(a->job, out);
+	return a->job;
 }
 
 /* ---- life ----------------------------------------------------------- */

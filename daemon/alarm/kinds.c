@@ -17,10 +17,23 @@ const struct alarm_kind alarm_kinds[ALARM_CODES] = {
 				  "A request is answered as it should be.",
 				  "check its credentials, certificate and policies" },
 	[ALARM_SUPERSEDED] = { "superseded", ALARM_CRITICAL, 0,
-			       "Another gateway has taken the bucket over: this one writes no "
-			       "more.",
-			       "It is the writer again.",
-			       "stop one of the two gateways; see mersey store unlock" },
+			       "Another gateway has taken the bucket over: nothing is "
+			       "protected or deleted any more.",
+			       "This gateway writes the bucket again.",
+			       "stop one of the two gateways; mersey store unlock takes the "
+			       "bucket back" },
+	[ALARM_HELD_ELSEWHERE] = { "held_elsewhere", ALARM_CRITICAL, 0,
+				   "Another gateway wrote the bucket last: nothing is protected "
+				   "or deleted.",
+				   "This gateway writes the bucket.",
+				   "if this gateway is to write it: mersey store unlock" },
+	[ALARM_NO_CREATE_ONLY] = { "no_create_only", ALARM_CRITICAL, 0,
+				   "The store cannot make an object only where there is none, so "
+				   "that two gateways could write one bucket: nothing is "
+				   "protected.",
+				   "It can, or single_writer is confirmed.",
+				   "another store; or, if no other gateway ever writes that "
+				   "bucket: single_writer: confirmed" },
 	[ALARM_UNPROTECTED] = { "unprotected", ALARM_CRITICAL, 0,
 				"The oldest change that is only on this machine is older than "
 				"alarms.unprotected_for.",
@@ -48,10 +61,6 @@ const struct alarm_kind alarm_kinds[ALARM_CODES] = {
 			  "than a minute.",
 			  "By less than half a minute.",
 			  "check the time service of this machine: chronyc tracking" },
-	[ALARM_BUCKET_VERSIONS] = { "bucket_versions", ALARM_WARNING, 60 * S,
-				    "The bucket keeps what is deleted, and is billed for it.",
-				    "It does not.",
-				    "give the bucket a lifecycle rule for old versions" },
 	[ALARM_QUOTA] = { "quota", ALARM_WARNING, 60 * S,
 			  "95 % of the trust's quota are used.",
 			  "Less than 90 % are.",

@@ -44,6 +44,13 @@ const struct cli_verb cli_verbs[] = {
 	{ "jobs", "[--watch]",
 	  "List background work: what waits, since when, why", NULL,
 	  OPT_BIT(OPT_WATCH), 0, 0, verb_jobs_run, verb_jobs_show, false },
+	{ "alarms ack", "ID...", "Say that somebody has seen an alarm", NULL, 0,
+	  1, -1, verb_alarms_ack_run, verb_alarms_ack_show, false },
+	{ "alarms", "[TRUST...]", "List what needs a person",
+	  "Active ones first, then those that were. Exit status 3 while one is "
+	  "active that\nnobody has acknowledged. What each code means: "
+	  "mersey-alarms(7).",
+	  0, 0, -1, verb_alarms_run, verb_alarms_show, false },
 	{ "metrics", "[TRUST...] [--out FILE]",
 	  "Print Prometheus text (for node_exporter's textfile collector)",
 	  "--out replaces FILE in one step, for the textfile collector. A trust "

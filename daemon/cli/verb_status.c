@@ -21,6 +21,7 @@ static const char *const status_unknown[] = {
 	"unprotected",
 	"cache_room_seconds",
 	"quota",
+	"alarms",
 	"queues",
 	"recall",
 	"stores",

@@ -9,9 +9,10 @@ static const struct {
 	const char *name;
 	json_type type; /* JSON_TRUE = either boolean */
 } ctl_arg_types[] = {
-	{ "paths", JSON_ARRAY },  { "all", JSON_TRUE },
-	{ "until", JSON_STRING }, { "dry_run", JSON_TRUE },
-	{ "from", JSON_STRING },  { "to", JSON_STRING },
+	{ "paths", JSON_ARRAY },   { "all", JSON_TRUE },
+	{ "until", JSON_STRING },  { "dry_run", JSON_TRUE },
+	{ "alarm", JSON_INTEGER }, { "from", JSON_STRING },
+	{ "to", JSON_STRING },
 };
 
 static bool arg_type_ok(const json_t *v, json_type type)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "alarm/alarm.h"
 #include "base/err.h"
 #include "base/guard.h"
 #include "cache/cache.h"
@@ -53,6 +54,8 @@ struct ctl_worker {
 	const char *state_dir;
 	int64_t started_ns;	      /* wall */
 	int64_t alarm_unprotected_ns; /* 0 = off */
+	int64_t alarm_room_ns;	      /* 0 = off */
+	uint64_t disk_reserve;	      /* bytes that cache files leave free */
 	unsigned restarts;	      /* of the worker, from the supervisor */
 	struct meta *meta;
 	struct cache *cache;
@@ -66,6 +69,7 @@ struct ctl_worker {
 	const struct store_health *health;
 	const struct store_counts *counts; /* of each cause; NULL: none */
 	struct cost_ledger *ledger;
+	struct alarms *alarms;
 	const struct cost_opts *cost;
 	struct ctl_role ops, finance;
 	uid_t worker_uid;

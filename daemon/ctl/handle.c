@@ -18,6 +18,8 @@ static const struct {
 	  ctl_verb_quota_check },
 	{ "info", CTL_ADMIN | CTL_OPS, ctl_verb_info },
 	{ "jobs", CTL_ADMIN | CTL_OPS, ctl_verb_jobs },
+	{ "alarms", CTL_ADMIN | CTL_OPS, ctl_verb_alarms },
+	{ "alarms_ack", CTL_ADMIN | CTL_OPS, ctl_verb_alarms_ack },
 	{ "metrics", CTL_ADMIN | CTL_OPS, ctl_verb_metrics },
 	{ "doctor", CTL_ADMIN | CTL_OPS, ctl_verb_doctor },
 	{ "wait", CTL_ADMIN | CTL_OPS, ctl_verb_wait },

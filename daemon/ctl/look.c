@@ -10,6 +10,15 @@
 
 #define LOOK_RATE_MIN (60 * NSEC_PER_SEC)
 
+static size_t active(struct alarms *a, struct alarm *out)
+{
+	size_t n = alarms_list(a, out, ALARMS_MAX), i;
+
+	for (i = 0; i < n && !out[i].cleared_ns; i++)
+		;
+	return i;
+}
+
 int ctl_look(const struct ctl_worker *w, struct ctl_look *s, struct err *err)
 {
 	META_TXN(t);
@@ -33,6 +42,7 @@ int ctl_look(const struct ctl_worker *w, struct ctl_look *s, struct err *err)
 		fence_info(w->fence, &s->fence);
 	s->jobs = move_jobs(w->move, s->job, LOOK_JOBS);
 	s->jobs = MIN(s->jobs, (size_t)LOOK_JOBS);
+	s->alarms = active(w->alarms, s->alarm);
 	s->late = w->alarm_unprotected_ns && s->t.oldest_dirty_ns &&
 		  s->now - s->t.oldest_dirty_ns > w->alarm_unprotected_ns;
 	return 0;
@@ -43,10 +53,23 @@ int64_t ctl_look_age(const struct ctl_look *s)
 	return MAX(s->now - s->t.oldest_dirty_ns, (int64_t)0);
 }
 
-bool ctl_look_fenced(const struct ctl_look *s)
+bool ctl_look_fenced(const struct ctl_look *s, enum alarm_code *code)
 {
-	return s->w->fence && s->fence.state != FENCE_HOLDER &&
-	       s->fence.state != FENCE_WAITING;
+	if (!s->w->fence)
+		return false;
+	switch (s->fence.state) {
+	case FENCE_ELSEWHERE:
+		*code = ALARM_HELD_ELSEWHERE;
+		return true;
+	case FENCE_SUPERSEDED:
+		*code = ALARM_SUPERSEDED;
+		return true;
+	case FENCE_UNSAFE:
+		*code = ALARM_NO_CREATE_ONLY;
+		return true;
+	default:
+		return false;
+	}
 }
 
 int64_t ctl_look_room(const struct ctl_look *s)

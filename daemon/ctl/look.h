@@ -22,6 +22,8 @@ struct ctl_look {
 	struct fence_info fence;	/* of a worker that has one */
 	struct job_info job[LOOK_JOBS]; /* of the movers */
 	size_t jobs;
+	struct alarm alarm[ALARMS_MAX]; /* the active ones */
+	size_t alarms;
 	bool late; /* the oldest unprotected change is beyond the alarm */
 };
 
@@ -38,9 +40,9 @@ int64_t ctl_look_room(const struct ctl_look *s);
 /*
  * Another gateway has the bucket, or nobody can have it safely: nothing is
  * written there. Not before the bucket has answered: until then the store is
- * the trouble.
+ * the trouble. *code is the alarm that it is.
  */
-bool ctl_look_fenced(const struct ctl_look *s);
+bool ctl_look_fenced(const struct ctl_look *s, enum alarm_code *code);
 /* Memory of this process in bytes, 0: unknown. */
 uint64_t ctl_look_rss(void);
 

@@ -96,6 +96,12 @@ const struct metric metrics[] = {
 	{ "mersey_job_last_failure_timestamp_seconds", G, "job",
 	  "When a run failed last; absent when none has.", "jobs" },
 
+	/* alarms */
+	{ "mersey_alarms_active", G, "code, severity",
+	  "Alarms of that code; see mersey-alarms(7).", "alarms" },
+	{ "mersey_alarms_unacknowledged", G, "",
+	  "Active alarms that nobody has acknowledged.", "alarms" },
+
 	/* stores */
 	{ "mersey_store_up", G, "tier, store",
 	  "1 when the store answers, 0 when not; absent before a first "

@@ -51,7 +51,7 @@ static json_t *job_json(const struct ctl_call *c, const struct job_info *j)
 
 int ctl_verb_jobs(struct ctl_call *c, json_t *result)
 {
-	struct job_info job[JOBS_MAX + 2];
+	struct job_info job[JOBS_MAX + 3];
 	size_t n = MIN(move_jobs(c->w->move, job, JOBS_MAX), (size_t)JOBS_MAX);
 	json_t *list = json_array();
 	size_t i;
@@ -59,6 +59,7 @@ int ctl_verb_jobs(struct ctl_call *c, json_t *result)
 	meta_job(c->w->meta, &job[n++]);
 	if (c->w->ledger)
 		job_get(cost_ledger_job(c->w->ledger), &job[n++]);
+	n += alarms_job(c->w->alarms, &job[n]);
 	for (i = 0; list && i < n; i++)
 		if (json_array_append_new(list, job_json(c, &job[i])) < 0) {
 			json_decref(list);

@@ -190,12 +190,32 @@ static void put_jobs(struct sampler *m)
 	}
 	meta_job(m->s->w->meta, &own);
 	put_job(m, &own);
+	if (alarms_job(m->s->w->alarms, &own))
+		put_job(m, &own);
 	if (!m->s->w->ledger)
 		return;
 	job_get(cost_ledger_job(m->s->w->ledger), &own);
 	put_job(m, &own);
 	put(m, "mersey_ledger_lag_seconds",
 	    seconds(cost_ledger_lag_ns(m->s->w->ledger)), NULL);
+}
+
+/* ---- alarms --------------------------------------------------------- */
+
+static void put_alarms(struct sampler *m)
+{
+	uint64_t active[ALARM_CODES] = { 0 }, unseen = 0;
+	size_t i;
+
+	for (i = 0; i < m->s->alarms; i++) {
+		active[m->s->alarm[i].code]++;
+		unseen += !m->s->alarm[i].acked_ns;
+	}
+	for (i = 0; i < ALARM_CODES; i++)
+		put(m, "mersey_alarms_active", proto_count(active[i]), "code",
+		    alarm_kinds[i].name, "severity",
+		    alarm_severity_name(alarm_kinds[i].severity), NULL);
+	put(m, "mersey_alarms_unacknowledged", proto_count(unseen), NULL);
 }
 
 /* ---- stores --------------------------------------------------------- */
@@ -399,6 +419,7 @@ int ctl_verb_metrics(struct ctl_call *c, json_t *result)
 	put_cache(&m);
 	put_recall(&m);
 	put_jobs(&m);
+	put_alarms(&m);
 	put_stores(&m);
 	put_mount(&m);
 	put_worker(&m);

@@ -182,48 +182,48 @@ static json_t *status_worker(const struct ctl_look *s)
 
 /* ---- what is wrong -------------------------------------------------- */
 
+/* `hint` NULL: what the table of alarms says. */
 static int status_problem(const struct ctl_look *s, json_t *list,
-			  const char *code, const char *hint, const char *fmt,
-			  ...) __attribute__((format(printf, 5, 6)));
+			  enum alarm_code code, const char *hint,
+			  const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
 
 static int status_problem(const struct ctl_look *s, json_t *list,
-			  const char *code, const char *hint, const char *fmt,
-			  ...)
+			  enum alarm_code code, const char *hint,
+			  const char *fmt, ...)
 {
+	const struct alarm_kind *k = &alarm_kinds[code];
 	va_list ap;
 	json_t *o;
 
 	va_start(ap, fmt);
-	o = json_pack("{s:s, s:s, s:o, s:o}", "trust", s->w->trust, "code",
-		      code, "message", proto_vtext(fmt, ap), "hint",
-		      proto_text(hint));
+	o = json_pack("{s:s, s:s, s:o, s:s}", "trust", s->w->trust, "code",
+		      k->name, "message", proto_vtext(fmt, ap), "hint",
+		      hint ? hint : k->action);
 	va_end(ap);
 	return o && json_array_append_new(list, o) == 0 ? 0 : -ENOMEM;
 }
 
 static int status_fence(const struct ctl_look *s, json_t *list)
 {
+	enum alarm_code code;
 	char hint[256];
 
-	if (!ctl_look_fenced(s))
+	if (!ctl_look_fenced(s, &code))
 		return 0;
-	if (s->fence.state == FENCE_UNSAFE)
-		return status_problem(
-			s, list, "no_create_only",
-			"another store; or, if no other gateway ever writes "
-			"that bucket: single_writer: confirmed",
-			"nothing is protected: %s", s->fence.why);
+	if (code == ALARM_NO_CREATE_ONLY)
+		return status_problem(s, list, code, NULL,
+				      "nothing is protected: %s", s->fence.why);
 	snprintf(hint, sizeof(hint),
 		 "mersey store unlock %s, if this gateway is to write it",
 		 s->w->trust);
-	return status_problem(
-		s, list,
-		s->fence.state == FENCE_SUPERSEDED ? "superseded"
-						   : "held_elsewhere",
-		hint, "nothing is protected or deleted: %s", s->fence.why);
+	return status_problem(s, list, code, hint,
+			      "nothing is protected or deleted: %s",
+			      s->fence.why);
 }
 
-static int status_problems(const struct ctl_look *s, json_t *list)
+/* What is shown at once, before it lasts long enough for an alarm. */
+static int status_now(const struct ctl_look *s, json_t *list)
 {
 	const char *advice =
 		store_advice(s->health.last_error, s->health.detail);
@@ -233,53 +233,115 @@ static int status_problems(const struct ctl_look *s, json_t *list)
 	if (rc < 0)
 		return rc;
 	if (s->health.down)
-		rc = status_problem(
-			s, list, "store_down",
-			advice
-				?: "check the network to it; work resumes by "
-				   "itself",
-			"store '%s' does not answer: %s", s->w->tier,
-			s->health.detail);
+		rc = status_problem(s, list, ALARM_STORE_DOWN, advice,
+				    "store '%s' does not answer: %s",
+				    s->w->tier, s->health.detail);
 	else if (s->health.last_error)
-		rc = status_problem(
-			s, list, "store_refuses",
-			advice
-				?: "check its credentials, certificate and "
-				   "policies",
-			"store '%s' refuses: %s", s->w->tier, s->health.detail);
+		rc = status_problem(s, list, ALARM_STORE_REFUSES, advice,
+				    "store '%s' refuses: %s", s->w->tier,
+				    s->health.detail);
 	if (rc == 0 && s->late)
 		rc = status_problem(
-			s, list, "unprotected",
-			"see what protect waits for: mersey jobs",
+			s, list, ALARM_UNPROTECTED, NULL,
 			"%s files exist only on this machine, the oldest for %s",
 			units_format_count(s->t.dirty_files, n),
 			units_format_duration(ctl_look_age(s), age));
 	if (rc == 0 && s->t.damaged)
-		rc = status_problem(s, list, "damaged",
-				    "the log of merseyd names them",
+		rc = status_problem(s, list, ALARM_DAMAGED, NULL,
 				    "%s files are damaged",
 				    units_format_count(s->t.damaged, n));
 	return rc;
 }
 
-/* When the state began: the store's change, or when the alarm was due. */
+/* Those that status_now() judges: an alarm is cleared some time later. */
+static bool status_judges(enum alarm_code code)
+{
+	switch (code) {
+	case ALARM_STORE_DOWN:
+	case ALARM_STORE_REFUSES:
+	case ALARM_SUPERSEDED:
+	case ALARM_HELD_ELSEWHERE:
+	case ALARM_NO_CREATE_ONLY:
+	case ALARM_UNPROTECTED:
+	case ALARM_DAMAGED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int status_alarms(const struct ctl_look *s, json_t *list)
+{
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; rc == 0 && i < s->alarms; i++) {
+		const struct alarm *a = &s->alarm[i];
+
+		if (!status_judges(a->code))
+			rc = status_problem(s, list, a->code, NULL, "%s",
+					    a->message);
+	}
+	return rc;
+}
+
+/* When the first alarm was raised by which it does less than it should, 0 =
+ * there is none. Warnings are no such thing. */
+static int64_t status_critical(const struct ctl_look *s)
+{
+	int64_t since = INT64_MAX;
+	size_t i;
+
+	for (i = 0; i < s->alarms; i++) {
+		const struct alarm *a = &s->alarm[i];
+
+		if (!status_judges(a->code) &&
+		    alarm_kinds[a->code].severity == ALARM_CRITICAL)
+			since = MIN(since, a->raised_ns);
+	}
+	return since == INT64_MAX ? 0 : since;
+}
+
+static int status_problems(const struct ctl_look *s, json_t *list,
+			   bool *degraded)
+{
+	int rc = status_now(s, list);
+
+	*degraded = json_array_size(list) > 0 || status_critical(s);
+	return rc < 0 ? rc : status_alarms(s, list);
+}
+
+static json_t *status_alarm_counts(const struct ctl_look *s)
+{
+	json_int_t unseen = 0;
+	size_t i;
+
+	for (i = 0; i < s->alarms; i++)
+		unseen += !s->alarm[i].acked_ns;
+	return json_pack("{s:o, s:I}", "active", proto_count(s->alarms),
+			 "unacknowledged", unseen);
+}
+
+/* When the state began: the store's change, or when an alarm was due. */
 static int64_t status_since(const struct ctl_look *s)
 {
+	enum alarm_code code;
+
 	if (s->health.down || s->health.last_error)
 		return s->health.since_ns;
-	if (ctl_look_fenced(s) && s->fence.held_since_ns)
+	if (ctl_look_fenced(s, &code) && s->fence.held_since_ns)
 		return s->fence.held_since_ns;
 	if (s->late)
 		return s->t.oldest_dirty_ns + s->w->alarm_unprotected_ns;
-	return s->w->started_ns;
+	return status_critical(s) ? status_critical(s) : s->w->started_ns;
 }
 
-static int status_fill(const struct ctl_look *s, json_t *problems, json_t *r)
+static int status_fill(const struct ctl_look *s, bool degraded, json_t *r)
 {
-	const char *state = json_array_size(problems) ? "degraded" : "online";
+	const char *state = degraded ? "degraded" : "online";
 	json_t *o = json_pack(
 		"{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
-		" s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:n, s:n}}",
+		" s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:n, s:n}}",
 		"trust", s->w->trust, "name", s->w->long_name, "state", state,
 		"since", proto_time(status_since(s)), "files",
 		proto_count(s->t.files), "logical_bytes",
@@ -288,8 +350,9 @@ static int status_fill(const struct ctl_look *s, json_t *problems, json_t *r)
 		proto_count(s->u.size), "by_state", status_by_state(s),
 		"damaged_files", proto_count(s->t.damaged), "unprotected",
 		status_unprotected(s), "cache_room_seconds", status_room(s),
-		"quota", status_quota(s), "recall", status_recall(s), "queues",
-		status_queues(s), "stores", status_stores(s), "writer",
+		"quota", status_quota(s), "recall", status_recall(s), "alarms",
+		status_alarm_counts(s), "queues", status_queues(s), "stores",
+		status_stores(s), "writer",
 		s->w->fence ? ctl_fence(&s->fence) : json_null(), "fuse",
 		status_fuse(s), "worker", status_worker(s), "backup", "last_at",
 		"lag_seconds");
@@ -305,15 +368,16 @@ int ctl_verb_status(struct ctl_call *c, json_t *result)
 {
 	CLEANUP_FREE struct ctl_look *s = calloc(1, sizeof(*s));
 	CLEANUP_JSON json_t *problems = json_array();
+	bool degraded = false;
 	int rc;
 
 	if (!s || !problems)
 		return -ENOMEM;
 	rc = ctl_look(c->w, s, &c->err);
 	if (rc == 0)
-		rc = status_problems(s, problems);
+		rc = status_problems(s, problems, &degraded);
 	if (rc == 0)
-		rc = status_fill(s, problems, result);
+		rc = status_fill(s, degraded, result);
 	if (rc == 0)
 		rc = proto_set(result, "problems", take(problems));
 	return rc;

@@ -27,6 +27,8 @@ typedef int (*ctl_verb_fn)(struct ctl_call *c, json_t *result);
 int ctl_verb_status(struct ctl_call *c, json_t *result);
 int ctl_verb_info(struct ctl_call *c, json_t *result);
 int ctl_verb_jobs(struct ctl_call *c, json_t *result);
+int ctl_verb_alarms(struct ctl_call *c, json_t *result);
+int ctl_verb_alarms_ack(struct ctl_call *c, json_t *result);
 int ctl_verb_metrics(struct ctl_call *c, json_t *result);
 int ctl_verb_doctor(struct ctl_call *c, json_t *result);
 int ctl_verb_wait(struct ctl_call *c, json_t *result);

@@ -12,6 +12,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "ctl/watch.h"
 #include "super/mountinfo.h"
 #include "main/ending.h"
 #include "main/kept.h"
@@ -322,6 +323,8 @@ int service_open(struct service *s, const struct conf_trust *ct,
 	if (rc == 0)
 		rc = open_volume(s, err);
 	if (rc == 0)
+		rc = alarms_open(s->meta, &s->alarms, err);
+	if (rc == 0)
 		rc = open_fence(s, err);
 	if (rc == 0)
 		rc = identity_start(&s->stack, ct->t->name, &s->volume, s->root,
@@ -350,6 +353,7 @@ void service_close(struct service *s)
 	fence_stop(s->fence);
 	free(s->machine);
 	free(s->real_dir);
+	alarms_close(s->alarms);
 	pack_keyring_free(s->keyring);
 	stack_close(&s->stack);
 	meta_close(s->meta);
@@ -484,6 +488,8 @@ static int describe(struct service *s, const struct service_run *r,
 		.state_dir = ct->state_dir,
 		.started_ns = clock_wall_ns(),
 		.alarm_unprotected_ns = ct->t->alarm_unprotected_ns,
+		.alarm_room_ns = ct->t->alarm_room_ns,
+		.disk_reserve = free_min(ct->state_dir),
 		.restarts = r->restarts,
 		.meta = s->meta,
 		.cache = s->cache,
@@ -496,6 +502,7 @@ static int describe(struct service *s, const struct service_run *r,
 		.health = &s->stack.health,
 		.counts = s->stack.counts,
 		.ledger = s->ledger,
+		.alarms = s->alarms,
 		.cost = &s->cost,
 		.ops = s->ops,
 		.finance = s->finance,
@@ -504,12 +511,39 @@ static int describe(struct service *s, const struct service_run *r,
 	return 0;
 }
 
+/* Looks at what can go wrong, until it is unwatched. */
+static int watch(struct service *s, const struct service_run *r,
+		 struct err *err)
+{
+	int rc;
+
+	if (r->restarts)
+		alarms_restarted(s->alarms);
+	alarms_after(s->alarms, ALARM_STORE_DOWN,
+		     s->ct->t->alarm_store_down_ns);
+	if (r->alarm)
+		alarms_on_change(s->alarms, r->alarm, r->arg);
+	rc = alarms_watch(s->alarms, ctl_watch, &s->worker);
+	return rc < 0 ? fail(err, rc, "cannot watch for alarms: %m") : 0;
+}
+
+static void unwatch(struct alarms **a)
+{
+	alarms_unwatch(*a);
+}
+
 static int serve(struct service *s, struct fuse_server *fuse,
 		 const struct service_run *r, struct err *err)
 {
+	CLEANUP(unwatch) struct alarms *watched = s->alarms;
 	CLEANUP(ctl_server_stop_guard) struct ctl_server *ctl = NULL;
-	int rc = ctl_server_start(r->ctl_fd, &s->worker, &ctl, err);
+	int rc = watch(s, r, err);
 
+	if (rc < 0) {
+		close(r->ctl_fd);
+		return rc;
+	}
+	rc = ctl_server_start(r->ctl_fd, &s->worker, &ctl, err);
 	if (rc == 0 && r->ready)
 		rc = r->ready(r->arg, err);
 	if (rc < 0)

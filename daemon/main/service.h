@@ -28,6 +28,7 @@ struct service {
 	struct cache *cache;
 	struct move *move;
 	struct cost_ledger *ledger;
+	struct alarms *alarms;
 	struct vfs *vfs;
 	struct super_control *control; /* of service_run(), as the next */
 	struct super_backing *backing;
@@ -63,6 +64,8 @@ struct service_run {
 	int unmount_fd; /* see ending_attach() */
 	/* Called once when the mount is served. 0 or -errno. */
 	int (*ready)(void *arg, struct err *err);
+	/* Told of each alarm, by another thread; see alarms_on_change(). */
+	int (*alarm)(void *arg, const struct alarm *a);
 	void *arg;
 };
 

@@ -432,6 +432,43 @@ static void test_jobs_and_doctor(void **state)
 	assert_string_equal(text_at(t, "trusts.0.state"), "online");
 }
 
+static void test_alarms(void **state)
+{
+	CLEANUP_JSON json_t *a = NULL, *k = NULL;
+
+	assert_int_equal(mersey("alarms", NULL), 0);
+	assert_string_equal(run_out, "no alarms\n");
+	alarms_set(worker.alarms, ALARM_DAMAGED, NULL, ALARM_ON,
+		   "2 files are damaged");
+	assert_int_equal(alarms_tick(worker.alarms), 0);
+	assert_int_equal(mersey("alarms", "rem", NULL), CLI_ATTENTION);
+	assert_has(run_out, "ID     SEVERITY  CODE     RAISED");
+	assert_has(run_out, "rem-1  critical  damaged  ");
+	assert_has(run_out, "  –        –        2 files are damaged\n");
+	assert_has(run_out, "\n\nrem-1: the log of merseyd names them");
+	assert_int_equal(mersey("alarms", "--json", NULL), CLI_ATTENTION);
+	a = result("alarms");
+	assert_int_equal(json_array_size(at(a, "alarms")), 2); /* shared */
+	assert_int_equal(mersey("alarms", "ack", "rem-1", "--json", NULL), 0);
+	k = result("alarms ack");
+	assert_true(text_at(k, "alarms.0.acked_by")[0]);
+	assert_int_equal(mersey("alarms", "ack", "rem-1", NULL), 0);
+	assert_has(run_out, "rem-1: seen by ");
+	assert_int_equal(mersey("alarms", NULL), 0);
+	assert_int_equal(mersey("alarms", "ack", "rem-9", NULL), CLI_FAILED);
+	assert_has(run_msg, "there is no alarm 'rem-9'");
+	assert_int_equal(mersey("alarms", "ack", NULL), CLI_USAGE);
+	assert_int_equal(mersey("alarms", "ack", "rem", NULL), CLI_USAGE);
+	assert_int_equal(mersey("alarms", "ack", "rem-x", NULL), CLI_USAGE);
+	assert_int_equal(mersey("alarms", "ack", "rem-", NULL), CLI_USAGE);
+	assert_int_equal(mersey("alarms", "ack", "xyz-1", NULL), CLI_USAGE);
+	alarms_set(worker.alarms, ALARM_DAMAGED, NULL, ALARM_OFF, " ");
+	assert_int_equal(alarms_tick(worker.alarms), 0);
+	assert_int_equal(mersey("alarms", "rem", NULL), 0);
+	assert_has(run_out, "2 files are damaged\n");
+	assert_null(strstr(run_out, "the log of merseyd"));
+}
+
 static void test_metrics(void **state)
 {
 	CLEANUP_FREE char *file = io_path("%s/mersey.prom", dir);
@@ -505,13 +542,14 @@ static void test_metrics_offline(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_status),	  TEST(test_quota),
-		TEST(test_quota_differs), TEST(test_unlock),
-		TEST(test_degraded),	  TEST(test_one_offline),
-		TEST(test_files),	  TEST(test_through_a_symlink),
-		TEST(test_refused),	  TEST(test_cost),
-		TEST(test_cost_options),  TEST(test_jobs_and_doctor),
-		TEST(test_metrics),	  TEST(test_metrics_offline),
+		TEST(test_status),	    TEST(test_quota),
+		TEST(test_quota_differs),   TEST(test_unlock),
+		TEST(test_degraded),	    TEST(test_one_offline),
+		TEST(test_files),	    TEST(test_through_a_symlink),
+		TEST(test_refused),	    TEST(test_cost),
+		TEST(test_cost_options),    TEST(test_jobs_and_doctor),
+		TEST(test_alarms),	    TEST(test_metrics),
+		TEST(test_metrics_offline),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

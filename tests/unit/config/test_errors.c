@@ -26,7 +26,8 @@ static void test_unknown(void **state)
 			      "  alarms: {x: 5s}\n"
 			      "colour: blue\n",
 			"11:12 defaults.alarms.x: unknown key 'x' | keys that "
-			"can stand here: unprotected_for, cache_room_below\n"
+			"can stand here: unprotected_for, cache_room_below, "
+			"store_down_for\n"
 			"12:1 colour: unknown key 'colour' | keys that can "
 			"stand here: version, gateway, cost, stores, defaults, "
 			"trusts\n");

@@ -64,6 +64,7 @@ static void test_trust_defaults(void **state)
 	assert_int_equal(t->limit_descriptors, 8192);
 	assert_int_equal(t->alarm_unprotected_ns, 900 * NSEC_PER_SEC);
 	assert_int_equal(t->alarm_room_ns, 2 * SEC_PER_DAY * NSEC_PER_SEC);
+	assert_int_equal(t->alarm_store_down_ns, 120 * NSEC_PER_SEC);
 	assert_int_equal(t->bandwidth.n, 0);
 }
 

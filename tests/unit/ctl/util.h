@@ -237,12 +237,15 @@ static inline int worker_setup(void **state)
 		.ops = { &ops_uid, 1, &ops_gid, 1 },
 		.finance = { NULL, 0, &finance_gid, 1 },
 		.worker_uid = 2000,
+		.alarm_room_ns = 172800 * NSEC_PER_SEC,
 	};
+	assert_int_equal(alarms_open(m, &worker.alarms, NULL), 0);
 	return cost_ledger_start(m, fake_counts, NULL, &worker.ledger);
 }
 
 static inline int worker_teardown(void **state)
 {
+	alarms_close(worker.alarms);
 	cost_ledger_stop(worker.ledger);
 	store_free(worker.store);
 	return state_teardown(state);

@@ -14,6 +14,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "main/alarms.h"
 #include "main/background.h"
 #include "main/ending.h"
 #include "main/modes.h"
@@ -31,6 +32,8 @@ struct single {
 	int ready_fd;	    /* leads to who waits; -1 = nobody does */
 	struct buf options; /* of a plain user's mount */
 	struct unmounter unmounter;
+	struct alarm_out alarms;
+	struct super_commander commander;
 	struct super_broker broker; /* its fd: -1 = none, or handed on */
 };
 
@@ -48,6 +51,37 @@ static int single_ready(void *arg, struct err *err)
 	if (s->ready_fd >= 0)
 		background_ready(take_fd(s->ready_fd));
 	return 0;
+}
+
+/* Who cannot be told any more is done without. */
+static int single_alarm(void *arg, const struct alarm *alarm)
+{
+	struct single *s = arg;
+	CLEANUP_BUF struct buf text = { 0 };
+	int rc;
+
+	if (s->commander.pid <= 0)
+		return 0;
+	rc = alarm_json(alarm, s->a->trust, s->alarms.gateway, &text);
+	if (rc == 0)
+		rc = super_commander_tell(&s->commander, text.data, text.len);
+	if (rc != -EPIPE)
+		return rc;
+	log_warn("alarm_command is not told of an alarm: the process that runs "
+		 "it has ended");
+	return 0;
+}
+
+static int start_commander(struct single *s, const struct config *c,
+			   struct err *err)
+{
+	int rc = alarm_out_init(&s->alarms, c);
+
+	if (rc < 0)
+		return fail(err, rc, "%m");
+	return rc ? super_commander_start(&s->commander,
+					  &s->alarms.super.command, err)
+		  : 0;
 }
 
 /* Without one this process serves all files itself. */
@@ -145,6 +179,7 @@ static int serve(struct single *s, const struct conf_trust *ct, struct err *err)
 		.control_fd = -1,
 		.unmount_fd = s->unmounter.pid > 0 ? s->unmounter.fd : -1,
 		.ready = single_ready,
+		.alarm = single_alarm,
 		.arg = s,
 	};
 	int rc = service_open(&sv, ct, s->secret, s->n_secrets, err);
@@ -212,6 +247,8 @@ static int single(struct single *s, const struct config *c, struct err *err)
 	ending_init();
 	service_limit_memory();
 	if (rc == 0)
+		rc = start_commander(s, c, err);
+	if (rc == 0)
 		rc = prepare(s, &ct, err);
 	return rc < 0 ? rc : serve(s, &ct, err);
 }
@@ -255,6 +292,8 @@ int mode_single(const struct args *a)
 	else
 		rc = single(&s, c, &err);
 	super_secrets_done(s.secret, s.n_secrets);
+	super_commander_leave(&s.commander);
+	alarm_out_done(&s.alarms);
 	finish_broker(&s);
 	unmounter_finish(&s.unmounter);
 	pidfile_release(s.turn_fd); /* after all of it: the next may start */

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "main/alarms.h"
 #include "main/background.h"
 #include "main/modes.h"
 #include "main/service.h"
@@ -20,6 +21,7 @@
 struct plan {
 	struct conf_trust *ct;
 	struct super_opts o;
+	struct alarm_out alarms;
 	char *pid_file;
 };
 
@@ -30,6 +32,7 @@ static void plan_done(struct plan *p)
 		sources_done(p->o.trusts[i].credentials,
 			     p->o.trusts[i].n_credentials);
 	}
+	alarm_out_done(&p->alarms);
 	free(p->ct);
 	free(p->o.trusts);
 	free(p->pid_file);
@@ -61,6 +64,11 @@ static int plan_trust(struct super_trust *st, const struct conf_trust *ct,
 static int plan_init(struct plan *p, const struct config *c,
 		     const bool *left_out, struct err *err)
 {
+	int rc = alarm_out_init(&p->alarms, c);
+
+	if (rc < 0)
+		return fail(err, rc, "%m");
+	p->o.alarms = rc ? &p->alarms.super : NULL;
 	p->ct = calloc(c->n_trusts + 1, sizeof(*p->ct));
 	p->o.trusts = calloc(c->n_trusts + 1, sizeof(*p->o.trusts));
 	p->pid_file = io_path("%s/merseyd.pid", c->runtime_dir);
@@ -73,7 +81,6 @@ static int plan_init(struct plan *p, const struct config *c,
 	p->o.root_name = service_root_name();
 	for (size_t i = 0; i < c->n_trusts; i++) {
 		size_t n = p->o.n_trusts;
-		int rc;
 
 		if (left_out[i])
 			continue;

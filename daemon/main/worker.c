@@ -26,6 +26,13 @@ static int worker_ready(void *arg, struct err *err)
 	return super_worker_ready(a->control_fd, err);
 }
 
+static int worker_alarm(void *arg, const struct alarm *alarm)
+{
+	const struct args *a = arg;
+
+	return super_worker_alarm(a->control_fd, alarm, sizeof(*alarm));
+}
+
 /* While still root. */
 static int prepare(struct worker_start *w, const struct conf_trust *ct,
 		   struct err *err)
@@ -68,6 +75,7 @@ static int serve(struct worker_start *w, const struct conf_trust *ct,
 		.restarts = w->a->restarts,
 		.unmount_fd = -1,
 		.ready = worker_ready,
+		.alarm = worker_alarm,
 		.arg = (void *)w->a,
 	};
 	int rc = service_open(&s, ct, w->secret, w->n_secrets, err);

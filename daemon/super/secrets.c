@@ -297,6 +297,19 @@ int super_worker_ready(int fd, struct err *err)
 	return rc < 0 ? fail_prefix(err, rc, "supervisor") : 0;
 }
 
+int super_worker_alarm(int fd, const void *alarm, size_t n)
+{
+	unsigned char what = WIRE_ALARM;
+	struct iovec iov[2] = { { &what, 1 }, { (void *)alarm, n } };
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
+
+	if (n > SUPER_ALARM_SIZE)
+		return -EMSGSIZE;
+	if (sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return -errno;
+	return 0;
+}
+
 pid_t super_worker_parent(int fd)
 {
 	struct ucred who;

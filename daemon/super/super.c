@@ -30,6 +30,7 @@ enum phase { RUNNING, LEAVING, FORCED, KILLED, LOST };
 struct super {
 	const struct super_opts *o;
 	struct worker *worker;
+	struct super_commander commander;
 	struct pollfd *poll; /* [0] signals, [i + 1] worker i */
 	int signal_fd, pid_fd;
 	sigset_t old_mask;
@@ -139,6 +140,9 @@ static void super_reap(struct super *s)
 {
 	int64_t now = clock_boot_ns();
 
+	if (s->commander.pid > 0 &&
+	    waitpid(s->commander.pid, NULL, WNOHANG) == s->commander.pid)
+		super_commander_leave(&s->commander);
 	for (size_t i = 0; i < s->o->n_trusts; i++) {
 		struct worker *w = &s->worker[i];
 		int status;
@@ -305,7 +309,8 @@ static int super_begin(struct super *s, struct err *err)
 	if (!s->worker || !s->poll)
 		return fail(err, -ENOMEM, "%m");
 	for (size_t i = 0; i < o->n_trusts; i++)
-		if (worker_init(&s->worker[i], o, &o->trusts[i]) < 0)
+		if (worker_init(&s->worker[i], o, &o->trusts[i],
+				&s->commander) < 0)
 			return fail(err, -ENOMEM, "%m");
 	rc = o->runtime_dir ? io_mkdir_p(o->runtime_dir, 0755) : 0;
 	if (rc < 0)
@@ -347,6 +352,7 @@ static void super_done(struct super *s)
 	super_end_brokers(s);
 	for (size_t i = 0; s->worker && i < s->o->n_trusts; i++)
 		worker_done(&s->worker[i]);
+	super_commander_leave(&s->commander);
 	free(s->worker);
 	free(s->poll);
 	if (s->signal_fd >= 0)

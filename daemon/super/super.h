@@ -50,6 +50,49 @@ struct super_trust {
 	size_t n_credentials;
 };
 
+/* ---- alarms ---------------------------------------------------------- */
+
+#define SUPER_COMMAND_TEXT 4096 /* bytes of an alarm at most */
+#define SUPER_ALARM_SIZE   1024 /* of what a worker says */
+
+/* What is run for each alarm. */
+struct super_command {
+	char *const *argv; /* ended by NULL; borrowed */
+	int64_t limit_ns;  /* 0 = 30 s */
+};
+
+/* The process that runs it: as nobody where the caller is root, one after the
+ * other, each with a time limit; logs what fails. */
+struct super_commander {
+	pid_t pid; /* 0 = none */
+	int fd;
+};
+/* Before threads start, and before there are secrets in this process. */
+int super_commander_start(struct super_commander *cm,
+			  const struct super_command *c, struct err *err);
+/*
+ * Hands over one alarm for the command's standard input; waits for nobody. Any
+ * thread. 0, -EAGAIN: too many wait, -EPIPE: the process is gone.
+ */
+int super_commander_tell(const struct super_commander *cm, const void *text,
+			 size_t n);
+/* It does what it was told and ends, later. */
+void super_commander_leave(struct super_commander *cm);
+
+/* How the supervisor speaks of alarms: it knows no more about them. */
+struct super_alarms {
+	struct super_command command;
+	/* Appends for the command what a worker of `trust` has said; -EINVAL:
+	 * that is no alarm. */
+	int (*text)(void *arg, const char *trust, const void *said, size_t n,
+		    struct buf *out);
+	/* Appends that the worker of a trust does not come to serve; with
+	 * cleared_ns, that it does now. */
+	int (*down)(void *arg, const char *trust, int64_t raised_ns,
+		    int64_t cleared_ns, struct buf *out);
+	void *arg;
+};
+
 struct super_opts {
 	const char *config_path; /* handed to workers */
 	const char *pid_file;	 /* NULL = none */
@@ -65,6 +108,7 @@ struct super_opts {
 	/* > 0: gets one byte when the trusts were started, then is closed:
 	 * for the parent that waits to go to the background. */
 	int ready_fd;
+	const struct super_alarms *alarms; /* NULL: nobody is told of any */
 };
 
 /*
@@ -142,6 +186,9 @@ DEFINE_GUARD(struct super_control *, super_control_stop);
 
 /* Tells the supervisor that this worker serves its mount. */
 int super_worker_ready(int fd, struct err *err);
+
+/* Tells the supervisor of an alarm. 0, -EAGAIN: not now. Any thread. */
+int super_worker_alarm(int fd, const void *alarm, size_t n);
 
 /* The supervisor at the other end of the socketpair; its pid or -errno. */
 pid_t super_worker_parent(int fd);

@@ -7,6 +7,7 @@
  *                        'E' count (u8)                      that was all
  * supervisor -> worker   'B' and a descriptor                another broker
  * worker -> supervisor   'R'                                 serving
+ *                        'A' at most SUPER_ALARM_SIZE bytes   an alarm
  *
  * Both ends are the same program; still each end checks every byte: a worker
  * that was taken over must not be able to do anything to the supervisor.
@@ -18,6 +19,7 @@
 #define WIRE_END    'E'
 #define WIRE_READY  'R'
 #define WIRE_BROKER 'B'
+#define WIRE_ALARM  'A'
 
 /* Where a worker finds its descriptors after exec. */
 #define WIRE_CONTROL_FD 3

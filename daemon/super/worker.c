@@ -37,11 +37,13 @@ static void worker_set(struct worker *w, enum worker_state to)
 }
 
 int worker_init(struct worker *w, const struct super_opts *o,
-		const struct super_trust *trust)
+		const struct super_trust *trust,
+		struct super_commander *commander)
 {
 	*w = (struct worker){
 		.o = o,
 		.trust = trust,
+		.commander = commander,
 		.state = WORKER_WAITING,
 		.control_fd = -1,
 		.fuse_fd = -1,
@@ -70,9 +72,87 @@ static void log_failure(const struct worker *w, const struct err *err)
 		err->hint[0] ? "; try: " : "", err->hint);
 }
 
+/* ---- alarms ---------------------------------------------------------- */
+
+/* Hands over to the command, whose process is started when there is none. */
+static void worker_tell(const struct worker *w, const struct buf *text)
+{
+	struct err err = ERR_INIT;
+	int rc = 0;
+
+	if (w->commander->pid <= 0)
+		rc = super_commander_start(w->commander, &w->o->alarms->command,
+					   &err);
+	if (rc == 0)
+		rc = super_commander_tell(w->commander, text->data, text->len);
+	if (rc < 0)
+		log_warn("%s: alarm_command is not told of an alarm: %s",
+			 w->trust->name, strerror(-rc));
+}
+
+/* The worker does not come to serve, or it does again. */
+static void worker_tell_down(const struct worker *w, int64_t cleared_ns)
+{
+	const struct super_alarms *al = w->o->alarms;
+	CLEANUP_BUF struct buf text = { 0 };
+
+	if (!al)
+		return;
+	if (al->down(al->arg, w->trust->name, w->down_ns, cleared_ns, &text) ==
+	    0)
+		worker_tell(w, &text);
+}
+
+static void worker_unserved(struct worker *w)
+{
+	if (++w->unserved < WORKER_DOWN || w->down_ns)
+		return;
+	w->down_ns = clock_wall_ns();
+	worker_tell_down(w, 0);
+}
+
+static void worker_served(struct worker *w)
+{
+	w->unserved = 0;
+	if (w->down_ns)
+		worker_tell_down(w, clock_wall_ns());
+	w->down_ns = 0;
+}
+
+/* It may have been taken over: others' alarms must not drown in its own. */
+static bool worker_may_tell(struct worker *w)
+{
+	int64_t now = clock_boot_ns();
+
+	if (now - w->alarms_ns >= WORKER_ALARMS_TIME) {
+		w->alarms_ns = now;
+		w->alarms = 0;
+	}
+	return ++w->alarms <= WORKER_ALARMS;
+}
+
+/* False: that is no alarm. */
+static bool worker_alarm(struct worker *w, const void *said, size_t n)
+{
+	const struct super_alarms *al = w->o->alarms;
+	CLEANUP_BUF struct buf text = { 0 };
+	int rc;
+
+	if (!al || !worker_may_tell(w))
+		return true;
+	rc = al->text(al->arg, w->trust->name, said, n, &text);
+	if (rc == 0)
+		worker_tell(w, &text);
+	return rc != -EINVAL;
+}
+
+/* ---- one life after the other ---------------------------------------- */
+
 /* Ends what is left of a life and plans the next one. */
 static void worker_back_off(struct worker *w, int64_t now)
 {
+	if (w->state != WORKER_SERVING)
+		worker_unserved(w);
 	if (w->started_ns && now - w->started_ns >= WORKER_GOOD_LIFE)
 		w->backoff_ns = WORKER_BACKOFF_MIN;
 	w->next_ns = now + w->backoff_ns;
@@ -340,7 +420,7 @@ static void worker_read_ahead(const struct worker *w)
 
 void worker_message(struct worker *w)
 {
-	unsigned char p[2];
+	unsigned char p[1 + SUPER_ALARM_SIZE];
 	ssize_t n = recv(w->control_fd, p, sizeof(p), MSG_DONTWAIT | MSG_TRUNC);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -349,6 +429,9 @@ void worker_message(struct worker *w)
 		close_fd(&w->control_fd);
 		return;
 	}
+	if (p[0] == WIRE_ALARM && (size_t)n <= sizeof(p) &&
+	    worker_alarm(w, p + 1, (size_t)n - 1))
+		return;
 	if (n == 1 && p[0] == WIRE_READY && w->state == WORKER_LEAVING)
 		return;
 	if (n != 1 || p[0] != WIRE_READY || w->state != WORKER_STARTING) {
@@ -359,6 +442,7 @@ void worker_message(struct worker *w)
 		return;
 	worker_read_ahead(w);
 	worker_set(w, WORKER_SERVING);
+	worker_served(w);
 	w->tried = true;
 	log_info("%s: serving '%s'", w->trust->name, w->trust->mountpoint);
 }

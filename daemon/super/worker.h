@@ -36,6 +36,12 @@ enum worker_state {
 	WORKER_STATES,
 };
 
+/* So many starts without a mount that is served are an alarm. */
+#define WORKER_DOWN 3
+/* A worker tells of few alarms; more within a minute are not passed on. */
+#define WORKER_ALARMS	   60
+#define WORKER_ALARMS_TIME (60 * NSEC_PER_SEC)
+
 /* How many brokers a worker gets: one that was killed is replaced; one that
  * ended by itself had a reason that stays. */
 #define BROKER_STARTS 5
@@ -43,6 +49,7 @@ enum worker_state {
 struct worker {
 	const struct super_opts *o;
 	const struct super_trust *trust;
+	struct super_commander *commander; /* shared */
 	enum worker_state state;
 	pid_t pid;
 	int control_fd;		    /* -1 when closed */
@@ -53,15 +60,20 @@ struct worker {
 	struct renewal *renewal;    /* for each credential of the trust */
 	int64_t look_ns;	    /* when to look after them, boot time */
 	unsigned restarts;
+	unsigned unserved;  /* lives in a row that never served */
+	int64_t down_ns;    /* wall; since when that is an alarm */
+	unsigned alarms;    /* in the minute since ... */
+	int64_t alarms_ns;  /* boot time */
 	bool tried;	    /* it served once, or its first start failed */
 	int64_t started_ns; /* boot time, as the next two */
 	int64_t next_ns;
 	int64_t backoff_ns;
 };
 
-/* Not started yet; `o` and `trust` are borrowed. 0 or -ENOMEM. */
+/* Not started yet; all are borrowed. 0 or -ENOMEM. */
 int worker_init(struct worker *w, const struct super_opts *o,
-		const struct super_trust *trust);
+		const struct super_trust *trust,
+		struct super_commander *commander);
 /* Frees what worker_init() made. */
 void worker_done(struct worker *w);
 

@@ -287,7 +287,7 @@ static void test_bounded(void **state)
 	char subject[16];
 
 	alarms_after(a, ALARM_JOB_FAILING, 0);
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < ALARMS_MAX + 10; i++) {
 		WRONG(ALARM_DAMAGED);
 		tick();
 		RIGHT(ALARM_DAMAGED);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Stands in for a worker in test_super.c. What it does is in the trust's
- * name: "die…" ends at once, "rogue…" breaks the protocol, "hang…" answers
- * only FUSE_INIT, "serve…" also GETATTR of the root. Each start appends
+ * name: "die…" ends at once, "rogue…" breaks the protocol, "tell…" speaks of
+ * alarms, "liar…" of none that is one, "hang…" answers only FUSE_INIT, "serve…"
+ * also GETATTR of the root. Each start appends
  * "<trust> <pid> <restarts>" to the config file's path + ".log".
  */
 #include <errno.h>
@@ -110,6 +111,11 @@ int main(int argc, char **argv)
 			return 97;
 		pause();
 	}
+	if (strncmp(trust, "tell", 4) == 0)
+		for (int i = 0; i < 200; i++)
+			super_worker_alarm(control_fd, "fire\n", 5);
+	if (strncmp(trust, "liar", 4) == 0)
+		super_worker_alarm(control_fd, "", 0);
 	signal(SIGTERM, terminate);
 	if (super_worker_ready(control_fd, NULL) < 0)
 		return 96;

@@ -205,6 +205,73 @@ static void test_backoff(void **state)
 	run_done(&r);
 }
 
+/* ---- alarms ---------------------------------------------------------- */
+
+static int said(void *arg, const char *trust, const void *p, size_t n,
+		struct buf *out)
+{
+	return n ? buf_addf(out, "%s: %.*s", trust, (int)n, (const char *)p)
+		 : -EINVAL;
+}
+
+static int down(void *arg, const char *trust, int64_t raised_ns,
+		int64_t cleared_ns, struct buf *out)
+{
+	return buf_addf(out, "%s %s\n", trust, cleared_ns ? "up" : "down");
+}
+
+/* How often a line was told. */
+static int told(const char *line)
+{
+	CLEANUP_FREE char *path = io_path("%s/told", base);
+	CLEANUP_BUF struct buf b = { 0 };
+	const char *s;
+	int n = 0;
+
+	if (io_read_file(path, 1 << 20, &b) < 0)
+		return 0;
+	for (s = buf_str(&b); (s = strstr(s, line)); s++)
+		n++;
+	return n;
+}
+
+/* Workers are listened to, but not for ever; the supervisor speaks of those
+ * that cannot speak, once. */
+static void test_alarms(void **state)
+{
+	const char *const names[] = { "tell", "die", "liar" };
+	char script[256];
+	char *const argv[] = { (char *)"/bin/sh", (char *)"-c", script, NULL };
+	struct super_alarms alarms = { .command.argv = argv,
+				       .text = said,
+				       .down = down };
+	CLEANUP_FREE char *path = io_path("%s/told", base);
+	struct run r;
+	int i;
+
+	if (geteuid() != 0)
+		skip();
+	snprintf(script, sizeof(script), "cat >> %s", path);
+	assert_int_equal(chmod(base, 0755), 0);
+	assert_int_equal(io_write_file(path, 0666, "", 0, false), 0);
+	assert_int_equal(chmod(path, 0666), 0);
+	run_init(&r, names, 3);
+	r.o.alarms = &alarms;
+	run_start(&r);
+	wait_starts("die", 4, 20000);
+	wait_starts("liar", 2, 20000);
+	for (i = 0;
+	     i < 2000 && !(told("tell: fire\n") >= 60 && told("die down\n"));
+	     i++)
+		clock_sleep_ns(10 * MS);
+	assert_int_equal(told("tell: fire\n"), 60);
+	assert_int_equal(told("die down\n"), 1);
+	assert_int_equal(told("die up\n"), 0);
+	assert_int_equal(starts("tell", NULL, NULL), 1);
+	assert_int_equal(run_stop(&r, 5000), 0);
+	run_done(&r);
+}
+
 static void test_none_starts(void **state)
 {
 	const char *const names[] = { "die1", "die2" };
@@ -505,6 +572,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_backoff),
+		cmocka_unit_test(test_alarms),
 		cmocka_unit_test(test_none_starts),
 		cmocka_unit_test(test_rogue),
 		cmocka_unit_test(test_hanging_client),

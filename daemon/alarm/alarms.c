@@ -239,7 +239,7 @@ static int book_take(struct alarms *a, struct buf *text)
 
 static int book_store(struct meta *m, const struct buf *text)
 {
-	uint64_t seq;
+	uint64_t seq = 0;
 	META_TXN(t);
 	int rc = meta_begin(m, &t);
 

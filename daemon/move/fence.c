@@ -202,6 +202,10 @@ static int fence_glance(struct fence *f, uint32_t gen, char why[FENCE_WHY_SIZE])
 
 	pack_claim_name(gen + 1, key);
 	rc = store_head(f->s, key, &info);
+	{
+		LOCK_SCOPE(&f->lock);
+		f->glancing = false;
+	}
 	if (rc == 0)
 		return superseded(f, gen + 1, why);
 	if (rc != -ENOENT)
@@ -210,12 +214,18 @@ static int fence_glance(struct fence *f, uint32_t gen, char why[FENCE_WHY_SIZE])
 	return 0;
 }
 
-static bool fence_seen_lately(struct fence *f)
+/* While one stream asks, the others go by the answer before. */
+static bool fence_glance_due(struct fence *f)
 {
 	int64_t glance = f->o.glance_ns ? f->o.glance_ns : FENCE_GLANCE_NS;
+	int64_t age;
 
 	LOCK_SCOPE(&f->lock);
-	return clock_boot_ns() - f->seen_ns < glance;
+	age = clock_boot_ns() - f->seen_ns;
+	if (age < (f->glancing ? 2 : 1) * glance)
+		return false;
+	f->glancing = true;
+	return true;
 }
 
 int fence_put(struct fence *f, const char *key, char why[FENCE_WHY_SIZE])
@@ -229,7 +239,7 @@ int fence_put(struct fence *f, const char *key, char why[FENCE_WHY_SIZE])
 		snprintf(why, FENCE_WHY_SIZE, "generation %u is over", of);
 		return -ESTALE;
 	}
-	return fence_seen_lately(f) ? 0 : fence_glance(f, gen, why);
+	return fence_glance_due(f) ? fence_glance(f, gen, why) : 0;
 }
 
 /* Is there a newer claim than ours? By a LIST: one that was made in whatever

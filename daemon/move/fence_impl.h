@@ -36,6 +36,7 @@ struct fence {
 	struct pack_claim holder; /* that content */
 	int64_t seen_ns;	  /* boot time: nobody had a newer one then */
 	int64_t listed_ns;	  /* the same, by a LIST before a DELETE */
+	bool glancing;		  /* somebody asks by a HEAD */
 	enum fence_wish wish;
 	unsigned wishes, done; /* tickets */
 	int rc;		       /* of the latest */

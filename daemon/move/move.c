@@ -224,5 +224,10 @@ size_t move_jobs(struct move *mv, struct job_info *out, size_t max)
 			memset(&out[i], 0, sizeof(out[i]));
 	if (n < max)
 		cache_job(mv->c, &out[n]);
+	n++;
+	if (!mv->s.fence)
+		return n;
+	if (n < max)
+		fence_job(mv->s.fence, &out[n]);
 	return n + 1;
 }

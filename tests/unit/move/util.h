@@ -156,7 +156,7 @@ static inline bool wait_state(uint64_t ino, enum meta_state want)
 {
 	int i;
 
-	for (i = 0; i < 1000 && state_of(ino) != want; i++)
+	for (i = 0; i < 3000 && state_of(ino) != want; i++)
 		clock_sleep_ns(10000000);
 	return state_of(ino) == want;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The call that a thread is making, beside its arguments: until when it may
- * take (set by retry, honoured by drivers that wait for a network), which
- * requests it became (for the meter), and what it said when it failed (read
- * through store_detail()). Calls block in their thread, so a thread makes
- * one at a time.
+ * take (set by retry, honoured by who waits: drivers for a network, limits for
+ * their turn), which requests it became (for the meter), and what it said when
+ * it failed (read through store_detail()). Calls block in their thread, so a
+ * thread makes one at a time.
  *
  * Also helpers for drivers and decorators; nobody else includes this.
  */
@@ -12,6 +12,7 @@
 #define MERSEY_STORE_CALL_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "store/store.h"
@@ -30,12 +31,24 @@ struct store_call {
 	} besides;
 	bool in_parts; /* of a put: what was `sent` carried no data */
 	char detail[160];
+	bool throttled; /* the store asks for fewer requests */
+	/* Of a refusal: another attempt before that would be refused, too.
+	 * clock_boot_ns(); 0 = not known. */
+	int64_t not_before_ns;
 	/* Of a get; NULL = nobody wants to know. */
 	void (*progress)(void *arg, size_t got);
 	void *progress_arg;
 };
 
 extern _Thread_local struct store_call store_call;
+
+/* May anything of the call have reached the store? */
+static inline bool store_reached(void)
+{
+	return store_call.sent || store_call.besides.puts ||
+	       store_call.besides.gets || store_call.besides.heads ||
+	       store_call.besides.deletes;
+}
 
 /* Says why this call fails; %m is the text of rc. Returns rc. */
 int store_explain(int rc, const char *fmt, ...)

@@ -196,15 +196,17 @@ struct store_retry_opts {
 	unsigned attempts;   /* at most, the first included; >= 1 */
 	int64_t deadline_ns; /* for the whole call; 0 = none */
 	int64_t base_ns;     /* first pause; doubles, jittered, <= 5 s */
+	struct store_budget *budget; /* see flow.h; borrowed, NULL = none */
 };
 
 /*
  * Repeats what failed transiently (S17: with the same bytes). When the
  * deadline has passed that gives -ETIMEDOUT, when the attempts are used up
- * the last error. A create-only put that finds its key taken, after an
- * attempt that may have reached the store, reads what is there: the same
- * bytes count as stored (S25). So what claims a key must be unique to the
- * claimant, for instance by a random id.
+ * the last error. A call with a deadline waits until the budget can pay for a
+ * retry, one without ends with the last error. A create-only put that finds its
+ * key taken, after an attempt that may have reached the store, reads what is
+ * there: the same bytes count as stored (S25). So what claims a key must be
+ * unique to the claimant, for instance by a random id.
  */
 struct store *store_retry_new(struct store *inner,
 			      const struct store_retry_opts *opts);

@@ -10,8 +10,10 @@
 #include "base/clock.h"
 #include "store/call.h"
 #include "store/drivers.h"
+#include "store/flow.h"
 
 #define PAUSE_MAX_NS  (5 * NSEC_PER_SEC)
+#define BUDGET_NS     (NSEC_PER_SEC / 10) /* until another look at it */
 #define COMPARE_CHUNK ((size_t)1 << 20)
 
 struct retry_store {
@@ -26,6 +28,7 @@ struct attempts {
 	unsigned made;
 	int64_t deadline_ns; /* of clock_boot_ns(); 0 = none */
 	int64_t outer_ns;    /* the deadline of a retry around this one */
+	bool paid;	     /* the latest attempt, by the budget */
 };
 
 static struct retry_store *retry(struct store *s)
@@ -36,6 +39,8 @@ static struct retry_store *retry(struct store *s)
 static void attempts_done(struct attempts *a)
 {
 	store_call.deadline_ns = a->outer_ns;
+	if (a->opts->budget && store_reached())
+		store_budget_earn(a->opts->budget);
 }
 
 static void attempts_init(struct attempts *a,
@@ -55,11 +60,15 @@ static void attempts_init(struct attempts *a,
 	CLEANUP(attempts_done) struct attempts a; \
 	attempts_init(&(a), opts)
 
-/* Half to all of the pause after `made` attempts. */
+/* Half to all of the pause after `made` attempts; or what who refused the
+ * latest one has said, and a little more, so that not all come at once. */
 static int64_t pause_ns(const struct attempts *a)
 {
 	int64_t ns = MAX(a->opts->base_ns, 1);
 
+	if (store_call.not_before_ns)
+		return MAX(store_call.not_before_ns - clock_boot_ns(), 0) + ns -
+		       clock_jitter(ns);
 	for (unsigned i = 1; i < a->made && ns < PAUSE_MAX_NS; i++)
 		ns *= 2;
 	return clock_jitter(MIN(ns, PAUSE_MAX_NS));
@@ -70,23 +79,47 @@ static bool is_late(const struct attempts *a)
 	return a->deadline_ns && clock_boot_ns() >= a->deadline_ns;
 }
 
+static void rest(const struct attempts *a, int64_t ns)
+{
+	if (a->deadline_ns)
+		ns = MIN(ns, a->deadline_ns - clock_boot_ns());
+	clock_sleep_ns(ns);
+}
+
+/* Pays for another attempt; false when nobody can wait until that is possible.
+ * What did not reach the store costs nothing. */
+static bool pay(struct attempts *a)
+{
+	struct store_budget *b = a->opts->budget;
+
+	if (!b)
+		return true;
+	if (a->paid && !store_reached())
+		store_budget_return(b);
+	a->paid = false;
+	while (!store_budget_take(b)) {
+		if (!a->deadline_ns || is_late(a))
+			return false;
+		rest(a, BUDGET_NS);
+	}
+	a->paid = true;
+	return true;
+}
+
 /*
  * After an attempt that ended with *rc: true when there is to be another
  * one, after the pause. When time is up a transient *rc becomes -ETIMEDOUT.
  */
 static bool again(struct attempts *a, int *rc)
 {
-	int64_t pause;
-
 	if (!store_is_transient(*rc))
 		return false;
 	if (!is_late(a)) {
 		if (++a->made >= a->opts->attempts)
 			return false;
-		pause = pause_ns(a);
-		if (a->deadline_ns)
-			pause = MIN(pause, a->deadline_ns - clock_boot_ns());
-		clock_sleep_ns(pause);
+		rest(a, pause_ns(a));
+		if (!pay(a) && !is_late(a))
+			return false;
 	}
 	if (!is_late(a))
 		return true;

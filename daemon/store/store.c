@@ -138,6 +138,8 @@ void store_begin(size_t requests)
 	memset(&store_call.besides, 0, sizeof(store_call.besides));
 	store_call.in_parts = false;
 	store_call.detail[0] = '\0';
+	store_call.throttled = false;
+	store_call.not_before_ns = 0;
 }
 
 int store_refuse(void)

@@ -5,12 +5,13 @@
  *   contract [DECORATOR,...]DRIVER
  *
  * DRIVER is mem, dir (in a directory of its own), s3 or s3v2; DECORATOR is one
- * of shared, meter, retry, fault (which injects nothing), outermost first. s3
- * is told what to use by the environment: MERSEY_TEST_S3_ENDPOINT, _REGION,
- * _ACCESS_KEY, _SECRET_KEY, _BUCKET and, optional, _CA, _STYLE (virtual),
- * _ACCEPT (who accepts an unverified peer), _PARTS (any text: what is larger
- * than 5 MiB goes in parts of 5 MiB, the least that S3 takes), _LOCKED (any
- * text: the bucket has versions and Object Lock).
+ * of shared, meter, retry, limit, breaker,
+ * fault (injects nothing), outermost first. s3 is told what to use by the
+ * environment: MERSEY_TEST_S3_ENDPOINT, _REGION, _ACCESS_KEY, _SECRET_KEY,
+ * _BUCKET and, optional, _CA, _STYLE (virtual), _ACCEPT (who accepts an
+ * unverified peer), _PARTS (any text: what is larger than 5 MiB goes in parts
+ * of 5 MiB, the least that S3 takes), _LOCKED (any text: the bucket has
+ * versions and Object Lock).
  * Everything happens below a random prefix, which is emptied at the end.
  */
 #include "tests/test.h"
@@ -22,9 +23,11 @@
 #include "base/hex.h"
 #include "base/io.h"
 #include "store/drivers.h"
+#include "store/flow.h"
 #include "store/s3/impl.h"
 
-#define BIG ((5U << 20) + 4321)
+#define BIG   ((5U << 20) + 4321)
+#define LIMIT 3 /* in flight: fewer than racers */
 
 static struct store *store;
 static const char *spec;
@@ -32,6 +35,9 @@ static char tmp_dir[] = "/tmp/mersey-contract-XXXXXX";
 static struct store_counts counts;
 static struct store_health health;
 static struct store_fault_plan no_faults;
+static struct store_budget budget;
+static struct store_limiter limiter;
+static struct store_breaker breaker;
 
 static const char *env(const char *name)
 {
@@ -660,7 +666,9 @@ static struct store *open_driver(const char *driver)
 
 static struct store *decorate(const char *name, size_t n, struct store *inner)
 {
-	struct store_retry_opts retry = { .attempts = 3, .base_ns = 1000000 };
+	struct store_retry_opts retry = { .attempts = 3,
+					  .base_ns = 1000000,
+					  .budget = &budget };
 
 	if (strncmp(name, "shared", n) == 0)
 		return store_shared_new(inner);
@@ -668,6 +676,10 @@ static struct store *decorate(const char *name, size_t n, struct store *inner)
 		return store_meter_new(inner, &counts, &health);
 	if (strncmp(name, "retry", n) == 0)
 		return store_retry_new(inner, &retry);
+	if (strncmp(name, "limit", n) == 0)
+		return store_limit_new(inner, &limiter, true);
+	if (strncmp(name, "breaker", n) == 0)
+		return store_breaker_new(inner, &breaker);
 	if (strncmp(name, "fault", n) == 0)
 		return store_fault_new(inner, &no_faults);
 	print_error("unknown decorator in '%s'\n", spec);
@@ -697,6 +709,9 @@ static int setup(void **state)
 						.put_part = least,
 						.copy = least,
 						.copy_part = least };
+	store_budget_init(&budget);
+	store_limiter_init(&limiter, LIMIT);
+	store_breaker_init(&breaker, 0);
 	store = open_chain(spec);
 	return store ? 0 : -1;
 }
@@ -723,6 +738,9 @@ static int teardown(void **state)
 	int rc = empty_store();
 
 	store_free(store);
+	store_breaker_done(&breaker);
+	store_limiter_done(&limiter);
+	store_budget_done(&budget);
 	if (strstr(spec, "dir") && test_rm(tmp_dir) != 0)
 		rc = -1;
 	if (strstr(spec, "meter") && (counts.puts == 0 || health.down))

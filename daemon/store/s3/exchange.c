@@ -316,6 +316,7 @@ int s3_refused(struct s3_store *s, const struct s3_request *r,
 	e = e ? e : &own;
 	s3_error_parse(a->text.data, a->text.len, e);
 	rc = s3_error_errno(a->status, e->code, r->method == S3_HEAD);
+	store_call.throttled = s3_error_slows(a->status, e->code);
 	hint(s, r, e, more, sizeof(more));
 	if (!e->code[0])
 		return store_explain(rc, "HTTP status %ld%s", a->status, more);
@@ -356,6 +357,7 @@ int s3_result(struct s3_store *s, const struct s3_request *r, const char *root)
 	if (!e.code[0])
 		return s3_no_answer("the answer has no result");
 	rc = s3_error_errno(500, e.code, false);
+	store_call.throttled = s3_error_slows(500, e.code);
 	return store_explain(rc, "%s: %s (HTTP 200)", e.code, e.message);
 }
 

@@ -95,6 +95,7 @@ static int refused(const struct s3v2_request *r)
 
 	s3_error_parse(a->text.data, a->text.len, &e);
 	rc = s3_error_errno(a->status, e.code, r->s3.method == S3_HEAD);
+	store_call.throttled = s3_error_slows(a->status, e.code);
 	if (e.code[0])
 		return store_explain(rc, "%s%s%s (HTTP %ld)", e.code,
 				     e.message[0] ? ": " : "", e.message,

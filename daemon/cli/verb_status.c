@@ -297,6 +297,30 @@ static void detail_unprotected(struct cli *c, const json_t *t)
 				   age));
 }
 
+/* What keeps requests back from it. */
+static void detail_flow(struct cli *c, const json_t *s)
+{
+	CLEANUP_BUF struct buf since = { 0 };
+	uint64_t limit = json_u64(s, "in_flight_limit");
+	const char *breaker = json_text(s, "breaker");
+
+	if (json_known(s, "breaker_since") &&
+	    text_time(json_text(s, "breaker_since"), &since) == 0 &&
+	    buf_str(&since))
+		line(c, "", "no answer since %s: %s", (char *)since.data,
+		     strcmp(breaker, "open") == 0
+			     ? "it is asked again every few seconds"
+			     : "it is being asked now");
+	if (limit < json_u64(s, "in_flight_max"))
+		line(c, "",
+		     "it asked for less: %" PRIu64 " of %" PRIu64
+		     " requests at once",
+		     limit, json_u64(s, "in_flight_max"));
+	if (json_u64(s, "waiting"))
+		line(c, "", "%" PRIu64 " calls wait for their turn",
+		     json_u64(s, "waiting"));
+}
+
 static void detail_stores(struct cli *c, const json_t *t)
 {
 	const char *label = "stores";
@@ -309,6 +333,7 @@ static void detail_stores(struct cli *c, const json_t *t)
 		line(c, label, "%s (%s) %s%s%s", json_text(s, "tier"),
 		     json_text(s, "store"), json_text(s, "state"),
 		     err ? ": " : "", json_text(s, "error"));
+		detail_flow(c, s);
 		label = "";
 	}
 }

@@ -20,6 +20,7 @@
 #include "meta/meta.h"
 #include "move/move.h"
 #include "store/drivers.h"
+#include "store/flow.h"
 #include "vfs/vfs.h"
 
 #define CTL_LINE_MAX 1048576 /* bytes of one request */
@@ -68,6 +69,7 @@ struct ctl_worker {
 	struct fence *fence; /* NULL: nothing is written */
 	const struct store_health *health;
 	const struct store_counts *counts; /* of each cause; NULL: none */
+	struct store_flow *flow;
 	struct cost_ledger *ledger;
 	struct alarms *alarms;
 	const struct cost_opts *cost;

@@ -115,6 +115,28 @@ static json_t *status_queues(const struct ctl_look *s)
 	return list;
 }
 
+/* How the load on it is kept within bounds, beside how it is. */
+static int status_flow(const struct ctl_look *s, json_t *store)
+{
+	struct store_limiter_info l;
+	struct store_breaker_info b;
+	json_t *o;
+	int rc;
+
+	store_limiter_read(&s->w->flow->limiter, &l);
+	store_breaker_read(&s->w->flow->breaker, &b);
+	o = json_pack("{s:s, s:o, s:o, s:i, s:i, s:i, s:i, s:i}", "breaker",
+		      store_breaker_name(b.state), "breaker_since",
+		      proto_time(b.since_ns), "next_probe_at",
+		      proto_time(b.probe_ns), "in_flight", (int)l.busy,
+		      "in_flight_limit", (int)l.allowed, "in_flight_max",
+		      (int)l.max, "waiting", (int)l.waiting, "retries_left",
+		      (int)store_budget_left(&s->w->flow->budget));
+	rc = o && json_object_update(store, o) == 0 ? 0 : -ENOMEM;
+	json_decref(o);
+	return rc;
+}
+
 static json_t *status_stores(const struct ctl_look *s)
 {
 	const struct store_health *h = &s->health;
@@ -123,11 +145,15 @@ static json_t *status_stores(const struct ctl_look *s)
 				    ? "up"
 				    : "unknown"; /* nothing was asked yet */
 
-	return json_pack("[{s:s, s:s, s:s, s:o, s:o}]", "tier", s->w->tier,
-			 "store", s->w->store_name, "state", state, "since",
-			 proto_time(h->since_ns), "error",
-			 h->down || h->last_error ? proto_text(h->detail)
-						  : json_null());
+	CLEANUP_JSON json_t *o = json_pack(
+		"{s:s, s:s, s:s, s:o, s:o}", "tier", s->w->tier, "store",
+		s->w->store_name, "state", state, "since",
+		proto_time(h->since_ns), "error",
+		h->down || h->last_error ? proto_text(h->detail) : json_null());
+
+	if (!o || status_flow(s, o) < 0)
+		return NULL;
+	return json_pack("[o]", take(o));
 }
 
 /* ---- the mount ------------------------------------------------------ */

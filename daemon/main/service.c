@@ -336,6 +336,7 @@ int service_open(struct service *s, const struct conf_trust *ct,
 
 void service_close(struct service *s)
 {
+	stack_stop(&s->stack);
 	vfs_free(s->vfs);
 	move_stop(s->move);
 	if (s->ledger) {
@@ -501,6 +502,7 @@ static int describe(struct service *s, const struct service_run *r,
 		.fence = s->fence,
 		.health = &s->stack.health,
 		.counts = s->stack.counts,
+		.flow = &s->stack.flow,
 		.ledger = s->ledger,
 		.alarms = s->alarms,
 		.cost = &s->cost,

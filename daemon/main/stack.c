@@ -153,15 +153,25 @@ int stack_renew(struct stack *s, const struct conf_trust *ct,
 		      : 0;
 }
 
+/* Who waits for others has their turn before work in the background: programs
+ * that read, and what a worker cannot begin without. */
+static bool is_urgent(enum store_cause cause)
+{
+	return cause == STORE_CAUSE_READ || cause == STORE_CAUSE_BACKUP;
+}
+
 /* A handle of one cause around the shared driver; NULL without memory. */
 static struct store *handle(struct stack *s, const struct conf_trust *ct,
 			    struct store *shared, enum store_cause cause)
 {
 	struct store_retry_opts o = patience(ct, cause);
-	struct store *m = store_meter_new(store_shared_ref(shared),
+	struct store *h = store_meter_new(store_shared_ref(shared),
 					  &s->counts[cause], &s->health);
 
-	return m ? store_retry_new(m, &o) : NULL;
+	h = store_breaker_new(h, &s->flow.breaker);
+	h = store_limit_new(h, &s->flow.limiter, is_urgent(cause));
+	o.budget = &s->flow.budget;
+	return store_retry_new(h, &o);
 }
 
 int stack_open(struct stack *s, const struct conf_trust *ct,
@@ -175,6 +185,10 @@ int stack_open(struct stack *s, const struct conf_trust *ct,
 	s->tier = ct->tier->name;
 	s->store = ct->tier->store->name;
 	s->bucket = ct->tier->bucket;
+	/* A read that waits must see several probes of a store that is away. */
+	store_flow_init(
+		&s->flow, ct->tier->store->in_flight,
+		MIN(ct->t->read_wait_ns / 4, STORE_BREAKER_PAUSE_MAX_NS));
 	rc = open_driver(s, ct, credentials, beside, &driver, err);
 	if (rc < 0)
 		return rc;
@@ -193,11 +207,17 @@ int stack_open(struct stack *s, const struct conf_trust *ct,
 	return 0;
 }
 
+void stack_stop(struct stack *s)
+{
+	store_flow_stop(&s->flow);
+}
+
 void stack_close(struct stack *s)
 {
 	for (int i = 0; i < STORE_CAUSE_COUNT; i++)
 		store_free(s->stores.cause[i]);
 	store_free(s->direct);
+	store_flow_done(&s->flow);
 	memset(s, 0, sizeof(*s));
 }
 

@@ -2,7 +2,9 @@
 /*
  * The first tier's store with its decorators, one handle per cause:
  *
- *   gate(retry(meter(shared(driver))))
+ *   gate(retry(limit(breaker(meter(shared(driver))))))
+ *
+ * drivers.h says why in this order.
  */
 #ifndef MERSEY_MAIN_STACK_H
 #define MERSEY_MAIN_STACK_H
@@ -12,6 +14,7 @@
 #include "main/gate.h"
 #include "move/move.h"
 #include "store/drivers.h"
+#include "store/flow.h"
 
 struct stack {
 	struct move_stores stores; /* through the gate */
@@ -21,6 +24,7 @@ struct stack {
 	struct gate gate;
 	struct store_counts counts[STORE_CAUSE_COUNT];
 	struct store_health health;
+	struct store_flow flow;
 	const char *tier, *store, *bucket; /* their names */
 	struct store *driver;		   /* at the bottom of all of them */
 };
@@ -31,6 +35,8 @@ struct stack {
 int stack_open(struct stack *s, const struct conf_trust *ct,
 	       const struct buf *credentials, bool beside, struct err *err);
 void stack_close(struct stack *s);
+/* From now on no call waits for its turn or makes another attempt. */
+void stack_stop(struct stack *s);
 
 /* Goes on with other credentials, of the same form. 0, or -errno, and the old
  * ones stay. Any thread. */

@@ -63,3 +63,13 @@ unsigned store_budget_left(struct store_budget *b)
 	fill_locked(b);
 	return (unsigned)(b->milli / RETRY);
 }
+
+void store_budget_stop(struct store_budget *b)
+{
+	__atomic_store_n(&b->stopped, true, __ATOMIC_RELAXED);
+}
+
+bool store_budget_stopped(const struct store_budget *b)
+{
+	return __atomic_load_n(&b->stopped, __ATOMIC_RELAXED);
+}

@@ -29,6 +29,7 @@ struct store_budget {
 	pthread_mutex_t lock; /* guards what follows */
 	int64_t milli;	      /* thousandths of a retry */
 	int64_t filled_ns;    /* clock_boot_ns() */
+	bool stopped;	      /* atomic */
 };
 
 void store_budget_init(struct store_budget *b);
@@ -41,6 +42,9 @@ bool store_budget_take(struct store_budget *b);
 void store_budget_return(struct store_budget *b);
 /* How many retries there are. */
 unsigned store_budget_left(struct store_budget *b);
+/* No retries any more, for good; those that sleep before one give up. */
+void store_budget_stop(struct store_budget *b);
+bool store_budget_stopped(const struct store_budget *b);
 
 /* --- requests in flight ------------------------------------------------ */
 
@@ -54,7 +58,7 @@ struct store_limiter {
 };
 
 struct store_limiter_info {
-	unsigned allowed, busy, waiting;
+	unsigned max, allowed, busy, waiting;
 };
 
 void store_limiter_init(struct store_limiter *l, unsigned max);
@@ -124,5 +128,19 @@ void store_breaker_read(struct store_breaker *b,
  * its caller's deadline within a second says nothing.
  */
 struct store *store_breaker_new(struct store *inner, struct store_breaker *b);
+
+/* --- all of them, of one store ----------------------------------------- */
+
+struct store_flow {
+	struct store_budget budget;
+	struct store_limiter limiter;
+	struct store_breaker breaker;
+};
+
+void store_flow_init(struct store_flow *f, unsigned in_flight,
+		     int64_t pause_max_ns);
+void store_flow_done(struct store_flow *f);
+/* Ends all waiting, for good: a process that stops does not wait. */
+void store_flow_stop(struct store_flow *f);
 
 #endif

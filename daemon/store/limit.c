@@ -28,7 +28,8 @@ void store_limiter_done(struct store_limiter *l)
 void store_limiter_read(struct store_limiter *l, struct store_limiter_info *out)
 {
 	LOCK_SCOPE(&l->lock);
-	*out = (struct store_limiter_info){ .allowed = l->milli / ONE,
+	*out = (struct store_limiter_info){ .max = l->max,
+					    .allowed = l->milli / ONE,
 					    .busy = l->busy,
 					    .waiting = l->queue.waiting };
 }

@@ -14,6 +14,7 @@
 
 #define PAUSE_MAX_NS  (5 * NSEC_PER_SEC)
 #define BUDGET_NS     (NSEC_PER_SEC / 10) /* until another look at it */
+#define SLICE_NS      (NSEC_PER_SEC / 10) /* the longest sleep */
 #define COMPARE_CHUNK ((size_t)1 << 20)
 
 struct retry_store {
@@ -79,11 +80,20 @@ static bool is_late(const struct attempts *a)
 	return a->deadline_ns && clock_boot_ns() >= a->deadline_ns;
 }
 
+static bool is_stopped(const struct attempts *a)
+{
+	return a->opts->budget && store_budget_stopped(a->opts->budget);
+}
+
+/* Until then, the deadline, or the end of all retries. */
 static void rest(const struct attempts *a, int64_t ns)
 {
+	int64_t end = clock_boot_ns() + ns, left;
+
 	if (a->deadline_ns)
-		ns = MIN(ns, a->deadline_ns - clock_boot_ns());
-	clock_sleep_ns(ns);
+		end = MIN(end, a->deadline_ns);
+	while (!is_stopped(a) && (left = end - clock_boot_ns()) > 0)
+		clock_sleep_ns(MIN(left, (int64_t)SLICE_NS));
 }
 
 /* Pays for another attempt; false when nobody can wait until that is possible.
@@ -98,7 +108,7 @@ static bool pay(struct attempts *a)
 		store_budget_return(b);
 	a->paid = false;
 	while (!store_budget_take(b)) {
-		if (!a->deadline_ns || is_late(a))
+		if (!a->deadline_ns || is_late(a) || is_stopped(a))
 			return false;
 		rest(a, BUDGET_NS);
 	}
@@ -118,7 +128,7 @@ static bool again(struct attempts *a, int *rc)
 		if (++a->made >= a->opts->attempts)
 			return false;
 		rest(a, pause_ns(a));
-		if (!pay(a) && !is_late(a))
+		if (is_stopped(a) || (!pay(a) && !is_late(a)))
 			return false;
 	}
 	if (!is_late(a))

@@ -35,9 +35,7 @@ static char tmp_dir[] = "/tmp/mersey-contract-XXXXXX";
 static struct store_counts counts;
 static struct store_health health;
 static struct store_fault_plan no_faults;
-static struct store_budget budget;
-static struct store_limiter limiter;
-static struct store_breaker breaker;
+static struct store_flow flow;
 
 static const char *env(const char *name)
 {
@@ -668,7 +666,7 @@ static struct store *decorate(const char *name, size_t n, struct store *inner)
 {
 	struct store_retry_opts retry = { .attempts = 3,
 					  .base_ns = 1000000,
-					  .budget = &budget };
+					  .budget = &flow.budget };
 
 	if (strncmp(name, "shared", n) == 0)
 		return store_shared_new(inner);
@@ -677,9 +675,9 @@ static struct store *decorate(const char *name, size_t n, struct store *inner)
 	if (strncmp(name, "retry", n) == 0)
 		return store_retry_new(inner, &retry);
 	if (strncmp(name, "limit", n) == 0)
-		return store_limit_new(inner, &limiter, true);
+		return store_limit_new(inner, &flow.limiter, true);
 	if (strncmp(name, "breaker", n) == 0)
-		return store_breaker_new(inner, &breaker);
+		return store_breaker_new(inner, &flow.breaker);
 	if (strncmp(name, "fault", n) == 0)
 		return store_fault_new(inner, &no_faults);
 	print_error("unknown decorator in '%s'\n", spec);
@@ -709,9 +707,7 @@ static int setup(void **state)
 						.put_part = least,
 						.copy = least,
 						.copy_part = least };
-	store_budget_init(&budget);
-	store_limiter_init(&limiter, LIMIT);
-	store_breaker_init(&breaker, 0);
+	store_flow_init(&flow, LIMIT, 0);
 	store = open_chain(spec);
 	return store ? 0 : -1;
 }
@@ -738,9 +734,7 @@ static int teardown(void **state)
 	int rc = empty_store();
 
 	store_free(store);
-	store_breaker_done(&breaker);
-	store_limiter_done(&limiter);
-	store_budget_done(&budget);
+	store_flow_done(&flow);
 	if (strstr(spec, "dir") && test_rm(tmp_dir) != 0)
 		rc = -1;
 	if (strstr(spec, "meter") && (counts.puts == 0 || health.down))

@@ -106,11 +106,23 @@ static void test_status_degraded(void **state)
 	health.since_ns = clock_wall_ns();
 	strcpy(health.detail, "connection timed out");
 	strcpy(fake.reason, "store 'near'");
+	flow.breaker.state = STORE_OPEN;
+	flow.breaker.since_ns = clock_wall_ns();
+	flow.breaker.probe_ns = clock_boot_ns() + 3 * NSEC_PER_SEC;
+	flow.limiter.milli = 4000;
 	b = ask("{\"id\":1,\"verb\":\"status\"}");
 	assert_string_equal(text_at(b, "result.problems.0.code"), "store_down");
 	assert_string_equal(text_at(b, "result.stores.0.state"), "down");
 	assert_string_equal(text_at(b, "result.stores.0.error"),
 			    "connection timed out");
+	assert_string_equal(text_at(a, "result.stores.0.breaker"), "closed");
+	assert_true(json_is_null(at(a, "result.stores.0.next_probe_at")));
+	assert_string_equal(text_at(b, "result.stores.0.breaker"), "open");
+	assert_true(json_is_string(at(b, "result.stores.0.breaker_since")));
+	assert_true(json_is_string(at(b, "result.stores.0.next_probe_at")));
+	assert_int_equal(int_at(a, "result.stores.0.in_flight_limit"), 16);
+	assert_int_equal(int_at(b, "result.stores.0.in_flight_limit"), 4);
+	assert_int_equal(int_at(b, "result.stores.0.in_flight_max"), 16);
 	assert_string_equal(text_at(b, "result.queues.0.reason"),
 			    "store 'near'");
 	assert_int_equal(int_at(b, "result.queues.0.active"), 1);

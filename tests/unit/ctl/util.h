@@ -172,6 +172,7 @@ void move_on_reap(struct move *mv, bool (*held)(void *arg, uint64_t ino),
 static struct ctl_worker worker;
 static struct store_health health;
 static struct store_counts store_count[STORE_CAUSE_COUNT];
+static struct store_flow flow;
 static struct price_class fake_class = {
 	.name = "STANDARD",
 	.storage_gb_month = { true, true, 240000000 },
@@ -215,6 +216,7 @@ static inline int worker_setup(void **state)
 	memset(store_count, 0, sizeof(store_count));
 	s = store_meter_new(store_mem_new(), &store_count[STORE_CAUSE_BACKUP],
 			    &health);
+	store_flow_init(&flow, 16, 0);
 	worker = (struct ctl_worker){
 		.trust = "rem",
 		.long_name = "Liverpool University Hospitals",
@@ -233,6 +235,7 @@ static inline int worker_setup(void **state)
 		.store = s,
 		.health = &health,
 		.counts = store_count,
+		.flow = &flow,
 		.cost = &fake_cost,
 		.ops = { &ops_uid, 1, &ops_gid, 1 },
 		.finance = { NULL, 0, &finance_gid, 1 },
@@ -248,6 +251,7 @@ static inline int worker_teardown(void **state)
 	alarms_close(worker.alarms);
 	cost_ledger_stop(worker.ledger);
 	store_free(worker.store);
+	store_flow_done(&flow);
 	return state_teardown(state);
 }
 

@@ -207,6 +207,21 @@ static void test_budget_deadline(void **state)
 	assert_true(fake.calls >= 1);
 }
 
+static void stop_retries(void)
+{
+	store_budget_stop(&budget);
+}
+
+/* A process that stops does not wait for a store that is away. */
+static void test_budget_stop(void **state)
+{
+	retrying(1000000, 600 * NSEC_PER_SEC);
+	fake.rc = -EAGAIN;
+	fake.during = stop_retries;
+	assert_int_equal(get("k"), -EAGAIN);
+	assert_int_equal(fake.calls, 1);
+}
+
 /* --- breaker ----------------------------------------------------------- */
 
 static void breaking(int64_t pause_max_ns)
@@ -665,6 +680,7 @@ int main(void)
 		TEST(test_budget_unsent),
 		TEST(test_budget_is_waited_for),
 		TEST(test_budget_deadline),
+		TEST(test_budget_stop),
 		TEST(test_breaker_opens),
 		TEST(test_breaker_needs_a_row),
 		TEST(test_breaker_needs_time),

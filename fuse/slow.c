@@ -5,9 +5,9 @@
  * at most `max` threads wait at a time; what finds no place is queued, and
  * the threads that waited serve the queue before they go back to the device.
  *
- * The queue is bounded. With the store away a request waits at most twice
- * read_wait: what has queued for longer than read_wait is refused when the
- * one before it timed out.
+ * The queue is bounded. With the store away a read waits at most read_wait:
+ * when the one before it timed out, what has queued waits only for the rest
+ * of it. Others wait at most twice as long.
  */
 #include "fuse/impl.h"
 
@@ -97,12 +97,14 @@ static struct work *next(struct fuse_server *s)
 	return w;
 }
 
-/* Queued for too long, and the store is still away. */
-static bool too_late(struct fuse_server *s, const struct work *w)
+/* Until when it may wait, as it has queued and the store is still away; 0: as
+ * long as any. */
+static int64_t wait_until(struct fuse_server *s, const struct work *w)
 {
 	LOCK_SCOPE(&s->slow.lock);
-	return s->slow.away && s->read_wait_ns > 0 && w->since_ns != 0 &&
-	       clock_boot_ns() - w->since_ns > s->read_wait_ns;
+	return s->slow.away && s->read_wait_ns > 0 && w->since_ns != 0
+		       ? w->since_ns + s->read_wait_ns
+		       : 0;
 }
 
 static void cancel(fuse_req_t req, void *arg)
@@ -118,7 +120,7 @@ static void cancel(fuse_req_t req, void *arg)
  * by read_wait, and programs do not expect EINTR from reading a file.
  */
 static ssize_t do_waiting(struct slot *sl, const struct work *w,
-			  struct vfs_entry *e)
+			  struct vfs_entry *e, int64_t until_ns)
 {
 	bool may_end = w->kind != WORK_READ;
 	ssize_t rc;
@@ -129,6 +131,7 @@ static ssize_t do_waiting(struct slot *sl, const struct work *w,
 	if (may_end)
 		fuse_req_interrupt_func(w->req, cancel, sl);
 	sl->wait.never = false;
+	sl->wait.until_ns = until_ns;
 	rc = work_do(sl, w, e);
 	sl->wait.never = true;
 	if (may_end) /* before the answer: the next request is another */
@@ -136,15 +139,17 @@ static ssize_t do_waiting(struct slot *sl, const struct work *w,
 	return rc;
 }
 
-/* The same, unless the store has been away for too long. */
+/* The same, unless the store has been away for too long; a read sees to that
+ * itself. */
 static ssize_t do_unless_late(struct slot *sl, const struct work *w,
 			      struct vfs_entry *e)
 {
 	struct fuse_server *s = sl->s;
+	int64_t until = wait_until(s, w);
 	ssize_t rc = -ETIMEDOUT;
 
-	if (!too_late(s, w))
-		rc = do_waiting(sl, w, e);
+	if (!until || clock_boot_ns() < until || w->kind == WORK_READ)
+		rc = do_waiting(sl, w, e, until);
 	LOCK_SCOPE(&s->slow.lock);
 	s->slow.away = rc == -ETIMEDOUT;
 	return rc;

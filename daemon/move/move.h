@@ -51,9 +51,10 @@ int move_recall(struct move *mv, struct cache_file *f, uint64_t off,
 		const volatile bool *cancel);
 
 /* The same for a program that reads; without waiting for it, what is missing
- * between there and `ahead` is fetched, too. */
+ * between there and `ahead` is fetched, too. While nothing comes it waits not
+ * beyond until_ns, either (clock_boot_ns(); 0: as long as any). */
 int move_read(struct move *mv, struct cache_file *f, uint64_t off, uint64_t len,
-	      uint64_t ahead, const volatile bool *cancel);
+	      uint64_t ahead, const volatile bool *cancel, int64_t until_ns);
 /* Fetches what is missing of [off, end), without waiting for it: when threads
  * and memory have nothing better to do, and while the file is open. */
 void move_ahead(struct move *mv, struct cache_file *f, uint64_t off,

@@ -31,6 +31,7 @@ struct recall {
 	enum store_cause cause;
 	const volatile bool *cancel;
 	int64_t deadline_ns; /* boot time; moves on with progress */
+	int64_t until_ns;    /* the first deadline, at the latest; 0 = none */
 	int64_t pause_ns;
 	unsigned n;
 	struct place mine[MOVE_FETCHERS_MAX]; /* oldest first */
@@ -266,6 +267,8 @@ static int recall_loop(struct recall *r, uint64_t len)
 	int rc;
 
 	recall_progress(r);
+	if (r->until_ns)
+		r->deadline_ns = MIN(r->deadline_ns, r->until_ns);
 	for (;;) {
 		cache_version(r->f, &r->version, &r->size);
 		r->end = len ? MIN(r->off + len, r->size) : r->size;
@@ -318,14 +321,15 @@ int move_recall(struct move *mv, struct cache_file *f, uint64_t off,
 }
 
 int move_read(struct move *mv, struct cache_file *f, uint64_t off, uint64_t len,
-	      uint64_t ahead, const volatile bool *cancel)
+	      uint64_t ahead, const volatile bool *cancel, int64_t until_ns)
 {
 	struct recall r = { .mv = mv,
 			    .f = f,
 			    .off = off,
 			    .ahead = ahead,
 			    .cause = STORE_CAUSE_READ,
-			    .cancel = cancel };
+			    .cancel = cancel,
+			    .until_ns = until_ns };
 
 	return recall_run(&r, len);
 }

@@ -101,6 +101,7 @@ int handle_new(struct vfs *v, enum handle_kind kind, uint64_t ino,
 	h->plain = 0;
 	h->last = 0;
 	ahead_reset(&h->ra);
+	h->refused_ns = 0;
 	bucket_add(hs, h, ino);
 	*out = h;
 	*fh = (uint64_t)h->generation << 32 | (uint32_t)(h - hs->tab);

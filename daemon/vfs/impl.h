@@ -45,6 +45,8 @@ struct handle {
 	_Atomic uint64_t last;	/* of a directory: dirent id where this listing
 				   ends, 0 = not begun */
 	struct readahead ra;
+	/* A read timed out then, clock_boot_ns(); 0 = none did. */
+	_Atomic int64_t refused_ns;
 };
 
 /*

@@ -11,6 +11,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#define REFUSED_NS NSEC_PER_SEC
+
 static _Thread_local const struct vfs_wait *wait_how;
 
 void vfs_set_wait(const struct vfs_wait *w)
@@ -252,18 +254,45 @@ int vfs_release(struct vfs *v, uint64_t fh)
 
 /* ---- reading --------------------------------------------------------- */
 
+/*
+ * When a read-ahead fails the kernel asks once more at once, for the page that
+ * a program wants: one read of a program, which has waited for read_wait. So
+ * who comes soon after a read that timed out does not wait again. Where it
+ * reads does not matter: read-ahead comes in pieces, which fail in any order.
+ */
+static bool was_refused(const struct handle *h)
+{
+	int64_t then = atomic_load(&h->refused_ns);
+
+	return then && clock_boot_ns() - then < REFUSED_NS;
+}
+
+static int wait_for_range(struct vfs *v, struct handle *h, uint64_t off,
+			  uint64_t len, const struct vfs_wait *w)
+{
+	if (w && w->until_ns && clock_boot_ns() >= w->until_ns)
+		return -ETIMEDOUT;
+	return move_read(v->move, h->f, off, len, ahead_end(&h->ra, off, len),
+			 w ? w->cancel : NULL, w ? w->until_ns : 0);
+}
+
 /* Brings what is missing of [off, off+len), and sets what follows going. */
 static int complete_range(struct vfs *v, struct handle *h, uint64_t off,
 			  uint64_t len)
 {
 	const struct vfs_wait *w = wait_how;
+	int rc;
 
+	if (was_refused(h))
+		return -ETIMEDOUT;
 	if (w && w->never)
 		return -EINPROGRESS;
 	tally(&v->reads_missed);
 	h->ra.cold = true;
-	return move_read(v->move, h->f, off, len, ahead_end(&h->ra, off, len),
-			 w ? w->cancel : NULL);
+	rc = wait_for_range(v, h, off, len, w);
+	if (rc == -ETIMEDOUT)
+		atomic_store(&h->refused_ns, clock_boot_ns());
+	return rc;
 }
 
 /* It was here already: of a file that was incomplete, more is set going. */

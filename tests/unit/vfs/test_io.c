@@ -416,6 +416,59 @@ static void test_store_away(void **state)
 	check_data(e, f, BIG);
 }
 
+static uint64_t missed(struct env *e)
+{
+	struct vfs_counts n;
+
+	vfs_counts(e->v, &n);
+	return n.reads_missed;
+}
+
+/* A read-ahead that failed, and the page that the kernel asks for after it,
+ * are one read: only the first waits. */
+static void test_asked_again(void **state)
+{
+	struct env *e = *state;
+	uint64_t fh = opened(e, remote(e, "f", BIG), O_RDONLY);
+	uint64_t before = missed(e);
+	uint8_t b[10];
+
+	env_store_down(e, true);
+	assert_errno(vfs_read(e->v, fh, b, 10, 100), ETIMEDOUT);
+	assert_int_equal(missed(e), before + 1);
+	assert_errno(vfs_read(e->v, fh, b, 1, 105), ETIMEDOUT);
+	assert_int_equal(missed(e), before + 1);
+	clock_shift(0, 2 * NSEC_PER_SEC); /* another read */
+	assert_errno(vfs_read(e->v, fh, b, 1, 105), ETIMEDOUT);
+	assert_int_equal(missed(e), before + 2);
+	env_store_down(e, false);
+	assert_ok(vfs_release(e->v, fh));
+}
+
+#define AWAY_WAIT (60 * NSEC_PER_SEC)
+
+/* What has waited elsewhere waits only for the rest. */
+static void test_wait_until(void **state)
+{
+	struct env *e = env_new(AWAY_WAIT);
+	struct vfs_wait late = { .until_ns = clock_boot_ns() + 1 };
+	uint64_t fh = opened(e, remote(e, "f", BIG), O_RDONLY);
+	int64_t start;
+	uint8_t b[10];
+
+	env_store_down(e, true);
+	vfs_set_wait(&late);
+	start = clock_boot_ns();
+	assert_errno(vfs_read(e->v, fh, b, 10, 0), ETIMEDOUT);
+	assert_true(clock_boot_ns() - start < AWAY_WAIT);
+	vfs_set_wait(NULL);
+	env_store_down(e, false);
+	clock_shift(0, 2 * NSEC_PER_SEC);
+	assert_int_equal(vfs_read(e->v, fh, b, 10, 5000), 10);
+	assert_ok(vfs_release(e->v, fh));
+	env_free(e);
+}
+
 static void test_wait_never(void **state)
 {
 	struct env *e = *state;
@@ -564,6 +617,8 @@ int main(void)
 		ENV_TEST(test_truncate_completes_first),
 		ENV_TEST(test_emptying_recalls_nothing),
 		ENV_TEST(test_store_away),
+		ENV_TEST(test_asked_again),
+		cmocka_unit_test(test_wait_until),
 		ENV_TEST(test_wait_never),
 		ENV_TEST(test_wait_cancelled),
 		ENV_TEST(test_damaged_object),

@@ -10,6 +10,22 @@
 
 #define LOOK_RATE_MIN (60 * NSEC_PER_SEC)
 
+size_t ctl_jobs(const struct ctl_worker *w, struct job_info out[LOOK_JOBS],
+		size_t *movers)
+{
+	size_t room = LOOK_JOBS - 4, n;
+
+	*movers = MIN(move_jobs(w->move, out, room), room);
+	n = *movers;
+	meta_job(w->meta, &out[n++]);
+	if (w->ledger)
+		job_get(cost_ledger_job(w->ledger), &out[n++]);
+	if (w->fence)
+		fence_job(w->fence, &out[n++]);
+	n += alarms_job(w->alarms, &out[n]);
+	return n;
+}
+
 static size_t active(struct alarms *a, struct alarm *out)
 {
 	size_t n = alarms_list(a, out, ALARMS_MAX), i;
@@ -40,8 +56,7 @@ int ctl_look(const struct ctl_worker *w, struct ctl_look *s, struct err *err)
 		w->data_path(w->data_path_arg, &s->path);
 	if (w->fence)
 		fence_info(w->fence, &s->fence);
-	s->jobs = move_jobs(w->move, s->job, LOOK_JOBS);
-	s->jobs = MIN(s->jobs, (size_t)LOOK_JOBS);
+	s->jobs = ctl_jobs(w, s->job, &s->movers);
 	s->alarms = active(w->alarms, s->alarm);
 	s->late = w->alarm_unprotected_ns && s->t.oldest_dirty_ns &&
 		  s->now - s->t.oldest_dirty_ns > w->alarm_unprotected_ns;
@@ -112,7 +127,7 @@ void ctl_look_queue(const struct ctl_look *s, const struct job_info *j,
 		.waiting = protect ? s->t.dirty_files : ctl_job_left(j),
 		.oldest_ns = protect ? s->t.oldest_dirty_ns : 0,
 	};
-	for (i = 0; i < s->jobs; i++)
+	for (i = 0; i < s->movers; i++)
 		q->active += s->job[i].state == JOB_RUNNING &&
 			     ctl_same_queue(j->name, s->job[i].name);
 }

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "ctl/verbs.h"
 
-#define LOOK_JOBS 32
+#define LOOK_JOBS 36 /* room for those that are not of move, too */
 
 struct ctl_look {
 	const struct ctl_worker *w;
@@ -19,14 +19,17 @@ struct ctl_look {
 	struct ctl_quota q;
 	struct store_health health;
 	struct ctl_data_path path;
-	struct fence_info fence;	/* of a worker that has one */
-	struct job_info job[LOOK_JOBS]; /* of the movers */
-	size_t jobs;
+	struct fence_info fence; /* of a worker that has one */
+	struct job_info job[LOOK_JOBS];
+	size_t movers, jobs;		/* those of move come first */
 	struct alarm alarm[ALARMS_MAX]; /* the active ones */
 	size_t alarms;
 	bool late; /* the oldest unprotected change is beyond the alarm */
 };
 
+/* All background jobs, those of move first: *movers of them. How many. */
+size_t ctl_jobs(const struct ctl_worker *w, struct job_info out[LOOK_JOBS],
+		size_t *movers);
 /* Fills *s, which is zeroed. 0 or -errno. */
 int ctl_look(const struct ctl_worker *w, struct ctl_look *s, struct err *err);
 

@@ -102,6 +102,19 @@ const struct metric metrics[] = {
 	{ "mersey_alarms_unacknowledged", G, "",
 	  "Active alarms that nobody has acknowledged.", "alarms" },
 
+	/* one bucket, one writer (S22) */
+	{ "mersey_writer_active", G, "",
+	  "1 while this gateway writes the bucket, 0 when another does, or "
+	  "while that is not known.",
+	  "writer" },
+	{ "mersey_writer_generation", G, "",
+	  "The newest claim of the bucket that was seen.", "writer" },
+	{ "mersey_quarantined_objects", G, "",
+	  "Objects of other gateways' generations that no row names; absent "
+	  "when nobody has looked.",
+	  "writer" },
+	{ "mersey_quarantined_bytes", G, "", "Their sizes.", "writer" },
+
 	/* stores */
 	{ "mersey_store_up", G, "tier, store",
 	  "1 when the store answers, 0 when not; absent before a first "

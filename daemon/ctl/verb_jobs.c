@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Background work (P11): what waits, since when, why. */
-#include "ctl/verbs.h"
-
-#include "base/clock.h"
-
-#define JOBS_MAX 32
+#include "ctl/look.h"
 
 static const char *job_state_name(const struct job_info *j)
 {
@@ -51,15 +47,10 @@ static json_t *job_json(const struct ctl_call *c, const struct job_info *j)
 
 int ctl_verb_jobs(struct ctl_call *c, json_t *result)
 {
-	struct job_info job[JOBS_MAX + 3];
-	size_t n = MIN(move_jobs(c->w->move, job, JOBS_MAX), (size_t)JOBS_MAX);
+	struct job_info job[LOOK_JOBS];
+	size_t movers, n = ctl_jobs(c->w, job, &movers), i;
 	json_t *list = json_array();
-	size_t i;
 
-	meta_job(c->w->meta, &job[n++]);
-	if (c->w->ledger)
-		job_get(cost_ledger_job(c->w->ledger), &job[n++]);
-	n += alarms_job(c->w->alarms, &job[n]);
 	for (i = 0; list && i < n; i++)
 		if (json_array_append_new(list, job_json(c, &job[i])) < 0) {
 			json_decref(list);

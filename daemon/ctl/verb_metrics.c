@@ -180,24 +180,17 @@ static bool is_stream(const struct job_info *j)
 
 static void put_jobs(struct sampler *m)
 {
-	struct job_info own;
+	struct cost_ledger *ledger = m->s->w->ledger;
 	size_t i;
 
 	for (i = 0; i < m->s->jobs; i++) {
-		if (!is_stream(&m->s->job[i]))
+		if (i < m->s->movers && !is_stream(&m->s->job[i]))
 			put_queue(m, &m->s->job[i]);
 		put_job(m, &m->s->job[i]);
 	}
-	meta_job(m->s->w->meta, &own);
-	put_job(m, &own);
-	if (alarms_job(m->s->w->alarms, &own))
-		put_job(m, &own);
-	if (!m->s->w->ledger)
-		return;
-	job_get(cost_ledger_job(m->s->w->ledger), &own);
-	put_job(m, &own);
-	put(m, "mersey_ledger_lag_seconds",
-	    seconds(cost_ledger_lag_ns(m->s->w->ledger)), NULL);
+	if (ledger)
+		put(m, "mersey_ledger_lag_seconds",
+		    seconds(cost_ledger_lag_ns(ledger)), NULL);
 }
 
 /* ---- alarms --------------------------------------------------------- */
@@ -216,6 +209,23 @@ static void put_alarms(struct sampler *m)
 		    alarm_kinds[i].name, "severity",
 		    alarm_severity_name(alarm_kinds[i].severity), NULL);
 	put(m, "mersey_alarms_unacknowledged", proto_count(unseen), NULL);
+}
+
+/* ---- who writes the bucket ------------------------------------------ */
+
+static void put_writer(struct sampler *m)
+{
+	const struct fence_info *f = &m->s->fence;
+
+	if (!m->s->w->fence)
+		return;
+	put(m, "mersey_writer_active", flag(f->state == FENCE_HOLDER), NULL);
+	put(m, "mersey_writer_generation", json_integer(f->generation), NULL);
+	if (!f->quarantine_known)
+		return;
+	put(m, "mersey_quarantined_objects", proto_count(f->quarantined), NULL);
+	put(m, "mersey_quarantined_bytes", proto_count(f->quarantined_bytes),
+	    NULL);
 }
 
 /* ---- stores --------------------------------------------------------- */
@@ -420,6 +430,7 @@ int ctl_verb_metrics(struct ctl_call *c, json_t *result)
 	put_recall(&m);
 	put_jobs(&m);
 	put_alarms(&m);
+	put_writer(&m);
 	put_stores(&m);
 	put_mount(&m);
 	put_worker(&m);

@@ -102,7 +102,7 @@ static json_t *status_queues(const struct ctl_look *s)
 	json_t *list = json_array();
 	size_t i;
 
-	for (i = 0; list && i < s->jobs; i++) {
+	for (i = 0; list && i < s->movers; i++) {
 		const struct job_info *j = &s->job[i];
 
 		if (!status_shows(j))

@@ -132,17 +132,10 @@ static void watch_jobs(const struct ctl_look *s)
 {
 	int64_t log = meta_log_bytes(s->w->meta);
 	char size[UNITS_SIZE];
-	struct job_info own;
 	size_t i;
 
 	for (i = 0; i < s->jobs; i++)
 		watch_job(s, &s->job[i]);
-	meta_job(s->w->meta, &own);
-	watch_job(s, &own);
-	if (s->w->ledger) {
-		job_get(cost_ledger_job(s->w->ledger), &own);
-		watch_job(s, &own);
-	}
 	alarms_set(s->w->alarms, ALARM_LOG_LONG, NULL,
 		   sign(log > LOG_LONG, log < LOG_LONG / 2),
 		   "the log of the database is %s long",

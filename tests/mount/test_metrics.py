@@ -51,6 +51,7 @@ def test_figures(gateway):
     assert promtext.value(now, "mersey_cache_evicted_files_total", **rem) >= 4
     assert promtext.value(now, "mersey_stored_objects", **rem) > 0
     assert promtext.value(now, "mersey_worker_resident_memory_bytes", **rem) > 1 << 20
+    assert promtext.value(now, "mersey_writer_active", **rem) == 1
     # one trust's work is not another's
     assert promtext.value(now, "mersey_recall_asked_bytes_total", trust="rbq") == 0
     count = "mersey_store_request_seconds_count"
@@ -70,6 +71,8 @@ def test_all_of_the_table(gateway):
         "mersey_quota_files",
         "mersey_cache_room_seconds",
         "mersey_job_last_failure_timestamp_seconds",
+        "mersey_quarantined_objects",
+        "mersey_quarantined_bytes",
         "mersey_recall_amplification_ratio",
         "mersey_store_clock_ahead_seconds",
     }

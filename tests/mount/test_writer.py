@@ -118,6 +118,7 @@ def test_loser_writes_nothing(pair):
     (g.mount() / "late").write_bytes(random_bytes(90000, 3))
     wait_for("gw1 is read-only", lambda: writer(g)["state"] == "superseded")
     wait_for("it knows whose", lambda: writer(g)["held_by"] == "gw2.test")
+    wait_for("it is an alarm", lambda: "superseded" in [a["code"] for a in g.cli("alarms")["alarms"]])
     h.protect()
     assert changes(g) == before
     assert g.status()["unprotected"]["files"] == 1

@@ -11,6 +11,10 @@ static bool elsewhere(const char *name)
 		"mersey_up",
 		"mersey_cache_reads_total",
 		"mersey_cache_opens_total",
+		"mersey_writer_active",
+		"mersey_writer_generation",
+		"mersey_quarantined_objects",
+		"mersey_quarantined_bytes",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)

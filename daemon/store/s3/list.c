@@ -10,8 +10,12 @@
 
 #include "base/clock.h"
 #include "base/hex.h"
+#include "base/io.h"
 #include "store/call.h"
 #include "store/s3/xml.h"
+
+/* Pages without a key of ours, before a listing gives up. */
+#define FOREIGN_PAGES_MAX 1000
 
 struct list_parser {
 	struct s3_page *out;
@@ -170,5 +174,44 @@ int s3_list_parse(const void *xml, size_t len, const char *strip,
 	free(p.key);
 	if (rc == 0)
 		rc = p.saw_truncated ? settle(&p) : -EPROTO;
+	return rc;
+}
+
+/* Do the keys of a page belong to what was asked for? */
+static bool page_ok(const struct s3_page *p, const char *prefix)
+{
+	const struct store_list *l = &p->list;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (strncmp(l->entry[i].key, prefix, strlen(prefix)) != 0)
+			return false;
+	return p->last || !l->more; /* from where would it go on? */
+}
+
+int s3_list_pages(s3_page_fn page, void *arg, const char *strip,
+		  const char *prefix, const char *after, size_t max,
+		  struct store_list *out)
+{
+	CLEANUP_FREE char *full = io_path("%s%s", strip, prefix);
+	CLEANUP_FREE char *from = io_path("%s%s", *after ? strip : "", after);
+	int rc = full && from ? 0 : -ENOMEM;
+
+	for (unsigned i = 0; rc == 0; i++) {
+		CLEANUP(s3_page_done) struct s3_page p = { 0 };
+
+		rc = page(arg, full, from, max, &p);
+		if (rc < 0)
+			break;
+		if (!page_ok(&p, prefix) || i == FOREIGN_PAGES_MAX)
+			return store_explain(-EPROTO, "the listing is not what "
+						      "was asked");
+		if (p.list.n || !p.list.more) {
+			*out = p.list;
+			p.list = (struct store_list){ 0 };
+			break;
+		}
+		free(from); /* a page full of other people's objects */
+		from = take(p.last);
+	}
 	return rc;
 }

@@ -23,6 +23,19 @@ void s3_page_done(struct s3_page *p);
 int s3_list_parse(const void *xml, size_t len, const char *strip,
 		  const char *after, size_t max, struct s3_page *out);
 
+/* Gets one page of keys that start with `prefix`, behind `after`; both are
+ * whole keys of the bucket. 0 or -errno, explained. */
+typedef int (*s3_page_fn)(void *arg, const char *prefix, const char *after,
+			  size_t max, struct s3_page *out);
+
+/*
+ * Lists as struct store_ops says; `strip` is the store's own prefix. Asks for
+ * more pages when one has only other people's objects.
+ */
+int s3_list_pages(s3_page_fn page, void *arg, const char *strip,
+		  const char *prefix, const char *after, size_t max,
+		  struct store_list *out);
+
 /*
  * Undoes percent encoding in place. False when it is broken or hides a NUL.
  * '+' stands for a space, which no key of ours has.

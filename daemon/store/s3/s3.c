@@ -22,8 +22,6 @@
 #define IN_FLIGHT_MAX	  256
 /* 1000 keys of 1 KiB, each byte encoded, and what stands around them. */
 #define LIST_MAX ((size_t)8 << 20)
-/* Pages without a key of ours, before a listing gives up. */
-#define FOREIGN_PAGES_MAX 1000
 
 /* An SHA-256 as S3's checksum headers have it. Newly allocated. */
 static char *checksum_of_hex(const char hash[S3_SHA256_HEX])
@@ -233,9 +231,10 @@ static int s3_head(struct store *st, const char *key, struct store_info *out)
 
 /* One page of keys that start with `prefix`, behind `after`; both are whole
  * keys of the bucket. */
-static int list_page(struct s3_store *s, const char *prefix, const char *after,
+static int list_page(void *arg, const char *prefix, const char *after,
 		     size_t max, struct s3_page *out)
 {
+	struct s3_store *s = arg;
 	CLEANUP_REQUEST struct s3_request r = { .text_max = LIST_MAX };
 	CLEANUP_BUF struct buf query = { 0 };
 	struct s3_call c = S3_CALL(S3_GET, NULL);
@@ -262,45 +261,13 @@ static int list_page(struct s3_store *s, const char *prefix, const char *after,
 	return rc == -EPROTO ? s3_no_answer("the listing is malformed") : rc;
 }
 
-/* Do the keys of a page belong to what was asked for? */
-static bool page_ok(const struct s3_page *p, const char *prefix)
-{
-	const struct store_list *l = &p->list;
-
-	for (size_t i = 0; i < l->n; i++)
-		if (strncmp(l->entry[i].key, prefix, strlen(prefix)) != 0)
-			return false;
-	return p->last || !l->more; /* from where would it go on? */
-}
-
 static int s3_list(struct store *st, const char *prefix, const char *after,
 		   size_t max, struct store_list *out)
 {
 	struct s3_store *s = s3_of(st);
-	CLEANUP_FREE char *full = io_path("%s%s", s->prefix, prefix);
-	CLEANUP_FREE char *from =
-		io_path("%s%s", *after ? s->prefix : "", after);
-	int rc = full && from ? 0 : -ENOMEM;
 
 	store_call.sent = 0;
-	for (unsigned i = 0; rc == 0; i++) {
-		CLEANUP(s3_page_done) struct s3_page page = { 0 };
-
-		rc = list_page(s, full, from, max, &page);
-		if (rc < 0)
-			break;
-		if (!page_ok(&page, prefix) || i == FOREIGN_PAGES_MAX)
-			return s3_no_answer(
-				"the listing is not what was asked");
-		if (page.list.n || !page.list.more) {
-			*out = page.list;
-			page.list = (struct store_list){ 0 };
-			break;
-		}
-		free(from); /* a page full of other people's objects */
-		from = take(page.last);
-	}
-	return rc;
+	return s3_list_pages(list_page, s, s->prefix, prefix, after, max, out);
 }
 
 static int s3_skew(struct store *st, int64_t *ahead_ns)

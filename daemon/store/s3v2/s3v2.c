@@ -28,8 +28,6 @@
 #define ERROR_MAX	  ((size_t)64 << 10)
 /* 1000 keys of 1 KiB, each byte encoded, and what stands around them. */
 #define LIST_MAX ((size_t)8 << 20)
-/* Pages without a key of ours, before a listing gives up. */
-#define FOREIGN_PAGES_MAX 1000
 /* libs3 cuts off what does not fit into its buffer for the header. */
 #define ACCESS_KEY_MAX 76
 #define MD5_SIZE       16
@@ -276,9 +274,10 @@ static int s3v2_del(struct store *st, const char *const *keys, size_t n,
 
 /* One page of keys that start with `prefix`, behind `after`; both are whole
  * keys of the bucket. */
-static int list_page(struct s3v2_store *s, const char *prefix,
-		     const char *after, size_t max, struct s3_page *out)
+static int list_page(void *arg, const char *prefix, const char *after,
+		     size_t max, struct s3_page *out)
 {
+	struct s3v2_store *s = arg;
 	CLEANUP_REQUEST struct s3v2_request r = {
 		.s3 = { .method = S3_GET, .text_max = LIST_MAX },
 		.prefix = prefix,
@@ -297,44 +296,13 @@ static int list_page(struct s3v2_store *s, const char *prefix,
 	return rc == -EPROTO ? no_answer("the listing is malformed") : rc;
 }
 
-/* Do the keys of a page belong to what was asked for? */
-static bool page_ok(const struct s3_page *p, const char *prefix)
-{
-	const struct store_list *l = &p->list;
-
-	for (size_t i = 0; i < l->n; i++)
-		if (strncmp(l->entry[i].key, prefix, strlen(prefix)) != 0)
-			return false;
-	return p->last || !l->more; /* from where would it go on? */
-}
-
 static int s3v2_list(struct store *st, const char *prefix, const char *after,
 		     size_t max, struct store_list *out)
 {
 	struct s3v2_store *s = s3v2(st);
-	CLEANUP_FREE char *full = io_path("%s%s", s->prefix, prefix);
-	CLEANUP_FREE char *from =
-		io_path("%s%s", *after ? s->prefix : "", after);
-	int rc = full && from ? 0 : -ENOMEM;
 
 	store_call.sent = 0;
-	for (unsigned i = 0; rc == 0; i++) {
-		CLEANUP(s3_page_done) struct s3_page page = { 0 };
-
-		rc = list_page(s, full, from, max, &page);
-		if (rc < 0)
-			break;
-		if (!page_ok(&page, prefix) || i == FOREIGN_PAGES_MAX)
-			return no_answer("the listing is not what was asked");
-		if (page.list.n || !page.list.more) {
-			*out = page.list;
-			page.list = (struct store_list){ 0 };
-			break;
-		}
-		free(from); /* a page full of other people's objects */
-		from = take(page.last);
-	}
-	return rc;
+	return s3_list_pages(list_page, s, s->prefix, prefix, after, max, out);
 }
 
 static void s3v2_caps(struct store *st, struct store_caps *out)

@@ -49,7 +49,10 @@ static bool say(const struct http_request *r, struct buf *out, void *arg)
 		memcpy(p->part.head, r->head, sizeof(r->head));
 	if (p->delay_ns)
 		clock_sleep_ns(p->delay_ns);
-	say_one(out, p->answer[MIN(r->number, p->n - 1)], r->method);
+	if (p->close) /* which says where the body ends */
+		buf_addf(out, "%s", p->answer[MIN(r->number, p->n - 1)]);
+	else
+		say_one(out, p->answer[MIN(r->number, p->n - 1)], r->method);
 	return !p->close;
 }
 

@@ -411,9 +411,8 @@ static void renew(void *arg, const struct super_secret *secret)
 static int control_open(struct service *s, const struct service_run *r,
 			struct err *err)
 {
-	int rc = r->control_fd < 0 ? 0
-				   : super_control_start(r->control_fd, renew,
-							 s, &s->control);
+	int fd = r->control_fd >= 0 ? r->control_fd : r->keeper_fd;
+	int rc = fd < 0 ? 0 : super_control_start(fd, renew, s, &s->control);
 
 	return rc < 0 ? fail(err, rc, "cannot listen to the supervisor: %m")
 		      : 0;
@@ -428,8 +427,8 @@ static int backing_open(struct service *s, const struct service_run *r,
 	if (!s->ct->t->cache_passthrough || r->fuse_fd < 0)
 		return 0;
 	s->backing = super_backing_new(
-		r->broker_fd,
-		s->control ? super_control_broker_fd(s->control) : -1);
+		r->broker_fd, /* another one comes from a supervisor only */
+		r->control_fd < 0 ? -1 : super_control_broker_fd(s->control));
 	if (!s->backing)
 		return fail(err, -ENOMEM, "%m");
 	s->cache_backing = (struct cache_backing){

@@ -60,6 +60,7 @@ struct service_run {
 	int ctl_fd;	     /* taken */
 	int broker_fd;	     /* taken; -1: there is no broker */
 	int control_fd;	     /* leads to the supervisor; -1: there is none */
+	int keeper_fd;	     /* to a super_keeper instead; -1: none either */
 	unsigned restarts;
 	int unmount_fd; /* see ending_attach() */
 	/* Called once when the mount is served. 0 or -errno. */

@@ -19,6 +19,7 @@
 #include "main/ending.h"
 #include "main/modes.h"
 #include "main/service.h"
+#include "main/sources.h"
 #include "main/turn.h"
 #include "main/unmounter.h"
 #include "super/pidfile.h"
@@ -35,6 +36,7 @@ struct single {
 	struct alarm_out alarms;
 	struct super_commander commander;
 	struct super_broker broker; /* its fd: -1 = none, or handed on */
+	struct super_keeper keeper;
 };
 
 static int single_ready(void *arg, struct err *err)
@@ -110,6 +112,19 @@ static void finish_broker(struct single *s)
 		;
 }
 
+static int start_keeper(struct single *s, const struct conf_trust *ct,
+			struct err *err)
+{
+	struct super_credential *all = NULL;
+	size_t n = ct->t->n_credentials;
+	int rc = n ? sources_init(ct, &all, err) : 0;
+
+	if (rc == 0 && n)
+		rc = super_keeper_start(&s->keeper, all, n, err);
+	sources_done(all, n);
+	return rc;
+}
+
 /*
  * As root: the mount, somebody to unmount it, somebody to register files,
  * another user. The secrets are read when the others have been started: they
@@ -146,6 +161,8 @@ static int prepare(struct single *s, const struct conf_trust *ct,
 	bool root = geteuid() == 0;
 	int rc = conf_check_state_dir(ct, root ? ct->uid : geteuid(), err);
 
+	if (rc == 0)
+		rc = start_keeper(s, ct, err);
 	if (rc == 0 && !root)
 		rc = conf_read_secrets(ct, s->secret, &s->n_secrets, err);
 	if (rc == 0)
@@ -177,6 +194,7 @@ static int serve(struct single *s, const struct conf_trust *ct, struct err *err)
 		.ctl_fd = s->ctl_fd,
 		.broker_fd = s->broker.fd,
 		.control_fd = -1,
+		.keeper_fd = s->keeper.pid > 0 ? s->keeper.fd : -1,
 		.unmount_fd = s->unmounter.pid > 0 ? s->unmounter.fd : -1,
 		.ready = single_ready,
 		.alarm = single_alarm,
@@ -295,6 +313,7 @@ int mode_single(const struct args *a)
 	super_commander_leave(&s.commander);
 	alarm_out_done(&s.alarms);
 	finish_broker(&s);
+	super_keeper_finish(&s.keeper);
 	unmounter_finish(&s.unmounter);
 	pidfile_release(s.turn_fd); /* after all of it: the next may start */
 	buf_done(&s.options);

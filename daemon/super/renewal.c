@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "super/secrets.h"
 
 /* Services have the next keys at least five minutes before the last ones
@@ -67,4 +68,30 @@ bool renewal_wanted(const struct super_credential *c, const struct renewal *r,
 		return true;
 	look(c, &st);
 	return c->file && !same(&st, &r->seen);
+}
+
+void renewal_begin(const struct super_credential *c, struct renewal *r)
+{
+	look(c, &r->seen);
+	/* When they expire is known to who asked. */
+	r->due_ns = c->command ? clock_boot_ns() + RENEW_LEAST : 0;
+}
+
+void renewal_again(int fd, const struct super_credential *c, struct renewal *r,
+		   const char *trust)
+{
+	const char *colon = trust ? ": " : "";
+	struct err err = ERR_INIT;
+	int rc = renewal_send(fd, c, r, &err);
+
+	trust = trust ?: "";
+	if (rc == 0)
+		log_info("%s%scredentials of store '%s' were read again", trust,
+			 colon, c->store);
+	else if (!r->failed)
+		log_err("%s%sthe old credentials of store '%s' stay in use: "
+			"%s%s%s",
+			trust, colon, c->store, err.msg,
+			err.hint[0] ? "; try: " : "", err.hint);
+	r->failed = rc < 0;
 }

@@ -27,6 +27,13 @@ struct renewal {
 int renewal_send(int fd, const struct super_credential *c, struct renewal *r,
 		 struct err *err);
 
+/* As if what is there now had been sent. */
+void renewal_begin(const struct super_credential *c, struct renewal *r);
+/* As renewal_send(), and logs what became of it; `trust` NULL = it is said by
+ * the log itself. */
+void renewal_again(int fd, const struct super_credential *c, struct renewal *r,
+		   const char *trust);
+
 /* Is there something new, or will there have to be? */
 bool renewal_wanted(const struct super_credential *c, const struct renewal *r,
 		    int64_t now);

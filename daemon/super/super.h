@@ -184,6 +184,19 @@ int super_control_broker_fd(const struct super_control *c);
 void super_control_stop(struct super_control *c);
 DEFINE_GUARD(struct super_control *, super_control_stop);
 
+/*
+ * In single mode: a process that looks after n credentials and sends them
+ * again as a supervisor does, to super_control_start(). Start it before the
+ * first secret is read, and before threads. Ends when `fd` closes.
+ */
+struct super_keeper {
+	pid_t pid; /* 0 = none */
+	int fd;
+};
+int super_keeper_start(struct super_keeper *k, const struct super_credential *c,
+		       size_t n, struct err *err);
+void super_keeper_finish(struct super_keeper *k);
+
 /* Tells the supervisor that this worker serves its mount. */
 int super_worker_ready(int fd, struct err *err);
 

@@ -274,24 +274,6 @@ int64_t worker_renew_due(const struct worker *w)
 							   : INT64_MAX;
 }
 
-static void renew_one(struct worker *w, size_t i)
-{
-	const struct super_credential *c = &w->trust->credentials[i];
-	struct renewal *r = &w->renewal[i];
-	struct err err = ERR_INIT;
-	int rc = renewal_send(w->control_fd, c, r, &err);
-
-	if (rc == 0)
-		log_info("%s: credentials of store '%s' were read again",
-			 w->trust->name, c->store);
-	else if (!r->failed)
-		log_err("%s: the old credentials of store '%s' stay in use: "
-			"%s%s%s",
-			w->trust->name, c->store, err.msg,
-			err.hint[0] ? "; try: " : "", err.hint);
-	r->failed = rc < 0;
-}
-
 void worker_renew(struct worker *w, int64_t now, bool all)
 {
 	if (worker_renew_due(w) == INT64_MAX || (!all && now < w->look_ns))
@@ -300,7 +282,8 @@ void worker_renew(struct worker *w, int64_t now, bool all)
 	for (size_t i = 0; i < w->trust->n_credentials; i++)
 		if (all || renewal_wanted(&w->trust->credentials[i],
 					  &w->renewal[i], now))
-			renew_one(w, i);
+			renewal_again(w->control_fd, &w->trust->credentials[i],
+				      &w->renewal[i], w->trust->name);
 }
 
 /* ---- brokers ---------------------------------------------------------- */

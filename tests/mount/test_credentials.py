@@ -7,11 +7,12 @@ import json
 import pathlib
 import re
 import signal
+import subprocess
 import threading
 
 import pytest
 
-from conftest import CliError, new_buckets, running, wait_for
+from conftest import CliError, Gateway, new_buckets, running, wait_for, workdir
 
 
 @pytest.fixture
@@ -46,14 +47,13 @@ def test_changed_while_serving(gateway_with, s3):
     with gateway_with() as g:
         pid = g.worker_pid()
         assert protects(g, "a")
-        # A signal makes it look at once ...
         g.write_credentials("rem", access, "wrong" + secret)
         g.proc.send_signal(signal.SIGHUP)
         wait_for("the wrong key is in use", lambda: renewals(g) == 1)
         g.as_client("open(p, 'w').write('b')", p=str(g.mount() / "b"))
         wait_for("the store refuses", lambda: "SignatureDoesNotMatch" in refused(g))
-        # ... and it looks by itself, too.
         g.write_credentials("rem", access, secret)
+        g.proc.send_signal(signal.SIGHUP)
         wait_for("the right key is in use", lambda: renewals(g) == 2)
         g.protect(g.mount() / "b")
         assert g.worker_pid() == pid
@@ -65,6 +65,39 @@ def test_changed_while_serving(gateway_with, s3):
         assert protects(g, "c")
         assert g.worker_pid() == pid
         assert secret not in g.log()
+
+
+def test_changed_in_single_mode(s3):
+    """No signal, and no supervisor: a process looks after the file."""
+    access, secret = s3["users"]["rem"]
+    with workdir() as work:
+        g = Gateway(work, store="s3", s3=s3, trusts=("rem",), buckets=new_buckets(s3))
+        g.setup()
+        mnt = work / "single"
+        mnt.mkdir()
+        log = open(g.log_path, "wb")
+        p = subprocess.Popen(
+            [g.build / "daemon/main/merseyd", "--single", "rem", mnt, "--config", g.config],
+            stdout=log, stderr=log, env=g.env(),
+        )  # fmt: skip
+        try:
+            wait_for("mounted", lambda: "ready: serving" in g.log() or p.poll() is not None)
+            g.write_credentials("rem", access, "wrong" + secret)
+            wait_for("the wrong key is in use", lambda: renewals(g) == 1)
+            (mnt / "f").write_text("f")
+            wait_for("the store refuses", lambda: "SignatureDoesNotMatch" in refused(g))
+            g.write_credentials("rem", access, secret)
+            wait_for("the right key is in use", lambda: renewals(g) == 2)
+            g.protect(trust="rem")
+            p.send_signal(signal.SIGTERM)
+            assert p.wait(30) == 0
+        finally:
+            if p.poll() is None:
+                p.kill()
+                p.wait()
+            subprocess.run(["umount", "-l", mnt], capture_output=True)
+            print(g.log())
+        assert not g.sanitizer_reports()
 
 
 def test_profile(gateway_with):

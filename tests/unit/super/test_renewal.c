@@ -3,6 +3,7 @@
 #include "tests/test.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -259,12 +260,32 @@ static void test_control(void **state)
 	super_control_stop(NULL);
 }
 
+/* It looks every few seconds, and ends with the socket. */
+static void test_keeper(void **state)
+{
+	CLEANUP_FREE char *path = io_path("%s/kept", dir);
+	struct super_credential c = { .store = "st", .file = path };
+	struct super_keeper k = { 0 };
+	struct pollfd p = { .events = POLLIN };
+
+	super_keeper_finish(&k);
+	write_file(path, "one");
+	assert_int_equal(super_keeper_start(&k, &c, 1, NULL), 0);
+	p.fd = k.fd;
+	assert_int_equal(poll(&p, 1, 100), 0); /* nothing is new */
+	write_file(path, "two!");
+	assert_int_equal(poll(&p, 1, 60000), 1);
+	assert_sent(k.fd, "credentials:st", "two!");
+	super_keeper_finish(&k);
+	assert_int_equal(k.pid, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_file),	cmocka_unit_test(test_text),
 		cmocka_unit_test(test_command), cmocka_unit_test(test_expiry),
-		cmocka_unit_test(test_control),
+		cmocka_unit_test(test_control), cmocka_unit_test(test_keeper),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

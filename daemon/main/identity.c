@@ -14,8 +14,9 @@
 #define ASK_AGAIN_NS (5 * NSEC_PER_SEC)
 
 struct identity {
-	pthread_mutex_t lock; /* guards rc and err */
 	pthread_cond_t cond;  /* CLOCK_MONOTONIC */
+	pthread_mutex_t lock; /* guards the next five */
+	bool asked; /* there was no answer: the next look comes too late */
 	bool known;
 	bool waited; /* the start has its answer, or did not wait for it */
 	int rc;
@@ -87,6 +88,14 @@ static void settle(struct identity *id, int rc, const struct err *err)
 	}
 }
 
+/* Who waits need not wait any more. */
+static void note_asked(struct identity *id)
+{
+	LOCK_SCOPE(&id->lock);
+	id->asked = true;
+	pthread_cond_broadcast(&id->cond);
+}
+
 static int64_t identity_run(struct job *job, void *arg)
 {
 	struct identity *id = arg;
@@ -115,6 +124,7 @@ static int64_t identity_run(struct job *job, void *arg)
 			log_warn("%s; going on without it%s%s", err.msg,
 				 err.hint[0] ? "; try: " : "", err.hint);
 		said = true;
+		note_asked(id);
 		job_waiting(job, "%s", err.msg);
 		job_wait(job, ASK_AGAIN_NS);
 	}
@@ -129,7 +139,7 @@ static int await(struct identity *id, int64_t wait_ns, struct err *err)
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	ts = clock_timespec(clock_ns(ts) + wait_ns);
 	LOCK_SCOPE(&id->lock);
-	while (!id->known)
+	while (!id->known && !id->asked)
 		if (pthread_cond_timedwait(&id->cond, &id->lock, &ts))
 			break;
 	id->waited = true;

@@ -114,6 +114,18 @@ static void seed_packs(struct pack_keyring *kr)
 	seal(w, "pack-full");
 }
 
+/* A file of four frames, which is in several packs. */
+static struct pack_member large(uint64_t version)
+{
+	return (struct pack_member){ .inode = 42,
+				     .content_version = version,
+				     .meta_version = 9,
+				     .path = "large",
+				     .path_len = 5,
+				     .mode = 0100640,
+				     .size = 3 * PACK_FRAME_MAX + 9 };
+}
+
 /* A changed file, of which most lies in other packs. */
 static void seed_kept(struct pack_keyring *kr)
 {
@@ -128,17 +140,11 @@ static void seed_kept(struct pack_keyring *kr)
 		  .first_frame = 77,
 		  .frames = 1 },
 	};
-	const struct pack_member m = { .inode = 42,
-				       .content_version = 8,
-				       .meta_version = 9,
-				       .path = "large",
-				       .path_len = 5,
-				       .mode = 0100640,
-				       .size = 3 * PACK_FRAME_MAX + 9,
-				       .kept = kept,
-				       .kepts = 2 };
+	struct pack_member m = large(8);
 	struct pack_writer *w = writer(kr);
 
+	m.kept = kept;
+	m.kepts = 2;
 	member(w, "small", 0, NULL, 0);
 	frame(w, 2 * PACK_FRAME_MAX, "changed", 7, true);
 	must(pack_writer_member(w, &m), "kept");
@@ -148,16 +154,10 @@ static void seed_kept(struct pack_keyring *kr)
 /* A part of a large file, which another pack names. */
 static void seed_part(struct pack_keyring *kr)
 {
-	const struct pack_member m = { .inode = 42,
-				       .content_version = 9,
-				       .meta_version = 9,
-				       .path = "large",
-				       .path_len = 5,
-				       .mode = 0100640,
-				       .size = 3 * PACK_FRAME_MAX + 9,
-				       .part = true };
+	struct pack_member m = large(9);
 	struct pack_writer *w = writer(kr);
 
+	m.part = true;
 	frame(w, PACK_FRAME_MAX, "of three", 8, true);
 	must(pack_writer_member(w, &m), "part");
 	seal(w, "pack-part");

@@ -5,6 +5,7 @@ Every test runs with passthrough on and off. On: the worker must have seen no
 READ and no WRITE. Off: it must have seen them, or the counters prove nothing.
 Where the kernel offers passthrough and it is not used, tests fail.
 """
+import contextlib
 import errno
 import mmap
 import os
@@ -259,44 +260,67 @@ def test_many_openers(mounted):
 BROKERS_CAPS = "CapEff:\t0000000000200200"  # CAP_SYS_ADMIN, CAP_LINUX_IMMUTABLE
 
 
-def loop_ext4(image, where):
+def loop_ext4(work, where):
     """A filesystem of 320 MiB, a third of which is root's reserve."""
-    with open(image, "wb") as f:
+    with open(work / "image", "wb") as f:
         f.truncate(320 << 20)
-    subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "33", image], check=True)
-    subprocess.run(["mount", "-o", "loop", image, where], check=True)
+    subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "33", work / "image"], check=True)
+    subprocess.run(["mount", "-o", "loop", work / "image", where], check=True)
 
 
-def test_reserve_of_the_disk():
-    """What the kernel writes for a client leaves root's reserve alone (S8)."""
-    if not offered():
-        pytest.skip("this kernel has no passthrough")
+def overlay(work, where):
+    for d in ("lower", "upper", "layer"):
+        (work / d).mkdir()
+    options = f"lowerdir={work}/lower,upperdir={work}/upper,workdir={work}/layer"
+    subprocess.run(["mount", "-t", "overlay", "-o", options, "x", where], check=True)
+
+
+@contextlib.contextmanager
+def on_disk(mount, passthrough):
+    """A gateway whose state lies on a filesystem of its own; and where."""
     with workdir() as work:
-        g = Gateway(work, trusts=("rem",), passthrough="true, passthrough_reserve: 1MiB")
+        g = Gateway(work, trusts=("rem",), passthrough=passthrough)
         state = work / "state"
-        loop_ext4(work / "image", state)
+        mount(work, state)
         try:
             g.setup().start()
-            ready(g)
-            pid = g.worker_pid()
-            with Requests(g) as r, open(g.mount() / "big", "wb", buffering=0) as f:
-                f.write(b"x")
-                os.kill(pid, signal.SIGSTOP)  # it would use the brake
-                with pytest.raises(OSError) as e:
-                    for _ in range(320):
-                        f.write(bytes(1 << 20))
-                assert e.value.errno == errno.ENOSPC
-                os.kill(pid, signal.SIGCONT)
-                disk = os.statvfs(state)
-            assert r.n["write"] == 0
-            assert disk.f_bavail * disk.f_frsize < 2 << 20
-            assert disk.f_bfree * disk.f_frsize > 96 << 20
+            yield g, state
             g.stop()
             assert not g.sanitizer_reports()
         finally:
             g.destroy()
             print(g.log()[-8000:])
             subprocess.run(["umount", "-l", state], check=False)
+
+
+@contextlib.contextmanager
+def on_small_disk():
+    """The same, where files are passed until it is nearly full."""
+    if not offered():
+        pytest.skip("this kernel has no passthrough")
+    with on_disk(loop_ext4, "true, passthrough_reserve: 1MiB") as (g, state):
+        ready(g)
+        yield g, state
+
+
+def test_reserve_of_the_disk():
+    """What the kernel writes for a client leaves root's reserve alone (S8)."""
+    with on_small_disk() as (g, state):
+        pid = g.worker_pid()
+        with Requests(g) as r, open(g.mount() / "big", "wb", buffering=0) as f:
+            f.write(b"x")
+            os.kill(pid, signal.SIGSTOP)  # it would use the brake
+            try:
+                with pytest.raises(OSError) as e:
+                    for _ in range(320):
+                        f.write(bytes(1 << 20))
+                disk = os.statvfs(state)
+            finally:
+                os.kill(pid, signal.SIGCONT)
+        assert e.value.errno == errno.ENOSPC
+        assert r.n["write"] == 0
+        assert disk.f_bavail * disk.f_frsize < 2 << 20
+        assert disk.f_bfree * disk.f_frsize > 96 << 20
 
 
 def room(state):
@@ -326,58 +350,44 @@ def write_until(f, code):
 def test_emergency_brake():
     """Who fills the disk past the worker is stopped, not the database; and goes
     on when there is room (S13)."""
-    if not offered():
-        pytest.skip("this kernel has no passthrough")
-    with workdir() as work:
-        g = Gateway(work, trusts=("rem",), passthrough="true, passthrough_reserve: 1MiB")
-        state = work / "state"
-        loop_ext4(work / "image", state)
-        try:
-            g.setup().start()
-            ready(g)
-            old = new(g, "old", bytes(50 << 20))
-            g.protect(old)
-            wait_for("nothing is held", lambda: immutable(state) == 0)
-            with open(g.mount() / "big", "wb", buffering=0) as f:
-                with Requests(g) as r:
-                    n = write_until(f, errno.EPERM)
-                assert r.n["write"] == 0
-                assert immutable(state) == 1
-                assert room(state) > 32 << 20
-                for i in range(50):  # the database commits
-                    (g.mount() / f"empty{i}").touch()
-                with pytest.raises(OSError) as e:
-                    open(g.mount() / "big", "ab")
-                assert e.value.errno == errno.ENOSPC
-                assert len((g.mount() / "big").read_bytes()) == n << 20
+    with on_small_disk() as (g, state):
+        old = new(g, "old", bytes(50 << 20))
+        g.protect(old)
+        wait_for("nothing is held", lambda: immutable(state) == 0)
+        with open(g.mount() / "big", "wb", buffering=0) as f:
+            with Requests(g) as r:
+                n = write_until(f, errno.EPERM)
+            assert r.n["write"] == 0
+            assert immutable(state) == 1
+            assert room(state) > 32 << 20
+            for i in range(50):  # the database commits
+                (g.mount() / f"empty{i}").touch()
+            with pytest.raises(OSError) as e:
+                open(g.mount() / "big", "ab")
+            assert e.value.errno == errno.ENOSPC
+            assert len((g.mount() / "big").read_bytes()) == n << 20
 
-                def goes_on():
-                    try:
-                        return f.write(b"end") == 3
-                    except OSError as e:
-                        assert e.errno == errno.EPERM
-                        return False
+            def goes_on():
+                try:
+                    return f.write(b"end") == 3
+                except OSError as e:
+                    assert e.errno == errno.EPERM
+                    return False
 
-                g.evict(old)
-                wait_for("it goes on", goes_on)
-                assert immutable(state) == 0
-                m = write_until(f, errno.EPERM)
-                assert immutable(state) == 1
-                # nor does a crash leave any
-                pid = g.worker_pid()
-                os.kill(pid, signal.SIGKILL)
-                wait_for("the worker is gone", lambda: not alive(pid))
-            wait_for("it serves again", lambda: g.serves("rem"))
-            wait_for("nothing is held", lambda: immutable(state) == 0)
-            assert (g.mount() / "big").stat().st_size == (n + m << 20) + 3
-            (g.mount() / "big").unlink()
-            wait_for("there is room", lambda: room(state) > 128 << 20)
-            g.stop()
-            assert not g.sanitizer_reports()
-        finally:
-            g.destroy()
-            print(g.log()[-8000:])
-            subprocess.run(["umount", "-l", state], check=False)
+            g.evict(old)
+            wait_for("it goes on", goes_on)
+            assert immutable(state) == 0
+            m = write_until(f, errno.EPERM)
+            assert immutable(state) == 1
+            # nor does a crash leave any
+            pid = g.worker_pid()
+            os.kill(pid, signal.SIGKILL)
+            wait_for("the worker is gone", lambda: not alive(pid))
+        wait_for("it serves again", lambda: g.serves("rem"))
+        wait_for("nothing is held", lambda: immutable(state) == 0)
+        assert (g.mount() / "big").stat().st_size == (n + m << 20) + 3
+        (g.mount() / "big").unlink()
+        wait_for("there is room", lambda: room(state) > 128 << 20)
 
 
 def flushes(where):
@@ -389,63 +399,36 @@ def flushes(where):
 
 def test_sync_writes_of_what_is_served():
     """Of a file that is passed, to one who has it open: no FSYNC comes (S2)."""
-    if not offered():
-        pytest.skip("this kernel has no passthrough")
-    with workdir() as work:
-        g = Gateway(work, trusts=("rem",), passthrough="true, passthrough_reserve: 1MiB")
-        state = work / "state"
-        loop_ext4(work / "image", state)
-        try:
-            g.setup().start()
-            ready(g)
-            p = g.mount() / "a"
-            with open(p, "wb", buffering=0) as first:
-                first.write(bytes(8192))
-                for flag in os.O_SYNC, os.O_DSYNC:
-                    os.chmod(p, 0o4755)  # writes of those who come now are served
-                    fd = os.open(p, os.O_RDWR | flag)
-                    before = flushes(state)
-                    with Requests(g) as r:
-                        for _ in range(20):
-                            os.pwrite(fd, bytes(4096), 0)
-                    assert r.n["write"] == 20
-                    assert flushes(state) >= before + 20
-                    os.close(fd)
-            g.stop()
-            assert not g.sanitizer_reports()
-        finally:
-            g.destroy()
-            print(g.log()[-8000:])
-            subprocess.run(["umount", "-l", state], check=False)
+    with on_small_disk() as (g, state):
+        p = g.mount() / "a"
+        with open(p, "wb", buffering=0) as first:
+            first.write(bytes(8192))
+            for flag in os.O_SYNC, os.O_DSYNC:
+                os.chmod(p, 0o4755)  # writes of those who come now are served
+                fd = os.open(p, os.O_RDWR | flag)
+                before = flushes(state)
+                with Requests(g) as r:
+                    for _ in range(20):
+                        os.pwrite(fd, bytes(4096), 0)
+                assert r.n["write"] == 20
+                assert flushes(state) >= before + 20
+                os.close(fd)
 
 
 def test_stacked_filesystem():
     """The kernel passes nothing through to overlayfs: the worker serves."""
-    with workdir() as work:
-        g = Gateway(work, trusts=("rem",), passthrough="true")
-        for d in ("lower", "upper", "layer"):
-            (work / d).mkdir()
-        options = f"lowerdir={work}/lower,upperdir={work}/upper,workdir={work}/layer"
-        subprocess.run(["mount", "-t", "overlay", "-o", options, "x", work / "state"], check=True)
-        try:
-            g.setup().start()
-            data = random_bytes(FILE, 14)
-            p = new(g, "stacked", data)
-            drop_caches()
-            with Requests(g) as r:
-                assert p.read_bytes() == data
-            assert r.n["read"] > 0
-            g.protect(p)
-            drop_caches()
+    with on_disk(overlay, "true") as (g, _):
+        data = random_bytes(FILE, 14)
+        p = new(g, "stacked", data)
+        drop_caches()
+        with Requests(g) as r:
             assert p.read_bytes() == data
-            want = "filesystem" if offered() else "kernel"
-            wait_for("it says why", lambda: g.status()["fuse"]["reason"] == want)
-            g.stop()
-            assert not g.sanitizer_reports()
-        finally:
-            g.destroy()
-            print(g.log()[-8000:])
-            subprocess.run(["umount", "-l", work / "state"], check=False)
+        assert r.n["read"] > 0
+        g.protect(p)
+        drop_caches()
+        assert p.read_bytes() == data
+        want = "filesystem" if offered() else "kernel"
+        wait_for("it says why", lambda: g.status()["fuse"]["reason"] == want)
 
 
 def test_single():

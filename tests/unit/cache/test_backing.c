@@ -165,6 +165,14 @@ static struct open k_open(uint64_t ino, bool writable)
 	return o;
 }
 
+/* Passthrough begins, and with it a file that is open for writing. */
+static struct open k_first(uint64_t *ino)
+{
+	backing_on();
+	*ino = take_file("a");
+	return k_open(*ino, true);
+}
+
 static void k_close(struct open *o)
 {
 	if (o->fd >= 0)
@@ -234,9 +242,7 @@ static void test_create(void **state)
 	struct open o;
 	uint64_t ino;
 
-	backing_on();
-	ino = take_file("a");
-	o = k_open(ino, true);
+	o = k_first(&ino);
 	assert_true(o.p.id > 0);
 	assert_false(o.p.direct);
 	k_write(&o, 1, 0, 300000);
@@ -264,9 +270,7 @@ static void test_empty(void **state)
 	struct open o;
 	uint64_t ino;
 
-	backing_on();
-	ino = take_file("a");
-	o = k_open(ino, true);
+	o = k_first(&ino);
 	k_close(&o);
 	assert_int_equal(cache_flush(c), 0);
 	assert_int_equal(protect(ino), 0);
@@ -391,9 +395,7 @@ static void test_mapping_outlives(void **state)
 	uint64_t ino;
 	uint8_t *map;
 
-	backing_on();
-	ino = take_file("a");
-	o = k_open(ino, true);
+	o = k_first(&ino);
 	k_write(&o, 1, 0, 8192);
 	map = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, o.fd, 0);
 	assert_true(map != MAP_FAILED);
@@ -490,9 +492,7 @@ static void test_both_write(void **state)
 	struct open o;
 	uint64_t ino;
 
-	backing_on();
-	ino = take_file("a");
-	o = k_open(ino, true);
+	o = k_first(&ino);
 	k_write(&o, 1, 0, 100000);
 	f = file_open(ino, true);
 	write_at(f, 1, 100000, 50000);
@@ -665,9 +665,7 @@ static void test_small_mapped_is_passed(void **state)
 
 	opts.backing_max = 1;
 	reopen();
-	backing_on();
-	ino = take_file("a");
-	o = k_open(ino, true);
+	o = k_first(&ino);
 	k_write(&o, 1, 0, 8192);
 	map = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, o.fd, 0);
 	assert_true(map != MAP_FAILED);
@@ -764,9 +762,7 @@ static void test_brake(void **state)
 	struct open w, r;
 	uint64_t ino;
 
-	backing_on();
-	ino = take_file("a");
-	w = k_open(ino, true);
+	w = k_first(&ino);
 	k_write(&w, 1, 0, 100);
 	clock_sleep_ns(NSEC_PER_SEC / 5);
 	assert_int_equal(kernel.held, 0);
@@ -803,9 +799,7 @@ static void test_brake_ends(void **state)
 	struct open w;
 	uint64_t ino;
 
-	backing_on();
-	ino = take_file("a");
-	w = k_open(ino, true);
+	w = k_first(&ino);
 	disk_free = 0;
 	assert_true(wait_held(1, 1));
 	cache_set_backing(c, NULL);

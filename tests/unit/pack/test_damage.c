@@ -1,24 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Nothing but the pack that was asked for is taken for it (P5). */
-#include "tests/unit/pack/helper.h"
+#include "tests/unit/pack/fixture.h"
 
 #include "base/bytes.h"
-
-static struct keys keys, other;
-
-static int setup(void **state)
-{
-	keys_init(&keys, 7);
-	keys_init(&other, 8);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	keys_done(&keys);
-	keys_done(&other);
-	return 0;
-}
 
 /*
  * What the reader must say when one bit of a pack is not as written. Another

@@ -4,23 +4,9 @@
  * reader refuses them without reading past their end or taking memory for
  * counts that do not fit.
  */
-#include "tests/unit/pack/helper.h"
+#include "tests/unit/pack/fixture.h"
 
 #include "base/bytes.h"
-
-static struct keys keys;
-
-static int setup(void **state)
-{
-	keys_init(&keys, 7);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	keys_done(&keys);
-	return 0;
-}
 
 /* Where things are in the index that plain_index() makes. */
 #define TABLE	  INDEX_HEAD_SIZE

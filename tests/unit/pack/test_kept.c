@@ -3,23 +3,9 @@
  * What an index says of bytes that lie in other packs, and the check that
  * finds out which do.
  */
-#include "tests/unit/pack/helper.h"
+#include "tests/unit/pack/fixture.h"
 
 #include "base/bytes.h"
-
-static struct keys keys;
-
-static int setup(void **state)
-{
-	keys_init(&keys, 7);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	keys_done(&keys);
-	return 0;
-}
 
 /* ---- kept runs ------------------------------------------------------- */
 
@@ -297,11 +283,11 @@ static void test_check(void **state)
 	static uint8_t random[PACK_FRAME_MAX], text[PACK_FRAME_MAX];
 	CLEANUP(pack_checker_free_guard)
 	struct pack_checker *c = pack_checker_new();
-	struct sealed s, other;
+	struct sealed s, twin;
 	struct pack_frame f;
 	unsigned i;
 
-	seal_three(&other, random, text);
+	seal_three(&twin, random, text);
 	seal_three(&s, random, text);
 #define SAME(i, last, p) pack_checker_same(c, &s.key, &s.f[i], last, p)
 	for (i = 0; i < 2; i++) {
@@ -328,12 +314,10 @@ static void test_check(void **state)
 	assert_int_equal(pack_checker_same(c, &s.key, &f, false, random), 0);
 	/* In another pack the same bytes have another check. */
 	assert_int_equal(
-		pack_checker_same(c, &other.key, &s.f[0], false, random), 0);
+		pack_checker_same(c, &twin.key, &s.f[0], false, random), 0);
 	assert_int_equal(
-		pack_checker_same(c, &other.key, &other.f[0], false, random),
-		1);
-	assert_memory_not_equal(s.f[0].check, other.f[0].check,
-				PACK_CHECK_SIZE);
+		pack_checker_same(c, &twin.key, &twin.f[0], false, random), 1);
+	assert_memory_not_equal(s.f[0].check, twin.f[0].check, PACK_CHECK_SIZE);
 	assert_int_equal(SAME(0, false, random), 1);
 }
 

@@ -1,26 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Root keys, key objects, the key ring and the volume marker. */
-#include "tests/unit/pack/helper.h"
+#include "tests/unit/pack/fixture.h"
 
 #include <ctype.h>
 
 #include "base/hex.h"
-
-static struct keys keys, other;
-
-static int setup(void **state)
-{
-	keys_init(&keys, 7);
-	keys_init(&other, 8);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	keys_done(&keys);
-	keys_done(&other);
-	return 0;
-}
 
 /* ---- root key --------------------------------------------------------- */
 

@@ -1,20 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What goes into a pack comes out of it. */
-#include "tests/unit/pack/helper.h"
-
-static struct keys keys;
-
-static int setup(void **state)
-{
-	keys_init(&keys, 7);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	keys_done(&keys);
-	return 0;
-}
+#include "tests/unit/pack/fixture.h"
 
 static struct pack_writer *new_writer(void)
 {

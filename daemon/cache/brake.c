@@ -11,6 +11,7 @@
  * changes the file, before it is unlinked, when nobody can write to it any
  * more, at the end, and at the start when the last process had no end. Where
  * a filesystem has no such flag, or no broker may set it, the disk is full.
+ * XFS (Linux 6.18) looks at it only in open(2): there it keeps new writers out.
  */
 #include "cache/impl.h"
 

@@ -228,6 +228,75 @@ def test_unlinked_open_files_are_cleaned_up():
             assert e.errno in GONE
 
 
+MIB = 1 << 20
+LARGE = 84 * MIB  # six parts, and the pack that names them
+
+
+class Packs:
+    """The packs of a bucket, and what they say without any database."""
+
+    def __init__(self, g):
+        self.g = g
+        self.top = g.work / "bucket" / "rem"
+        self.seen = {}
+
+    def names(self):
+        return {p for p in self.top.rglob("packs/*") if p.is_file() and "tmp" not in p.name}
+
+    def listed(self, pack):
+        if pack not in self.seen:
+            keys = next(self.top.rglob("keys"))
+            args = ["--key", self.g.work / "secrets" / "rem.key", "--keys", keys]
+            self.seen[pack] = self.g.cli("pack", "list", pack, *args)["files"]
+        return self.seen[pack]
+
+    def versions(self, path):
+        """Those that are named, with how many bytes; and the newest of a part."""
+        named, part = {}, 0
+        for f in (f for p in self.names() for f in self.listed(p) if f["path"] == path):
+            if f["part"]:
+                part = max(part, f["version"])
+            else:
+                named[f["version"]] = f["bytes_here"] + f["bytes_elsewhere"]
+        return named, part
+
+
+def test_upload_cut_short():
+    """A large file's packs name no version before all of it is there."""
+    cut = 0
+    with running(trusts=("rem",), settle="1h") as g:
+        p, packs = g.mount() / "large", Packs(g)
+        data = random.Random(1).randbytes(LARGE)
+        p.write_bytes(data)
+        g.protect(p)
+        for want in (1, 3, 6):
+            before = packs.names()
+            acked = max(packs.versions("large")[0])
+            data = data[1:] + data[:1]
+            p.write_bytes(data)
+            pid = g.worker_pid()
+            wait = subprocess.Popen(
+                [g.build / "daemon/cli/mersey", "--config", g.config, "wait", p],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=g.env(),
+            )  # fmt: skip
+            wait_for("packs arrive", lambda: len(packs.names() - before) >= want, 60, 0.001)
+            os.kill(pid, signal.SIGKILL)
+            wait.wait(60)
+            wait_for("the old worker is gone", lambda: not alive(pid), 10)
+            named, part = packs.versions("large")
+            assert all(n == LARGE for n in named.values()), named
+            assert max(named) >= acked
+            cut += part > max(named)
+            wait_for("a fresh worker", lambda: g.serves("rem") and g.worker_pid() != pid, 60)
+            g.protect(p)
+            named, part = packs.versions("large")
+            assert named[max(named)] == LARGE
+            assert max(named) > acked and max(named) >= part
+        assert cut > 0, "no upload was cut short"
+        g.evict(p)
+        assert p.read_bytes() == data
+
+
 def test_killed_supervisor_leaves_nothing_hanging():
     with running(trusts=("rem",)) as g:
         pid = g.worker_pid()

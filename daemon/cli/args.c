@@ -111,6 +111,12 @@ const struct cli_verb cli_verbs[] = {
 	  "can write no more then. --dry-run says who it is.",
 	  OPT_BIT(OPT_DRY_RUN) | OPT_BIT(OPT_YES), 1, 1, verb_store_unlock_run,
 	  verb_store_unlock_show, false },
+	{ "store test", "[TRUST[/TIER]]",
+	  "Try every operation on the real bucket under a scratch prefix",
+	  "Below scratch/test/ in the trust's prefix; what is made there is "
+	  "removed. Costs about a\nhundred requests. Exit status 3 when something "
+	  "that Mersey needs is missing.",
+	  0, 0, 1, verb_store_test_run, verb_store_test_show, false },
 	{ "mount", "TRUST MNT [-o LIST] [--foreground]",
 	  "Serve one trust without the supervisor (execs merseyd --single)",
 	  "Returns when files can be used; umount MNT ends it. The options are "

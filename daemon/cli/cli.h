@@ -326,6 +326,8 @@ int verb_quota_check_run(struct cli *c);
 void verb_quota_check_show(struct cli *c);
 int verb_store_unlock_run(struct cli *c);
 void verb_store_unlock_show(struct cli *c);
+int verb_store_test_run(struct cli *c);
+void verb_store_test_show(struct cli *c);
 int verb_pack_list_run(struct cli *c);
 void verb_pack_list_show(struct cli *c);
 int verb_pack_extract_run(struct cli *c);

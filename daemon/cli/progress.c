@@ -5,6 +5,7 @@
  */
 #include "cli/cli.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -38,19 +39,46 @@ static size_t progress_columns(struct cli *c)
 	return ws.ws_col - 1U;
 }
 
-static int progress_text(const char *trust, const json_t *p, struct buf *b)
+static int progress_share(const char *trust, uint64_t done, uint64_t all,
+			  struct buf *b)
 {
-	char n[UNITS_SIZE], of[UNITS_SIZE], size[UNITS_SIZE];
-	uint64_t done = json_u64(p, "bytes"), all = json_u64(p, "total_bytes");
+	static const char full[PROGRESS_BAR + 1] = "========================";
 	uint64_t bar = all ? (uint64_t)((double)MIN(done, all) * PROGRESS_BAR /
 					(double)all)
 			   : 0;
-	static const char full[PROGRESS_BAR + 1] = "========================";
-	int rc = buf_addf(b, "%s [%-*.*s] %s of %s files, %s", trust,
-			  PROGRESS_BAR, (int)bar, full,
-			  units_format_count(json_u64(p, "files"), n),
-			  units_format_count(json_u64(p, "total_files"), of),
-			  units_format_size(done, size));
+
+	return buf_addf(b, "%s [%-*.*s] ", trust, PROGRESS_BAR, (int)bar, full);
+}
+
+static int progress_files(const char *trust, const json_t *p, struct buf *b)
+{
+	char n[UNITS_SIZE], of[UNITS_SIZE], size[UNITS_SIZE];
+	uint64_t done = json_u64(p, "bytes");
+	int rc = progress_share(trust, done, json_u64(p, "total_bytes"), b);
+
+	return rc < 0 ? rc
+		      : buf_addf(b, "%s of %s files, %s",
+				 units_format_count(json_u64(p, "files"), n),
+				 units_format_count(json_u64(p, "total_files"),
+						    of),
+				 units_format_size(done, size));
+}
+
+static int progress_checks(const char *trust, const json_t *p, struct buf *b)
+{
+	uint64_t done = json_u64(p, "checks"),
+		 all = json_u64(p, "total_checks");
+	int rc = progress_share(trust, done, all, b);
+
+	return rc < 0 ? rc
+		      : buf_addf(b, "%" PRIu64 " of %" PRIu64 " checks, %s",
+				 done, all, json_text(p, "check"));
+}
+
+static int progress_text(const char *trust, const json_t *p, struct buf *b)
+{
+	int rc = json_known(p, "checks") ? progress_checks(trust, p, b)
+					 : progress_files(trust, p, b);
 
 	if (rc == 0 && json_known(p, "waiting_for"))
 		rc = buf_addf(b, ", waits for %s", json_text(p, "waiting_for"));

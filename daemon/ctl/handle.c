@@ -26,6 +26,7 @@ static const struct {
 	{ "evict", CTL_ADMIN | CTL_OPS, ctl_verb_evict },
 	{ "recall", CTL_ADMIN | CTL_OPS, ctl_verb_recall },
 	{ "store_unlock", CTL_ADMIN | CTL_OPS, ctl_verb_store_unlock },
+	{ "store_test", CTL_ADMIN | CTL_OPS, ctl_verb_store_test },
 };
 
 static int handle_access(struct ctl_call *c, const char *verb, unsigned roles)

@@ -38,6 +38,7 @@ int ctl_verb_cost(struct ctl_call *c, json_t *result);
 int ctl_verb_quota(struct ctl_call *c, json_t *result);
 int ctl_verb_quota_check(struct ctl_call *c, json_t *result);
 int ctl_verb_store_unlock(struct ctl_call *c, json_t *result);
+int ctl_verb_store_test(struct ctl_call *c, json_t *result);
 
 /* Who writes the bucket (verb_unlock.c). */
 json_t *ctl_fence(const struct fence_info *i);

@@ -164,6 +164,41 @@ static void test_quota(void **state)
 	assert_has(run_out, " exact\n");
 }
 
+static void test_store_test(void **state)
+{
+	CLEANUP_JSON json_t *r = NULL;
+
+	assert_int_equal(mersey("store", "test", "rem/near", "--json", NULL),
+			 0);
+	r = result("store test");
+	assert_string_equal(text_at(r, "stores.0.bucket"), "rem-mersey");
+	assert_string_equal(text_at(r, "stores.0.capabilities.0.name"), "put");
+	assert_string_equal(text_at(r, "stores.0.capabilities.0.result"),
+			    "yes");
+	assert_int_equal(json_array_size(json_object_get(r, "stores")), 1);
+	assert_int_equal(mersey("store", "test", "rem/far", NULL), CLI_USAGE);
+	assert_has(run_msg, "trust 'rem' has no tier 'far'");
+	assert_int_equal(mersey("store", "test", "nobody", NULL), CLI_USAGE);
+}
+
+/* A store that lacks what is needed, and one that is not there. */
+static void test_store_test_fails(void **state)
+{
+	struct store_fault_plan plan = { .flip_percent = 100 };
+	struct store *whole = worker.store;
+
+	worker.store = store_fault_new(store_mem_new(), &plan);
+	assert_non_null(worker.store);
+	assert_int_equal(mersey("store", "test", "rem", NULL), CLI_ATTENTION);
+	assert_has(run_out, "rem/near: store 'ceph', bucket 'rem-mersey'\n");
+	assert_has(run_out, "put                NO ");
+	plan = (struct store_fault_plan){ .down = true };
+	assert_int_equal(mersey("store", "test", "rem", NULL), CLI_NOT_NOW);
+	assert_has(run_msg, "store 'ceph' does not answer");
+	store_free(worker.store);
+	worker.store = whole;
+}
+
 /* A program that counts wrong is found out. */
 static void test_quota_differs(void **state)
 {
@@ -549,6 +584,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(test_status),	    TEST(test_quota),
 		TEST(test_quota_differs),   TEST(test_unlock),
+		TEST(test_store_test),	    TEST(test_store_test_fails),
 		TEST(test_degraded),	    TEST(test_one_offline),
 		TEST(test_files),	    TEST(test_through_a_symlink),
 		TEST(test_refused),	    TEST(test_cost),

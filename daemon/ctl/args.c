@@ -12,7 +12,7 @@ static const struct {
 	{ "paths", JSON_ARRAY },   { "all", JSON_TRUE },
 	{ "until", JSON_STRING },  { "dry_run", JSON_TRUE },
 	{ "alarm", JSON_INTEGER }, { "from", JSON_STRING },
-	{ "to", JSON_STRING },     { "tier", JSON_STRING },
+	{ "to", JSON_STRING },	   { "tier", JSON_STRING },
 };
 
 static bool arg_type_ok(const json_t *v, json_type type)

@@ -141,7 +141,7 @@ static int check_put(struct run *r)
 
 static int check_empty(struct run *r)
 {
-	struct store_info info;
+	struct store_info info = { 0 };
 	int rc = put(r, "empty", "");
 
 	if (rc == 0)
@@ -175,7 +175,7 @@ static int check_checksum(struct run *r)
 {
 	static const uint8_t wrong[32] = { 1 };
 	struct store_put_opts o = { .sha256 = wrong };
-	struct store_info info;
+	struct store_info info = { 0 };
 	int rc = put_opts(r, "checksum", "text", o);
 
 	if (rc == 0)
@@ -260,7 +260,7 @@ static int check_behind_end(struct run *r)
 
 static int check_head(struct run *r)
 {
-	struct store_info info;
+	struct store_info info = { 0 };
 	int rc = head(r, "large", &info);
 
 	if (rc < 0)
@@ -327,7 +327,7 @@ static int check_continuation(struct run *r)
 /* 1 when none of names[0..n) is there any more. */
 static int all_gone(struct run *r, const char *const *names, size_t n)
 {
-	struct store_info info;
+	struct store_info info = { 0 };
 
 	for (size_t i = 0; i < n; i++) {
 		int rc = head(r, names[i], &info);
@@ -387,7 +387,7 @@ static bool is_archive(const char *class)
 static int takes_class(struct run *r, const char *class)
 {
 	struct store_put_opts o = { .storage_class = class };
-	struct store_info info;
+	struct store_info info = { 0 };
 	int rc = put_opts(r, class, class, o);
 
 	if (rc == 0)
@@ -427,7 +427,7 @@ static int copy(struct run *r, const char *from, const char *to,
 	struct made *m = made_add(r, to);
 	struct store_put_opts o = { .storage_class = class,
 				    .version = m->version };
-	struct store_info info;
+	struct store_info info = { 0 };
 	int rc;
 
 	rc = store_copy(r->s, key_of(r, from).s, m->key.s, &o);
@@ -450,7 +450,7 @@ static int check_copy(struct run *r)
 static int check_copy_class(struct run *r)
 {
 	const char *class = *r->class ? r->class : r->archive;
-	struct store_info info;
+	struct store_info info = { 0 };
 	int rc;
 
 	if (!*class)
@@ -469,7 +469,7 @@ static int check_copy_class(struct run *r)
 /* It takes hours until a copy is there: that it was asked for is enough. */
 static int check_restore(struct run *r)
 {
-	struct store_info info;
+	struct store_info info = { 0 };
 	int rc;
 
 	if (!*r->archive)
@@ -559,8 +559,8 @@ static int by_value(const void *a, const void *b)
 
 static int check_latency(struct run *r)
 {
-	struct store_info info;
-	int64_t ns[HEADS];
+	struct store_info info = { 0 };
+	int64_t ns[HEADS], median;
 
 	for (size_t i = 0; i < HEADS; i++) {
 		int64_t began = clock_boot_ns();
@@ -571,8 +571,9 @@ static int check_latency(struct run *r)
 		ns[i] = clock_boot_ns() - began;
 	}
 	qsort(ns, HEADS, sizeof(ns[0]), by_value);
+	median = ns[HEADS / 2];
 	return found(r, STORE_CHECK_YES, "HEAD: %.2f ms, at most %.2f ms",
-		     (double)ns[HEADS / 2] / 1e6, (double)ns[HEADS - 1] / 1e6);
+		     (double)median / 1e6, (double)ns[HEADS - 1] / 1e6);
 }
 
 /* ---- the run ---------------------------------------------------------- */

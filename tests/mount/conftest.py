@@ -459,13 +459,17 @@ def workdir():
 
 
 @contextlib.contextmanager
-def running(prepared=contextlib.nullcontext, **keys):
+def running(prepared=contextlib.nullcontext, set_up=None, **keys):
     """A gateway that is up, and is gone afterwards; `prepared` makes of its
-    directory what it should find there."""
+    directory what it should find there, `set_up` is called between setup and
+    start."""
     with workdir() as work, prepared(work):
         g = Gateway(work, **keys)
         try:
-            yield g.setup().start()
+            g.setup()
+            if set_up:
+                set_up()
+            yield g.start()
             g.stop()
             reports = g.sanitizer_reports()
             assert not reports, reports

@@ -30,7 +30,9 @@ import urllib.parse
 READS = frozenset({"get"})
 ANSWERED = frozenset({"get", "list"})  # with a body worth damaging
 WRITES = frozenset({"put"})
-ALL = frozenset({"get", "head", "put", "delete", "list", "batch", "copy", "restore", "other"})
+ALL = frozenset(
+    {"get", "head", "put", "delete", "list", "batch", "copy", "restore", "upload", "config", "other"}
+)
 
 # A request that is answered without the server: status, S3's code, message.
 ANSWERS = {
@@ -73,9 +75,9 @@ FAULTS = {
 DAMAGE = frozenset({"cut_body", "truncate", "corrupt", "too_long", "too_short", "wrong_range"})
 
 # What the ledger calls an operation.
-LEDGER = {"put": "puts", "copy": "puts", "get": "gets", "head": "heads", "list": "lists", "delete": "deletes",
-          "batch": "deletes"}  # fmt: skip
-BUCKET_QUERIES = frozenset({"location", "versioning", "object-lock"})
+LEDGER = {"put": "puts", "copy": "puts", "upload": "puts", "restore": "puts", "get": "gets", "config": "gets",
+          "head": "heads", "list": "lists", "delete": "deletes", "batch": "deletes"}  # fmt: skip
+CONFIG_QUERIES = frozenset({"location", "versioning", "object-lock", "uploads"})
 ARCHIVE_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "expect", "te", "upgrade"})
 PATIENCE = 60  # seconds: a connection that is silent for longer is given up
@@ -95,6 +97,7 @@ class Seen:
     status: int = 0  # of the server
     answered: int = 0  # what the client was told
     body: int = 0  # bytes that came with it
+    objects: int = 1  # that it is about
 
 
 class Cut(Exception):
@@ -130,8 +133,11 @@ class Request:
         if self.method == "POST" and "delete" in q:
             return "batch"
         if "/" not in self.path.strip("/"):  # the bucket itself
-            lists = self.method == "GET" and not q.keys() & BUCKET_QUERIES
-            return "list" if lists else "other"
+            if self.method != "GET":
+                return "other"
+            return "config" if q.keys() & CONFIG_QUERIES else "list"
+        if self.method == "POST" and q.keys() & {"uploads", "uploadId"}:
+            return "upload"
         if self.method == "PUT" and self.header("x-amz-copy-source"):
             return "copy"
         return {"PUT": "put", "GET": "get", "HEAD": "head", "DELETE": "delete"}.get(self.method, "other")
@@ -356,6 +362,8 @@ class FaultProxy:
             raise Cut(rng.random() < 0.5)
         r.body = f.read(length)
         seen.body = len(r.body)
+        if seen.op == "batch":
+            seen.objects = r.body.count(b"<Key>")
         if len(r.body) != length:
             raise Cut(False)
 

@@ -73,7 +73,7 @@ static void assert_content(const char *key, const char *text)
 
 static void test_put_get(void **state)
 {
-	char one;
+	char one = 0;
 
 	put("put/a", "first");
 	assert_content("put/a", "first");
@@ -229,7 +229,7 @@ static int put_class(const char *key, const char *text, const char *cls)
 
 static struct store_info head_of(const char *key)
 {
-	struct store_info info;
+	struct store_info info = { 0 };
 
 	assert_int_equal(store_head(store, key, &info), 0);
 	return info;

@@ -162,13 +162,13 @@ static ssize_t s3_get(struct store *st, const char *key, uint64_t off,
 							store_call.progress_arg,
 						.text_max = S3_ERROR_MAX };
 	struct s3_call c = S3_CALL(S3_GET, key);
+	uint64_t last = off + len - 1;
 	char range[64];
 	int rc;
 
 	store_call.sent = 0;
 	snprintf(range, sizeof(range), "bytes=%llu-%llu",
-		 (unsigned long long)off,
-		 (unsigned long long)(off + (len - 1)));
+		 (unsigned long long)off, (unsigned long long)last);
 	s3_add_header(&c, "range", range);
 	if (s->aws)
 		s3_add_header(&c, "x-amz-checksum-mode", "ENABLED");

@@ -475,7 +475,7 @@ static void test_head_archive(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct play p = PLAY(cases[i].answer);
 		CLEANUP(rig_done) struct rig r;
-		struct store_info info;
+		struct store_info info = { 0 };
 
 		rig_init(&r, &p);
 		assert_int_equal(store_head(r.store, "k", &info), 0);

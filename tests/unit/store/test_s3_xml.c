@@ -71,7 +71,7 @@ static void test_reader_limits(void **state)
 	size_t n = (size_t)snprintf(xml, sizeof(xml), "<R><a>");
 
 	memset(xml + n, 'x', 100000);
-	strcpy(xml + n + 100000, "</a></R>");
+	memcpy(xml + n + 100000, "</a></R>", sizeof("</a></R>"));
 	assert_int_equal(read_text(xml, log), 0);
 	assert_string_equal(log, "/a=xxxxxxxxxxxxxxxxxxxx...;");
 	/* A name of any length, at any depth. */

@@ -93,6 +93,7 @@ struct parcel {
 	size_t n, cap;
 	struct meta_pack *pack; /* whose intent is a row */
 	size_t packs, packs_cap;
+	uint64_t frameless;	   /* the one of them that only names, or 0 */
 	_Atomic unsigned *leases;  /* counts the items */
 	const _Atomic int *failed; /* others gave up; NULL: there are none */
 	char why[160];		   /* what the store said last */

@@ -246,6 +246,8 @@ int send_pack(struct move *mv, struct job *job, struct parcel *p,
 	if (rc < 0)
 		return rc;
 	parcel_name(p, pack->row);
+	if (pack_writer_frames(w) == 0)
+		p->frameless = pack->row;
 	return send_put(mv, job, p, pack, data);
 }
 
@@ -279,7 +281,8 @@ static int commit_rows(struct meta_txn *t, struct parcel *p)
 	size_t i;
 
 	for (i = 0; rc >= 0 && i < p->packs; i++) {
-		p->pack[i].study = study;
+		/* Who reads a study in order looks for its next bytes. */
+		p->pack[i].study = p->pack[i].row == p->frameless ? 0 : study;
 		rc = meta_pack_stored(t, &p->pack[i]);
 	}
 	for (i = 0; rc >= 0 && i < p->n; i++) {

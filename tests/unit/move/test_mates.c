@@ -11,14 +11,14 @@
 static uint64_t slice[FILES];
 static size_t slice_len;
 
-static void make_slice(uint64_t parent, unsigned i)
+static void make_image(uint64_t parent, unsigned i, size_t bytes)
 {
 	char name[16], number[16];
 	struct dcm_image im = { .study = "1.2.3",
 				.series = "1.2.3.1",
 				.number = number,
 				.modality = "CT",
-				.bytes = SLICE };
+				.bytes = bytes };
 	struct cache_file *f;
 	struct dcm d = { 0 };
 
@@ -31,6 +31,11 @@ static void make_slice(uint64_t parent, unsigned i)
 	file_close(f, true);
 	slice_len = d.b.len;
 	dcm_done(&d);
+}
+
+static void make_slice(uint64_t parent, unsigned i)
+{
+	make_image(parent, i, SLICE);
 }
 
 static void make_document(uint64_t parent, unsigned i)
@@ -145,6 +150,24 @@ static void test_study_in_order(void **state)
 	assert_int_equal(r.requests, packs);
 	assert_int_equal(r.fetched, read_counts().in_bytes);
 	assert_true(r.asked >= FILES * slice_len);
+}
+
+/* A pack that has no bytes is none of those to come. */
+static void test_study_of_large(void **state)
+{
+	struct meta_instance at;
+	struct meta_pack pack[8];
+	META_TXN(t);
+
+	stop_move();
+	mopts.object_size = 4 * SLICE;
+	make_image(META_ROOT_INO, 0, 10 * SLICE);
+	assert_int_equal(start_move(), 0);
+	protect_all(slice[0]);
+	assert_int_equal(count_packs(META_PACK_STORED), 4);
+	assert_int_equal(meta_read(m, &t), 0);
+	assert_int_equal(meta_instance_get(&t, slice[0], &at), 0);
+	assert_int_equal(meta_pack_study(&t, at.study, 0, pack, 8), 3);
 }
 
 /* Who jumps gets the packs that he touches, and no more. */
@@ -320,6 +343,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SLOW_TEST(test_study),
 		SLOW_TEST(test_study_in_order),
+		SLOW_TEST(test_study_of_large),
 		SLOW_TEST(test_study_jumps),
 		SLOW_TEST(test_study_shared),
 		SLOW_TEST(test_study_bad_mate),

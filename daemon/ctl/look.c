@@ -13,15 +13,13 @@
 size_t ctl_jobs(const struct ctl_worker *w, struct job_info out[LOOK_JOBS],
 		size_t *movers)
 {
-	size_t room = LOOK_JOBS - 4, n;
+	size_t room = LOOK_JOBS - 3, n;
 
 	*movers = MIN(move_jobs(w->move, out, room), room);
 	n = *movers;
 	meta_job(w->meta, &out[n++]);
 	if (w->ledger)
 		job_get(cost_ledger_job(w->ledger), &out[n++]);
-	if (w->fence)
-		fence_job(w->fence, &out[n++]);
 	n += alarms_job(w->alarms, &out[n]);
 	return n;
 }

@@ -145,20 +145,13 @@ static const char *yes(bool is)
 	return is ? "yes" : "no";
 }
 
-void bucket_tell(struct store *s, const char *store, const char *bucket)
+void bucket_tell(const struct store_caps *caps, const char *store,
+		 const char *bucket)
 {
-	struct store_caps c;
-	int rc = store_probe(s, &c);
-
-	if (rc < 0) {
-		log_warn("store '%s': what bucket '%s' can do is not known: %s "
-			 "(%s)",
-			 store, bucket, strerror(-rc), store_detail());
-		return;
-	}
 	log_info("store '%s', bucket '%s': create-only PUT: %s; storage "
 		 "classes: %s; restore from an archive class: %s; versioning: "
 		 "%s; object lock: %s",
-		 store, bucket, yes(c.create_only), yes(c.storage_class),
-		 yes(c.restore), yes(c.versions), yes(c.lock));
+		 store, bucket, yes(caps->create_only),
+		 yes(caps->storage_class), yes(caps->restore),
+		 yes(caps->versions), yes(caps->lock));
 }

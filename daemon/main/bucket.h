@@ -25,8 +25,9 @@ int bucket_check(struct store *s, bool single_writer, struct store_caps *caps,
 int bucket_create(struct store *s, bool create_only, const char *key,
 		  const void *p, size_t n);
 
-/* Finds out what the bucket can do and logs it: a few requests. */
-void bucket_tell(struct store *s, const char *store, const char *bucket);
+/* Logs what a bucket can do. */
+void bucket_tell(const struct store_caps *caps, const char *store,
+		 const char *bucket);
 
 /* 1 when the bucket holds packs, 0 when not, or -errno. */
 int bucket_has_packs(struct store *s, struct err *err);

@@ -113,9 +113,6 @@ static int64_t identity_run(struct job *job, void *arg)
 					  "trust add %s",
 					  id->trust);
 			settle(id, rc, &err);
-			if (rc == 0)
-				bucket_tell(id->stack->direct, id->stack->store,
-					    id->stack->bucket);
 			return JOB_IDLE;
 		}
 		if (rc == -ENOENT) /* an answer, but not the right one */

@@ -14,6 +14,7 @@
 #include "base/secret.h"
 #include "ctl/watch.h"
 #include "super/mountinfo.h"
+#include "main/bucket.h"
 #include "main/ending.h"
 #include "main/kept.h"
 
@@ -237,9 +238,18 @@ static char *machine_id(void)
 	return strdup(host);
 }
 
+static void bucket_probed(void *arg, const struct store_caps *caps)
+{
+	const struct service *s = arg;
+
+	bucket_tell(caps, s->stack.store, s->stack.bucket);
+}
+
 static int open_fence(struct service *s, struct err *err)
 {
 	struct fence_opts o = {
+		.probed = bucket_probed,
+		.arg = s,
 		.trust = s->ct->t->name,
 		.gateway = s->ct->c->gateway_name,
 		.single_writer = s->ct->tier->single_writer_confirmed,

@@ -319,6 +319,8 @@ static int claim_safety(struct fence *f, struct err *err)
 
 	if (rc < 0)
 		return claim_fail(err, rc, "try", "scratch/");
+	if (f->o.probed)
+		f->o.probed(f->o.arg, &caps);
 	f->claims_safe = caps.create_only;
 	return caps.create_only || f->o.single_writer;
 }

@@ -44,6 +44,9 @@ struct fence_opts {
 	const char *machine, *dir;   /* what makes an owner; borrowed */
 	/* A person vouches for it: claims without create-only PUT will do. */
 	bool single_writer;
+	/* Told what the bucket can do, when that was tried. NULL: nobody. */
+	void (*probed)(void *arg, const struct store_caps *caps);
+	void *arg;
 	int64_t glance_ns, batch_ns, look_ns; /* 0 = as above */
 	int64_t settle_ns; /* a claim that others may overwrite is looked at
 			      again after this; 0 = 5 s */

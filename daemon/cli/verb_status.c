@@ -26,6 +26,7 @@ static const char *const status_unknown[] = {
 	"recall",
 	"stores",
 	"writer",
+	"bandwidth",
 	"fuse",
 	"worker",
 	"backup",
@@ -353,6 +354,24 @@ static void detail_writer(struct cli *c, const json_t *t)
 		     units_format_size(json_u64(q, "bytes"), size));
 }
 
+static const char *rate(const json_t *b, const char *key, char *out)
+{
+	return json_known(b, key) ? units_config_rate(json_u64(b, key), out)
+				  : "any";
+}
+
+static void detail_bandwidth(struct cli *c, const json_t *t)
+{
+	const json_t *b = json_object_get(t, "bandwidth");
+	char up[UNITS_SIZE], down[UNITS_SIZE];
+
+	if (json_known(b, "up_bytes_per_second") ||
+	    json_known(b, "down_bytes_per_second"))
+		line(c, "line", "now at most %s up, %s down",
+		     rate(b, "up_bytes_per_second", up),
+		     rate(b, "down_bytes_per_second", down));
+}
+
 static void detail_queues(struct cli *c, const json_t *t)
 {
 	const char *label = "jobs";
@@ -442,6 +461,7 @@ static void status_detail(struct cli *c, const json_t *t)
 	detail_unprotected(c, t);
 	detail_stores(c, t);
 	detail_writer(c, t);
+	detail_bandwidth(c, t);
 	detail_queues(c, t);
 	detail_fuse(c, t);
 	detail_worker(c, t);

@@ -70,6 +70,7 @@ struct ctl_worker {
 	const struct store_health *health;
 	const struct store_counts *counts; /* of each cause; NULL: none */
 	struct store_flow *flow;
+	const struct store_pace *pace;
 	struct cost_ledger *ledger;
 	struct alarms *alarms;
 	const struct cost_opts *cost;

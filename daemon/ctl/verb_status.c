@@ -115,6 +115,20 @@ static json_t *status_queues(const struct ctl_look *s)
 	return list;
 }
 
+static json_t *status_rate(uint64_t rate)
+{
+	return rate ? proto_count(rate) : json_null();
+}
+
+/* Of the timetable, at this time of the day. */
+static json_t *status_bandwidth(const struct ctl_look *s)
+{
+	struct store_rates r = store_pace_now(s->w->pace);
+
+	return json_pack("{s:o, s:o}", "up_bytes_per_second", status_rate(r.up),
+			 "down_bytes_per_second", status_rate(r.down));
+}
+
 /* How the load on it is kept within bounds, beside how it is. */
 static int status_flow(const struct ctl_look *s, json_t *store)
 {
@@ -367,7 +381,8 @@ static int status_fill(const struct ctl_look *s, bool degraded, json_t *r)
 	const char *state = degraded ? "degraded" : "online";
 	json_t *o = json_pack(
 		"{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
-		" s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:n, s:n}}",
+		" s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
+		" s:{s:n, s:n}}",
 		"trust", s->w->trust, "name", s->w->long_name, "state", state,
 		"since", proto_time(status_since(s)), "files",
 		proto_count(s->t.files), "logical_bytes",
@@ -379,9 +394,9 @@ static int status_fill(const struct ctl_look *s, bool degraded, json_t *r)
 		"quota", status_quota(s), "recall", status_recall(s), "alarms",
 		status_alarm_counts(s), "queues", status_queues(s), "stores",
 		status_stores(s), "writer",
-		s->w->fence ? ctl_fence(&s->fence) : json_null(), "fuse",
-		status_fuse(s), "worker", status_worker(s), "backup", "last_at",
-		"lag_seconds");
+		s->w->fence ? ctl_fence(&s->fence) : json_null(), "bandwidth",
+		status_bandwidth(s), "fuse", status_fuse(s), "worker",
+		status_worker(s), "backup", "last_at", "lag_seconds");
 	int rc = o ? 0 : -ENOMEM;
 
 	if (rc == 0)

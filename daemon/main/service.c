@@ -119,6 +119,7 @@ void service_limit_memory(void)
 
 struct super_sandbox service_sandbox(const struct conf_trust *ct, pid_t parent)
 {
+	tzset(); /* timetables have local time; its file is out of sight then */
 	return (struct super_sandbox){
 		.uid = ct->uid,
 		.gid = ct->gid,
@@ -512,6 +513,7 @@ static int describe(struct service *s, const struct service_run *r,
 		.health = &s->stack.health,
 		.counts = s->stack.counts,
 		.flow = &s->stack.flow,
+		.pace = &s->stack.pace,
 		.ledger = s->ledger,
 		.alarms = s->alarms,
 		.cost = &s->cost,

@@ -170,6 +170,7 @@ static struct store *handle(struct stack *s, const struct conf_trust *ct,
 
 	h = store_breaker_new(h, &s->flow.breaker);
 	h = store_limit_new(h, &s->flow.limiter, is_urgent(cause));
+	h = store_pace_new(h, &s->pace, is_urgent(cause));
 	o.budget = &s->flow.budget;
 	return store_retry_new(h, &o);
 }
@@ -185,6 +186,7 @@ int stack_open(struct stack *s, const struct conf_trust *ct,
 	s->tier = ct->tier->name;
 	s->store = ct->tier->store->name;
 	s->bucket = ct->tier->bucket;
+	store_pace_init(&s->pace, &ct->t->bandwidth);
 	/* A read that waits must see several probes of a store that is away. */
 	store_flow_init(
 		&s->flow, ct->tier->store->in_flight,
@@ -210,6 +212,7 @@ int stack_open(struct stack *s, const struct conf_trust *ct,
 void stack_stop(struct stack *s)
 {
 	store_flow_stop(&s->flow);
+	store_pace_stop(&s->pace);
 }
 
 void stack_close(struct stack *s)
@@ -218,6 +221,7 @@ void stack_close(struct stack *s)
 		store_free(s->stores.cause[i]);
 	store_free(s->direct);
 	store_flow_done(&s->flow);
+	store_pace_done(&s->pace);
 	memset(s, 0, sizeof(*s));
 }
 

@@ -2,7 +2,7 @@
 /*
  * The first tier's store with its decorators, one handle per cause:
  *
- *   gate(retry(limit(breaker(meter(shared(driver))))))
+ *   gate(retry(pace(limit(breaker(meter(shared(driver)))))))
  *
  * drivers.h says why in this order.
  */
@@ -25,6 +25,7 @@ struct stack {
 	struct store_counts counts[STORE_CAUSE_COUNT];
 	struct store_health health;
 	struct store_flow flow;
+	struct store_pace pace;		   /* of the trust */
 	const char *tier, *store, *bucket; /* their names */
 	struct store *driver;		   /* at the bottom of all of them */
 };

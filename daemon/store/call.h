@@ -31,7 +31,8 @@ struct store_call {
 	} besides;
 	bool in_parts; /* of a put: what was `sent` carried no data */
 	char detail[160];
-	bool throttled; /* the store asks for fewer requests */
+	uint64_t max_rate; /* of its data, bytes a second; 0 = no limit */
+	bool throttled;	   /* the store asks for fewer requests */
 	/* Of a refusal: another attempt before that would be refused, too.
 	 * clock_boot_ns(); 0 = not known. */
 	int64_t not_before_ns;

@@ -169,16 +169,17 @@ struct store *store_shared_ref(struct store *shared);
 /*
  * How the decorators are stacked, outermost first:
  *
- *   one per cause     retry(limit(breaker(meter(shared))))
- *   one in common                               shared(driver)
+ *   one per cause     retry(pace(limit(breaker(meter(shared)))))
+ *   one in common                                    shared(driver)
  *
  * The meter sits inside retry, so that it counts each attempt, also those
  * whose answer was lost and the HEAD and GETs with which retry looks at an
  * object that was there already; and inside of all that may refuse a call, so
  * that what it counts, and what it says of the store's health, is only what
  * the store was asked. A place in flight is held while an attempt runs, not
- * while retry sleeps. The breaker sits inside limit: when it opens, who
- * queues for a place moves on at once. Faults go around the driver.
+ * while retry sleeps or pace waits for bandwidth. The breaker sits inside
+ * limit: when it opens, who queues for a place moves on at once. Faults go
+ * around the driver.
  */
 
 /*

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What keeps the load on a store within bounds: a budget of retries, a limit
- * of requests in flight, a breaker. Each is one struct that the handles of
- * all causes share; it belongs to the caller and outlives the stores.
- * Any thread.
+ * of requests in flight, a breaker; and that on the line: bandwidth. Each is
+ * one struct that the handles of all causes share; it belongs to the caller
+ * and outlives the stores. Any thread.
  */
 #ifndef MERSEY_STORE_FLOW_H
 #define MERSEY_STORE_FLOW_H
 
 #include <pthread.h>
 
+#include "store/opts.h"
 #include "store/queue.h"
 #include "store/store.h"
 
@@ -129,7 +130,41 @@ void store_breaker_read(struct store_breaker *b,
  */
 struct store *store_breaker_new(struct store *inner, struct store_breaker *b);
 
-/* --- all of them, of one store ----------------------------------------- */
+/* --- bandwidth --------------------------------------------------------- */
+
+/* One direction of a trust's line. */
+struct store_way {
+	const struct store_pace *pace;
+	bool is_up;
+	struct store_queue queue;
+	uint64_t rate;	   /* bytes a second, when last looked; 0 = no limit */
+	int64_t level;	   /* bytes that may go at once; < 0 are owed */
+	int64_t filled_ns; /* clock_boot_ns() */
+};
+
+/* Of a trust: for all its stores together. */
+struct store_pace {
+	const struct store_bandwidth *table; /* borrowed */
+	pthread_mutex_t lock;		     /* guards what follows */
+	struct store_way up, down;
+};
+
+void store_pace_init(struct store_pace *p, const struct store_bandwidth *table);
+void store_pace_done(struct store_pace *p);
+/* The rates that are in force now. */
+struct store_rates store_pace_now(const struct store_pace *p);
+/* Ends all waiting, for good: who would wait is refused with -EAGAIN. */
+void store_pace_stop(struct store_pace *p);
+
+/*
+ * Keeps the data of puts and gets within the rates that the timetable has for
+ * the time of day; what else goes over the line is not counted. Who waits has
+ * their turn by queue.h; -ETIMEDOUT when it does not come in time.
+ */
+struct store *store_pace_new(struct store *inner, struct store_pace *p,
+			     bool urgent);
+
+/* --- all that belongs to one store -------------------------------------- */
 
 struct store_flow {
 	struct store_budget budget;

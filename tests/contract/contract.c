@@ -5,7 +5,7 @@
  *   contract [DECORATOR,...]DRIVER
  *
  * DRIVER is mem, dir (in a directory of its own), s3 or s3v2; DECORATOR is one
- * of shared, meter, retry, limit, breaker,
+ * of shared, meter, retry, pace, limit, breaker,
  * fault (injects nothing), outermost first. s3 is told what to use by the
  * environment: MERSEY_TEST_S3_ENDPOINT, _REGION, _ACCESS_KEY, _SECRET_KEY,
  * _BUCKET and, optional, _CA, _STYLE (virtual), _ACCEPT (who accepts an
@@ -36,6 +36,8 @@ static struct store_counts counts;
 static struct store_health health;
 static struct store_fault_plan no_faults;
 static struct store_flow flow;
+static struct store_bandwidth no_limits;
+static struct store_pace pace;
 
 static const char *env(const char *name)
 {
@@ -674,6 +676,8 @@ static struct store *decorate(const char *name, size_t n, struct store *inner)
 		return store_meter_new(inner, &counts, &health);
 	if (strncmp(name, "retry", n) == 0)
 		return store_retry_new(inner, &retry);
+	if (strncmp(name, "pace", n) == 0)
+		return store_pace_new(inner, &pace, true);
 	if (strncmp(name, "limit", n) == 0)
 		return store_limit_new(inner, &flow.limiter, true);
 	if (strncmp(name, "breaker", n) == 0)
@@ -708,6 +712,7 @@ static int setup(void **state)
 						.copy = least,
 						.copy_part = least };
 	store_flow_init(&flow, LIMIT, 0);
+	store_pace_init(&pace, &no_limits);
 	store = open_chain(spec);
 	return store ? 0 : -1;
 }
@@ -734,6 +739,7 @@ static int teardown(void **state)
 	int rc = empty_store();
 
 	store_free(store);
+	store_pace_done(&pace);
 	store_flow_done(&flow);
 	if (strstr(spec, "dir") && test_rm(tmp_dir) != 0)
 		rc = -1;

@@ -52,7 +52,7 @@ def refused(bucket, **keys):
     return p.stdout + p.stderr
 
 
-FULL = "retry,meter,fault,shared,s3"
+FULL = "retry,pace,limit,breaker,meter,fault,shared,s3"
 CHAINS = ["s3", "shared,s3", "meter,s3", "retry,s3", "fault,s3", FULL]
 
 

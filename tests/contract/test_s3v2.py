@@ -6,7 +6,7 @@ import os
 import pytest
 from test_s3 import bucket, environment, run  # noqa: F401  (a fixture)
 
-FULL = "retry,meter,fault,shared,s3v2"
+FULL = "retry,pace,limit,breaker,meter,fault,shared,s3v2"
 
 
 def tls(**more):

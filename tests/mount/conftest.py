@@ -98,6 +98,7 @@ class Gateway:
             "quota": "{}",
             "alarms": "{unprotected_for: 15m}",
             "alarm_command": None,
+            "bandwidth": "[]",
             "buckets": {},
             "endpoint": None,
             "ca_file": None,
@@ -177,6 +178,7 @@ class Gateway:
             f"  delete_after: {k['delete_after']}",
             f"  quota: {k['quota']}",
             f"  alarms: {k['alarms']}",
+            *([f"  bandwidth: {k['bandwidth']}"] if k["bandwidth"] != "[]" else []),
             f"  cache: {{size: {k['cache_size']}, high: 90%, low: 70%, passthrough: {k['passthrough']}}}",
             "trusts:",
         ]

@@ -24,6 +24,7 @@
 #define LEAST_RATE 65536     /* bytes/s: a body may take so long, besides */
 #define LEAST_WORK (4 << 20) /* bytes/s: of a server that copies */
 
+#define LINE_MIN   ((size_t)1 << 10)
 #define BUFFER_MIN ((size_t)16 << 10)
 #define BUFFER_MAX ((size_t)256 << 10)
 
@@ -295,7 +296,8 @@ static void set_method(CURL *e, struct s3_request *r)
 		curl_easy_setopt(e, CURLOPT_READDATA, r);
 		curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, s3_on_seek);
 		curl_easy_setopt(e, CURLOPT_SEEKDATA, r);
-		curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, 262144L);
+		curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE,
+				 (long)BUFFER_MAX);
 		break;
 	case S3_DELETE:
 		curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, "DELETE");
@@ -340,6 +342,35 @@ static void set_limits(CURL *e, const struct s3_http_opts *o, long ms)
 static long buffer_size(const struct s3_request *r)
 {
 	return (long)MIN(MAX(r->dst_len, BUFFER_MIN), BUFFER_MAX);
+}
+
+/*
+ * No faster than the call may be. libcurl takes up to a hundred buffers at
+ * once from a fast server before it looks at the speed, and sends one: they
+ * have to be small, or a slow line is full for seconds.
+ */
+static void set_pace(CURL *e, uint64_t rate)
+{
+	curl_off_t speed = (curl_off_t)MIN(rate, (uint64_t)INT64_MAX);
+
+	curl_easy_setopt(e, CURLOPT_MAX_SEND_SPEED_LARGE, speed);
+	curl_easy_setopt(e, CURLOPT_MAX_RECV_SPEED_LARGE, speed);
+	curl_easy_setopt(e, CURLOPT_BUFFERSIZE,
+			 (long)MIN(MAX(rate / 200, LINE_MIN), BUFFER_MAX));
+	curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE,
+			 (long)MIN(MAX(rate / 8, BUFFER_MIN), BUFFER_MAX));
+}
+
+/* How long the data of a request may take besides, in milliseconds. */
+static long data_ms(const struct s3_request *r)
+{
+	uint64_t rate = LEAST_RATE, bytes = r->body_len;
+
+	if (store_call.max_rate) {
+		rate = MIN(rate, store_call.max_rate);
+		bytes += r->dst_len;
+	}
+	return (long)(bytes / rate + r->work / LEAST_WORK) * 1000;
 }
 
 static void set_request(struct s3_http *h, struct s3_request *r, char *text)
@@ -440,10 +471,11 @@ int s3_http_do(struct s3_http *h, struct s3_request *r)
 	r->spoilt = false;
 	r->rc = 0;
 	if (!store_call.deadline_ns)
-		ms += (long)(r->body_len / LEAST_RATE + r->work / LEAST_WORK) *
-		      1000;
+		ms += data_ms(r);
 	set_request(h, r, text);
 	set_limits(r->easy, &h->opts, ms);
+	if (store_call.max_rate)
+		set_pace(r->easy, store_call.max_rate);
 	if (r->work) /* it says nothing for long */
 		curl_easy_setopt(r->easy, CURLOPT_LOW_SPEED_TIME, 0L);
 	run(h, r);

@@ -110,6 +110,10 @@ static void test_status_degraded(void **state)
 	flow.breaker.since_ns = clock_wall_ns();
 	flow.breaker.probe_ns = clock_boot_ns() + 3 * NSEC_PER_SEC;
 	flow.limiter.milli = 4000;
+	bandwidth.rule[0] =
+		(struct store_bandwidth_rule){ .when = WHEN_ALWAYS,
+					       .rates = { .up = 50000000 } };
+	bandwidth.n = 1;
 	b = ask("{\"id\":1,\"verb\":\"status\"}");
 	assert_string_equal(text_at(b, "result.problems.0.code"), "store_down");
 	assert_string_equal(text_at(b, "result.stores.0.state"), "down");
@@ -120,6 +124,12 @@ static void test_status_degraded(void **state)
 	assert_string_equal(text_at(b, "result.stores.0.breaker"), "open");
 	assert_true(json_is_string(at(b, "result.stores.0.breaker_since")));
 	assert_true(json_is_string(at(b, "result.stores.0.next_probe_at")));
+	assert_true(
+		json_is_null(at(a, "result.bandwidth.up_bytes_per_second")));
+	assert_int_equal(int_at(b, "result.bandwidth.up_bytes_per_second"),
+			 50000000);
+	assert_true(
+		json_is_null(at(b, "result.bandwidth.down_bytes_per_second")));
 	assert_int_equal(int_at(a, "result.stores.0.in_flight_limit"), 16);
 	assert_int_equal(int_at(b, "result.stores.0.in_flight_limit"), 4);
 	assert_int_equal(int_at(b, "result.stores.0.in_flight_max"), 16);

@@ -173,6 +173,8 @@ static struct ctl_worker worker;
 static struct store_health health;
 static struct store_counts store_count[STORE_CAUSE_COUNT];
 static struct store_flow flow;
+static struct store_bandwidth bandwidth;
+static struct store_pace pace;
 static struct price_class fake_class = {
 	.name = "STANDARD",
 	.storage_gb_month = { true, true, 240000000 },
@@ -217,6 +219,8 @@ static inline int worker_setup(void **state)
 	s = store_meter_new(store_mem_new(), &store_count[STORE_CAUSE_BACKUP],
 			    &health);
 	store_flow_init(&flow, 16, 0);
+	bandwidth = (struct store_bandwidth){ .n = 0 };
+	store_pace_init(&pace, &bandwidth);
 	worker = (struct ctl_worker){
 		.trust = "rem",
 		.long_name = "Liverpool University Hospitals",
@@ -236,6 +240,7 @@ static inline int worker_setup(void **state)
 		.health = &health,
 		.counts = store_count,
 		.flow = &flow,
+		.pace = &pace,
 		.cost = &fake_cost,
 		.ops = { &ops_uid, 1, &ops_gid, 1 },
 		.finance = { NULL, 0, &finance_gid, 1 },
@@ -251,6 +256,7 @@ static inline int worker_teardown(void **state)
 	alarms_close(worker.alarms);
 	cost_ledger_stop(worker.ledger);
 	store_free(worker.store);
+	store_pace_done(&pace);
 	store_flow_done(&flow);
 	return state_teardown(state);
 }

@@ -5,7 +5,7 @@ import time
 from conftest import drop_caches, random_bytes, running
 
 RATE = 1000000
-SIZE = 3 * RATE
+SIZE = 2 * RATE
 
 
 def test_bandwidth():
@@ -23,11 +23,11 @@ def test_bandwidth():
         for name in ("a", "b"):
             (d / name).write_bytes(random_bytes(SIZE, ord(name)))
             g.protect(d / name)
-        assert time.monotonic() - t > 2
+        assert time.monotonic() - t > 1
 
         g.evict(d)
         drop_caches()
         t = time.monotonic()
         for name in ("a", "b"):
             assert (d / name).read_bytes() == random_bytes(SIZE, ord(name))
-        assert time.monotonic() - t > 2
+        assert time.monotonic() - t > 1

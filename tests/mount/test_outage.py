@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The store goes away under load: writes and cached reads go on (P10)."""
+import contextlib
 import errno
 import os
 import select
@@ -80,8 +81,8 @@ class Proxy:
             b.close()
 
 
-@pytest.fixture(scope="module")
-def behind_proxy(s3):
+@contextlib.contextmanager
+def gateway_behind_proxy(s3, **keys):
     host, port = s3["endpoint"].rsplit("/", 1)[-1].split(":")
     proxy = Proxy((host, int(port)))
     try:
@@ -91,11 +92,17 @@ def behind_proxy(s3):
             buckets=new_buckets(s3),
             endpoint=f"http://127.0.0.1:{proxy.port}",
             trusts=("rem",),
-            read_wait="3s",
+            **keys,
         ) as g:
             yield g, proxy
     finally:
         proxy.down()
+
+
+@pytest.fixture(scope="module")
+def behind_proxy(s3):
+    with gateway_behind_proxy(s3, read_wait="3s") as both:
+        yield both
 
 
 @pytest.mark.parametrize("how", ["down", "hang"])

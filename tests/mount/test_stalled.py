@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from conftest import drop_caches, new_buckets, random_bytes, running, wait_for
-from test_outage import Proxy
+from conftest import drop_caches, random_bytes, wait_for
+from test_outage import gateway_behind_proxy
 
 READ_WAIT = 8
 IN_TIME = 1.75 * READ_WAIT  # less than twice that
@@ -42,20 +42,8 @@ class Stalled:
 
 @pytest.fixture(scope="module")
 def behind_proxy(s3):
-    host, port = s3["endpoint"].rsplit("/", 1)[-1].split(":")
-    proxy = Proxy((host, int(port)))
-    try:
-        with running(
-            store="s3",
-            s3=s3,
-            buckets=new_buckets(s3),
-            endpoint=f"http://127.0.0.1:{proxy.port}",
-            trusts=("rem",),
-            read_wait=f"{READ_WAIT}s",
-        ) as g:
-            yield g, proxy
-    finally:
-        proxy.down()
+    with gateway_behind_proxy(s3, read_wait=f"{READ_WAIT}s") as both:
+        yield both
 
 
 class Reader(threading.Thread):

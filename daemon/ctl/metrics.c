@@ -127,6 +127,20 @@ const struct metric metrics[] = {
 	  "The store's clock by its answers, less this machine's; absent when "
 	  "it does not say.",
 	  "meter" },
+	{ "mersey_store_breaker_open", G, "tier, store",
+	  "1 while the store is not asked because it does not answer, but by a "
+	  "probe now and then.",
+	  "breaker" },
+	{ "mersey_store_in_flight_requests", G, "tier, store",
+	  "Requests under way.", "limit" },
+	{ "mersey_store_in_flight_limit", G, "tier, store",
+	  "How many there may be now; below in_flight when the store asked for "
+	  "less.",
+	  "limit" },
+	{ "mersey_store_waiting_calls", G, "tier, store",
+	  "Calls that wait for their turn.", "limit" },
+	{ "mersey_store_retries_left", G, "tier, store",
+	  "What is left of the budget of retries.", "retry" },
 	{ "mersey_store_requests_total", C,
 	  "tier, store, cause, operation, result",
 	  "Attempts by how they ended: ok; absent, no such object, or not "

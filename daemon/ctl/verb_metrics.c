@@ -323,12 +323,34 @@ static void put_store(struct sampler *m)
 		    STORE(m), NULL);
 }
 
+/* What keeps the load on it within bounds. */
+static void put_flow(struct sampler *m)
+{
+	struct store_flow *f = m->s->w->flow;
+	struct store_limiter_info l;
+	struct store_breaker_info b;
+
+	store_limiter_read(&f->limiter, &l);
+	store_breaker_read(&f->breaker, &b);
+	put(m, "mersey_store_breaker_open", flag(b.state != STORE_CLOSED),
+	    STORE(m), NULL);
+	put(m, "mersey_store_in_flight_requests", proto_count(l.busy), STORE(m),
+	    NULL);
+	put(m, "mersey_store_in_flight_limit", proto_count(l.allowed), STORE(m),
+	    NULL);
+	put(m, "mersey_store_waiting_calls", proto_count(l.waiting), STORE(m),
+	    NULL);
+	put(m, "mersey_store_retries_left",
+	    proto_count(store_budget_left(&f->budget)), STORE(m), NULL);
+}
+
 static void put_stores(struct sampler *m)
 {
 	struct store_counts c, sum = { 0 };
 	int i;
 
 	put_store(m);
+	put_flow(m);
 	for (i = 0; m->s->w->counts && i < STORE_CAUSE_COUNT; i++) {
 		store_meter_read(&m->s->w->counts[i], &c);
 		store_counts_add(&sum, &c);

@@ -154,6 +154,38 @@ static void test_absent(void **state)
 	assert_non_null(strstr(text, "mersey_store_refusing"));
 }
 
+static json_int_t value_of(const json_t *list, const char *name)
+{
+	const json_t *s;
+	size_t i;
+
+	json_array_foreach(list, i, s)
+		if (strcmp(json_string_value(json_object_get(s, "metric")),
+			   name) == 0)
+			return json_integer_value(json_object_get(s, "value"));
+	return -1;
+}
+
+/* What keeps the load on the store within bounds. */
+static void test_flow(void **state)
+{
+	CLEANUP_JSON json_t *before = samples(), *after = NULL;
+
+	assert_int_equal(value_of(before, "mersey_store_breaker_open"), 0);
+	assert_int_equal(value_of(before, "mersey_store_in_flight_limit"), 16);
+	flow.breaker.state = STORE_OPEN;
+	flow.limiter.milli = 4000;
+	flow.limiter.busy = 3;
+	flow.limiter.queue.waiting = 7;
+	after = samples();
+	assert_int_equal(value_of(after, "mersey_store_breaker_open"), 1);
+	assert_int_equal(value_of(after, "mersey_store_in_flight_limit"), 4);
+	assert_int_equal(value_of(after, "mersey_store_in_flight_requests"), 3);
+	assert_int_equal(value_of(after, "mersey_store_waiting_calls"), 7);
+	assert_int_equal(value_of(after, "mersey_store_retries_left"),
+			 STORE_BUDGET_MAX);
+}
+
 /* What Prometheus asks of names, and a unit in each that has one. */
 static void test_table(void **state)
 {
@@ -177,6 +209,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WORKER_TEST(test_samples),
 		WORKER_TEST(test_absent),
+		WORKER_TEST(test_flow),
 		cmocka_unit_test(test_table),
 	};
 

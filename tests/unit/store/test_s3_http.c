@@ -332,6 +332,23 @@ static void test_timeouts(void **state)
 	}
 }
 
+/* Which failures ask for fewer requests at once. */
+static void test_throttled(void **state)
+{
+	struct play p = PLAY("HTTP/1.1 503 S\r\n" NO_BODY,
+			     "HTTP/1.1 500 I\r\n" NO_BODY,
+			     "HTTP/1.1 429 T\r\n" NO_BODY, OK);
+	static const bool asks[] = { true, false, true, false };
+	CLEANUP(rig_done) struct rig r;
+
+	rig_init(&r, &p);
+	for (size_t i = 0; i < ARRAY_SIZE(asks); i++) {
+		store_put(r.store, "k", "xyz", 3, NULL);
+		assert_int_equal(store_call.throttled, asks[i]);
+	}
+	assert_int_equal(http_server_requests(r.server), 4);
+}
+
 static void test_retried(void **state)
 {
 	struct play p = PLAY("HTTP/1.1 503 S\r\n" NO_BODY, "", OK);
@@ -452,6 +469,7 @@ int main(void)
 		cmocka_unit_test(test_renew),
 		cmocka_unit_test(test_renew_race),
 		cmocka_unit_test(test_timeouts),
+		cmocka_unit_test(test_throttled),
 		cmocka_unit_test(test_retried),
 		cmocka_unit_test(test_sent_twice),
 		cmocka_unit_test(test_answered_twice),

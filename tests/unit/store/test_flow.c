@@ -361,6 +361,19 @@ static void test_breaker_probes(void **state)
 	assert_int_equal(get("k"), -ECONNREFUSED);
 }
 
+/* Soon at first, then less often. */
+static void test_breaker_pauses(void **state)
+{
+	breaking(0);
+	open_breaker();
+	for (int64_t s = 1; s <= 4; s *= 2) {
+		move_on(s * NSEC_PER_SEC);
+		assert_int_equal(get("k"), -ECONNREFUSED);
+		stand_still();
+	}
+	assert_int_equal(fake.calls, 3);
+}
+
 static void test_breaker_pause_max(void **state)
 {
 	breaking(100 * MSEC);
@@ -687,6 +700,7 @@ int main(void)
 		TEST(test_breaker_answers),
 		TEST(test_breaker_stalled),
 		TEST(test_breaker_probes),
+		TEST(test_breaker_pauses),
 		TEST(test_breaker_pause_max),
 		TEST(test_breaker_one_probe),
 		TEST(test_breaker_probe_hangs),

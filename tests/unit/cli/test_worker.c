@@ -140,6 +140,33 @@ static void test_status(void **state)
 	assert_int_equal(mersey("status", "xyz", NULL), CLI_USAGE);
 }
 
+/* What keeps requests from the store is shown while it does. */
+static void test_flow(void **state)
+{
+	assert_int_equal(mersey("status", "rem", NULL), 0);
+	assert_null(strstr(run_out, "no answer since"));
+	assert_null(strstr(run_out, "at once"));
+	assert_null(strstr(run_out, "now at most"));
+	flow.breaker.state = STORE_OPEN;
+	flow.breaker.since_ns = clock_wall_ns();
+	flow.breaker.probe_ns = clock_boot_ns() + NSEC_PER_SEC;
+	flow.limiter.milli = 4000;
+	flow.limiter.queue.waiting = 7;
+	bandwidth.rule[0] =
+		(struct store_bandwidth_rule){ .when = WHEN_ALWAYS,
+					       .rates = { .up = 50000000 } };
+	bandwidth.n = 1;
+	assert_int_equal(mersey("status", "rem", NULL), 0);
+	assert_has(run_out, "it is asked again every few seconds\n");
+	assert_has(run_out, "it asked for less: 4 of 16 requests at once\n");
+	assert_has(run_out, "7 calls wait for their turn\n");
+	assert_has(run_out, "   line: now at most 50MB/s up, any down\n");
+	flow.breaker.state = STORE_HALF_OPEN;
+	assert_int_equal(mersey("status", "rem", NULL), 0);
+	assert_has(run_out, ": it is being asked now\n");
+	flow.limiter.queue.waiting = 0;
+}
+
 static void test_quota(void **state)
 {
 	struct meta_quota q = { .bytes = 1000000, .files = 3 };
@@ -582,14 +609,23 @@ static void test_metrics_offline(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_status),	    TEST(test_quota),
-		TEST(test_quota_differs),   TEST(test_unlock),
-		TEST(test_store_test),	    TEST(test_store_test_fails),
-		TEST(test_degraded),	    TEST(test_one_offline),
-		TEST(test_files),	    TEST(test_through_a_symlink),
-		TEST(test_refused),	    TEST(test_cost),
-		TEST(test_cost_options),    TEST(test_jobs_and_doctor),
-		TEST(test_alarms),	    TEST(test_metrics),
+		TEST(test_status),
+		TEST(test_flow),
+		TEST(test_quota),
+		TEST(test_quota_differs),
+		TEST(test_unlock),
+		TEST(test_store_test),
+		TEST(test_store_test_fails),
+		TEST(test_degraded),
+		TEST(test_one_offline),
+		TEST(test_files),
+		TEST(test_through_a_symlink),
+		TEST(test_refused),
+		TEST(test_cost),
+		TEST(test_cost_options),
+		TEST(test_jobs_and_doctor),
+		TEST(test_alarms),
+		TEST(test_metrics),
 		TEST(test_metrics_offline),
 	};
 

@@ -53,7 +53,8 @@ def refused(bucket, **keys):
 
 
 FULL = "retry,pace,limit,breaker,meter,fault,shared,s3"
-CHAINS = ["s3", "shared,s3", "meter,s3", "retry,s3", "fault,s3", FULL]
+AROUND = ["shared", "meter", "retry", "fault", "pace", "limit", "breaker"]
+CHAINS = ["s3", *(f"{a},s3" for a in AROUND), FULL]
 
 
 @pytest.mark.parametrize(

@@ -26,13 +26,10 @@ static int del_one(struct s3_store *s, const char *key, const char *version)
 	struct s3_field f = { "versionId", version };
 	int rc = 0;
 
-	if (version) {
-		rc = s3_query(&query, &f, 1);
-		if (rc < 0 || !buf_str(&query))
-			return -ENOMEM;
-		c.query = (char *)query.data;
-	}
-	rc = s3_do(s, &c, &r);
+	if (version)
+		rc = s3_set_query(&c, &query, &f, 1);
+	if (rc == 0)
+		rc = s3_do(s, &c, &r);
 	if (rc < 0)
 		return rc;
 	if (r.answer.status == 204 || r.answer.status == 200)

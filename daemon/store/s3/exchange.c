@@ -39,6 +39,15 @@ void s3_add_header(struct s3_call *c, const char *name, const char *value)
 	c->header[i] = (struct s3_field){ name, value };
 }
 
+int s3_set_query(struct s3_call *c, struct buf *room,
+		 const struct s3_field *fields, size_t n)
+{
+	if (s3_query(room, fields, n) < 0 || !buf_str(room))
+		return -ENOMEM;
+	c->query = (char *)room->data;
+	return 0;
+}
+
 int s3_add_put_headers(struct s3_store *s, struct s3_call *c,
 		       const struct store_put_opts *opts,
 		       char date[CLOCK_ISO_SIZE])

@@ -90,6 +90,10 @@ void s3_request_done(struct s3_request *r);
 /* Keeps the headers sorted; there is always room. */
 void s3_add_header(struct s3_call *c, const char *name, const char *value);
 
+/* Gives it the query string of these fields, written to `room`. 0, -ENOMEM. */
+int s3_set_query(struct s3_call *c, struct buf *room,
+		 const struct s3_field *fields, size_t n);
+
 /* As of a put: storage class and lock. `date` is room for the lock's end.
  * 0, or -ENOTSUP when there are no locks here. */
 int s3_add_put_headers(struct s3_store *s, struct s3_call *c,

@@ -32,11 +32,6 @@ struct s3_limits s3_limits = {
 	.copy_part = 1024 * MIB,
 };
 
-static int query_of(struct buf *out, const struct s3_field *f, size_t n)
-{
-	return s3_query(out, f, n) < 0 || !buf_str(out) ? -ENOMEM : 0;
-}
-
 /* ---- leftovers -------------------------------------------------------- */
 
 static int abort_upload(struct s3_store *s, const char *key, const char *id)
@@ -45,11 +40,10 @@ static int abort_upload(struct s3_store *s, const char *key, const char *id)
 	CLEANUP_BUF struct buf query = { 0 };
 	struct s3_call c = S3_CALL(S3_DELETE, key);
 	struct s3_field f = { "uploadId", id };
-	int rc = query_of(&query, &f, 1);
+	int rc = s3_set_query(&c, &query, &f, 1);
 
 	if (rc < 0)
 		return rc;
-	c.query = (char *)query.data;
 	rc = s3_do_besides(s, &c, &r, &store_call.besides.deletes);
 	if (rc < 0)
 		return rc;
@@ -66,11 +60,10 @@ static int list_uploads(struct s3_store *s, struct s3_uploads *out)
 	struct s3_field f[] = { { "encoding-type", "url" },
 				{ "prefix", s->prefix },
 				{ "uploads", "" } };
-	int rc = query_of(&query, f, ARRAY_SIZE(f));
+	int rc = s3_set_query(&c, &query, f, ARRAY_SIZE(f));
 
 	if (rc < 0)
 		return rc;
-	c.query = (char *)query.data;
 	/* Priced as a put, as any listing. */
 	rc = s3_do_besides(s, &c, &r, &store_call.besides.puts);
 	if (rc == 0 && r.answer.status != 200)
@@ -174,11 +167,10 @@ int s3_upload_part(struct s3_upload *u, unsigned number, struct s3_call *c,
 	int rc;
 
 	snprintf(no, sizeof(no), "%u", number);
-	rc = query_of(&query, f, ARRAY_SIZE(f));
+	rc = s3_set_query(c, &query, f, ARRAY_SIZE(f));
 	if (rc < 0)
 		return rc;
 	c->key = u->key;
-	c->query = (char *)query.data;
 	rc = s3_do_besides(u->s, c, r, &store_call.besides.puts);
 	c->query = "";
 	if (rc == 0)
@@ -202,12 +194,11 @@ int s3_upload_complete(struct s3_upload *u, const struct store_put_opts *opts)
 	int rc = buf_addf(&u->parts, "</CompleteMultipartUpload>");
 
 	if (rc == 0)
-		rc = query_of(&query, &f, 1);
+		rc = s3_set_query(&c, &query, &f, 1);
 	if (rc == 0)
 		rc = s3_sha256_hex(u->parts.data, u->parts.len, hash);
 	if (rc < 0)
 		return rc;
-	c.query = (char *)query.data;
 	c.payload_hash = hash;
 	r.body = u->parts.data;
 	r.body_len = u->parts.len;

@@ -247,11 +247,10 @@ static int list_page(void *arg, const char *prefix, const char *after,
 	int rc;
 
 	snprintf(max_text, sizeof(max_text), "%zu", max);
-	rc = s3_query(&query, field, ARRAY_SIZE(field) - (*after ? 0 : 1));
-	if (rc < 0 || !buf_str(&query))
-		return -ENOMEM;
-	c.query = (char *)query.data;
-	rc = s3_do(s, &c, &r);
+	rc = s3_set_query(&c, &query, field,
+			  ARRAY_SIZE(field) - (*after ? 0 : 1));
+	if (rc == 0)
+		rc = s3_do(s, &c, &r);
 	if (rc < 0)
 		return rc;
 	if (r.answer.status != 200)

@@ -3,7 +3,8 @@
  * What goes over the socketpair (SOCK_SEQPACKET: one message a packet)
  * between the supervisor and a worker.
  *
- * supervisor -> worker   'S' name length (u8) name value    one secret
+ * supervisor -> worker   'S' name length (u8) name value    one secret; while
+ *                                                            it serves: again
  *                        'E' count (u8)                      that was all
  * supervisor -> worker   'B' and a descriptor                another broker
  * worker -> supervisor   'R'                                 serving

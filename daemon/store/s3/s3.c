@@ -201,6 +201,26 @@ static enum store_archive archive_of(struct s3_store *s,
 	return atomic_load(&s->restore) == S3_NO ? STORE_READY : STORE_ARCHIVED;
 }
 
+/* The answer to a HEAD has no body that could say why: a GET is refused for
+ * the same reason, and says it. */
+static int head_refused(struct s3_store *s, const char *key,
+			const struct s3_request *head)
+{
+	char byte;
+	CLEANUP_REQUEST struct s3_request r = { .dst = &byte,
+						.dst_len = sizeof(byte),
+						.text_max = S3_ERROR_MAX };
+	struct s3_call c = S3_CALL(S3_GET, key);
+
+	if (head->answer.status != 403)
+		return s3_refused(s, head, NULL);
+	s3_add_header(&c, "range", "bytes=0-0");
+	if (s3_do_besides(s, &c, &r, &store_call.besides.gets) < 0 ||
+	    r.answer.status != 403)
+		return s3_refused(s, head, NULL);
+	return s3_refused(s, &r, NULL);
+}
+
 static int s3_head(struct store *st, const char *key, struct store_info *out)
 {
 	struct s3_store *s = s3_of(st);
@@ -214,7 +234,7 @@ static int s3_head(struct store *st, const char *key, struct store_info *out)
 	if (rc < 0)
 		return rc;
 	if (a->status != 200)
-		return s3_refused(s, &r, NULL);
+		return head_refused(s, key, &r);
 	if (a->length < 0)
 		return s3_no_answer("it did not say how long the object is");
 	*out = (struct store_info){ .size = (uint64_t)a->length,

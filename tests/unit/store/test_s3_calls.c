@@ -191,7 +191,33 @@ static void test_clock_once(void **state)
 	assert_non_null(strstr(store_detail(), "its clock is"));
 	atomic_store(&r.s3->sign_ahead_ns, 0);
 	assert_int_equal(store_head(r.store, "k", &info), -EACCES);
+	assert_asked(&p, 5); /* a GET says it in its place */
+	assert_non_null(strstr(store_detail(), "its clock is"));
+}
+
+static void test_head_refused(void **state)
+{
+	struct play p = PLAY("HTTP/1.1 403 F\r\n" NO_BODY,
+			     REFUSED("403", "InvalidAccessKeyId"),
+			     "HTTP/1.1 403 F\r\n" NO_BODY,
+			     "HTTP/1.1 404 N\r\n" NO_BODY,
+			     "HTTP/1.1 404 N\r\n" NO_BODY);
+	CLEANUP(rig_done) struct rig r;
+	struct store_info info;
+
+	rig_init(&r, &p);
+	assert_int_equal(store_head(r.store, "k", &info), -EACCES);
+	assert_non_null(strstr(store_detail(), "InvalidAccessKeyId"));
+	assert_string_equal(p.log, "HEAD /bucket/p/k\nGET /bucket/p/k\n");
+	assert_int_equal(r.counts.heads, 1);
+	assert_int_equal(r.counts.gets, 1);
+	/* Only who is refused is asked again, and what a GET says otherwise
+	 * does not count. */
+	assert_int_equal(store_head(r.store, "k", &info), -EACCES);
+	assert_string_equal(store_detail(), "HTTP status 403");
 	assert_asked(&p, 4);
+	assert_int_equal(store_head(r.store, "k", &info), -ENOENT);
+	assert_asked(&p, 5);
 }
 
 static void assert_scope(const struct play *p, const char *region)
@@ -611,6 +637,7 @@ int main(void)
 		cmocka_unit_test(test_probe_poor),
 		cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_clock_once),
+		cmocka_unit_test(test_head_refused),
 		cmocka_unit_test(test_region),
 		cmocka_unit_test(test_region_stays),
 		cmocka_unit_test(test_region_says),

@@ -46,6 +46,9 @@ static const struct {
 	{ "RequestTimeTooSkewed", 0, "set this machine's clock" },
 	{ "RequestExpired", 0, "set this machine's clock" },
 	{ "QuotaExceeded", 0, "have the quota of the bucket raised" },
+	/* The answer to a HEAD, where nothing says more. */
+	{ "HTTP status 403", 0,
+	  "check the store's credentials, and what they may do in the bucket" },
 	{ NULL, -EHOSTUNREACH,
 	  "check the host name in the store's endpoint, and the network to it" },
 	{ NULL, -ENETUNREACH, "check the network to the store's endpoint" },

@@ -473,10 +473,12 @@ static void watch_file_locked(struct cache_file *f)
 
 /*
  * What was written with O_SYNC or through a mapping must not lose its name
- * (S2), and what grew is counted; more often when the disk may soon be full.
+ * (S2), and what grew is counted. The disk is looked at more often when it may
+ * soon be full.
  */
 static int64_t watch_round(struct cache *c)
 {
+	bool braked = atomic_load(&c->braking), due;
 	int64_t now = clock_boot_ns(), again;
 	int rc = 0;
 
@@ -485,10 +487,12 @@ static int64_t watch_round(struct cache *c)
 		return JOB_IDLE;
 	}
 	again = brake_look(c);
-	watch_each(c, watch_file_locked);
-	if (now - c->watch_synced_ns >= WATCH_NS - WATCH_NS / 10) {
+	due = now - c->watched_ns >= WATCH_NS - WATCH_NS / 10;
+	if (due || braked || atomic_load(&c->braking))
+		watch_each(c, watch_file_locked);
+	if (due) {
 		rc = meta_durable(c->m, 0);
-		c->watch_synced_ns = now;
+		c->watched_ns = now;
 	}
 	return rc < 0 ? rc : again;
 }

@@ -22,7 +22,7 @@
 #include "base/log.h"
 
 #define BRAKE_NS   (NSEC_PER_SEC / 10) /* between two looks when it is near */
-#define BRAKE_NEAR 4 /* reserves above free_min: what a second may take */
+#define BRAKE_NEAR (4ULL << 30)	       /* what writers may take in a second */
 
 static int brake_call(struct cache *c, int fd, bool on)
 {
@@ -55,9 +55,8 @@ int64_t brake_look(struct cache *c)
 		brake_set(c, true);
 	else if (u.disk_free - c->o.free_min >= reserve / 4)
 		brake_set(c, false);
-	return u.disk_free < c->o.free_min + BRAKE_NEAR * reserve
-		       ? BRAKE_NS
-		       : NSEC_PER_SEC;
+	return u.disk_free < c->o.free_min + BRAKE_NEAR ? BRAKE_NS
+							: NSEC_PER_SEC;
 }
 
 /* ---- a file ---------------------------------------------------------- */

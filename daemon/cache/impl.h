@@ -131,9 +131,9 @@ struct cache {
 	_Atomic bool passing;	      /* there is one */
 	struct job *passer;	      /* pool and watch */
 	_Atomic bool braking;	      /* the disk is full: writers are held */
-	bool no_brake;		 /* it cannot be done, which was logged; the
-				    passer's own */
-	int64_t watch_synced_ns; /* boot time; the passer's own */
+	bool no_brake;	      /* it cannot be done, which was logged; the
+				 passer's own */
+	int64_t watched_ns;   /* boot time; the passer's own */
 	struct buf left_held; /* inodes that the last process held; guarded by
 				 backing_lock */
 	struct pool *pool;

@@ -343,7 +343,7 @@ def write_until(f, code):
         except OSError as e:
             assert e.errno == code, e
             return n
-        time.sleep(0.01)
+        time.sleep(0.02)
     pytest.fail("nothing stops it")
 
 

@@ -205,6 +205,8 @@ def test_killed_while_it_claims():
             found = generations(g)
             assert found == list(range(2, found[-1] + 1))
             assert writer(g)["generation"] == found[-1]
+            jobs = [j["job"] for j in g.cli("jobs")["jobs"]]
+            assert "writer" in jobs and len(jobs) == len(set(jobs))
             g.stop()
             assert not g.sanitizer_reports()
         finally:

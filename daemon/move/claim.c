@@ -120,7 +120,7 @@ enum row_change { ROW_INTEND, ROW_HELD, ROW_LOST };
 static int row_set(struct fence *f, enum row_change what,
 		   const struct meta_claim *row)
 {
-	uint64_t seq;
+	uint64_t seq = 0;
 	META_TXN(t);
 	int rc = meta_begin(f->m, &t);
 
@@ -181,7 +181,7 @@ static int claim_write(const struct fence *f, uint32_t gen,
 		rc = pack_claim_make(&c, &text);
 	if (rc < 0)
 		return rc;
-	if (text.len > sizeof(row->text))
+	if (!text.data || text.len > sizeof(row->text))
 		return -EMSGSIZE;
 	*row = (struct meta_claim){ .generation = gen, .len = text.len };
 	memcpy(row->text, text.data, text.len);
@@ -268,7 +268,7 @@ static int claim_next(struct claiming *c, struct job *job, struct err *err)
 static int claim_ours(struct claiming *c, struct err *err)
 {
 	char text[PACK_CLAIM_MAX];
-	struct meta_claim row;
+	struct meta_claim row = { 0 };
 	bool same;
 	ssize_t n;
 	int rc;

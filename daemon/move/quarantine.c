@@ -14,7 +14,7 @@
 
 int quarantine_ours(struct fence *f, uint32_t gen)
 {
-	struct meta_claim row;
+	struct meta_claim row = { 0 };
 	META_TXN(t);
 	int rc;
 

@@ -54,7 +54,7 @@ static void claim_clean(const char *in, char out[65])
 		out[n] = scan_name_char(in[n]) ? in[n] : '_';
 	out[n] = '\0';
 	if (n == 0)
-		strcpy(out, "unnamed");
+		memcpy(out, "unnamed", sizeof("unnamed"));
 }
 
 int pack_claim_make(const struct pack_claim *c, struct buf *out)

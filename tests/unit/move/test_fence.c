@@ -108,13 +108,14 @@ static int setup(void **state)
 {
 	struct meta_opts mo = { .root_mode = 0755 };
 	CLEANUP_BUF struct buf text = { 0 };
-	CLEANUP_FREE char *path = NULL;
+	char path[128];
 
 	snprintf(dir, sizeof(dir), "/tmp/mersey-test-fence-XXXXXX");
 	bucket = store_shared_new(store_mem_new());
 	if (!mkdtemp(dir) || !bucket || pack_root_new(&root, &text) < 0)
 		return -1;
-	mo.path = path = io_path("%s/a", dir);
+	snprintf(path, sizeof(path), "%s/a", dir);
+	mo.path = path;
 	if (meta_create(&mo, NULL) < 0)
 		return -1;
 	gw_init(&a, "a", store_shared_ref(bucket));

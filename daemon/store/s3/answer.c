@@ -257,3 +257,21 @@ size_t s3_on_body(char *p, size_t size, size_t n, void *arg)
 		return give_up(r, -EPROTO);
 	return buf_add(&a->text, p, n) < 0 ? give_up(r, -ENOMEM) : n;
 }
+
+/* --- what it says ------------------------------------------------------- */
+
+bool s3_answer_is_range(const struct s3_answer *a, uint64_t off, size_t len)
+{
+	return a->has_range && a->first == off &&
+	       a->last - a->first + 1 == MIN(len, a->total - off) &&
+	       a->got == a->last - a->first + 1;
+}
+
+void s3_answer_info(const struct s3_answer *a, struct store_info *out)
+{
+	*out = (struct store_info){ .size = (uint64_t)a->length,
+				    .modified_ns = a->modified_ns };
+	snprintf(out->storage_class, sizeof(out->storage_class), "%s",
+		 a->storage_class[0] ? a->storage_class : "STANDARD");
+	memcpy(out->etag, a->etag, sizeof(out->etag));
+}

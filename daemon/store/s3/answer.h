@@ -16,4 +16,9 @@ size_t s3_on_body(char *p, size_t size, size_t n, void *arg);
 /* Reads the value of x-amz-restore; the last quote may be missing. */
 void s3_restore_parse(const char *value, struct s3_restore *out);
 
+/* Is this exactly what there is of [off, off+len)? */
+bool s3_answer_is_range(const struct s3_answer *a, uint64_t off, size_t len);
+/* What a HEAD says of an object; *a has its length. */
+void s3_answer_info(const struct s3_answer *a, struct store_info *out);
+
 #endif

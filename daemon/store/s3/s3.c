@@ -15,6 +15,7 @@
 #include "base/hex.h"
 #include "base/io.h"
 #include "base/secret.h"
+#include "store/s3/answer.h"
 #include "store/s3/impl.h"
 #include "store/s3/list.h"
 
@@ -123,14 +124,6 @@ static int s3_put(struct store *st, const char *key, const void *data,
 	return rc < 0 ? rc : put_whole(s, key, data, len, hash, &o);
 }
 
-/* Is this answer exactly what there is of [off, off+len)? */
-static bool range_ok(const struct s3_answer *a, uint64_t off, size_t len)
-{
-	return a->has_range && a->first == off &&
-	       a->last - a->first + 1 == MIN(len, a->total - off) &&
-	       a->got == a->last - a->first + 1;
-}
-
 /* Where the store keeps a digest and all of the object is here, they agree. */
 static int check_digest(const struct s3_answer *a, const void *data)
 {
@@ -180,7 +173,7 @@ static ssize_t s3_get(struct store *st, const char *key, uint64_t off,
 		return s3_no_answer("it did not answer with the range");
 	if (r.answer.status != 206)
 		return s3_refused(s, &r, NULL);
-	if (!range_ok(&r.answer, off, len))
+	if (!s3_answer_is_range(&r.answer, off, len))
 		return s3_no_answer("it answered with another range");
 	rc = check_digest(&r.answer, dst);
 	return rc < 0 ? rc : (ssize_t)r.answer.got;
@@ -237,11 +230,7 @@ static int s3_head(struct store *st, const char *key, struct store_info *out)
 		return head_refused(s, key, &r);
 	if (a->length < 0)
 		return s3_no_answer("it did not say how long the object is");
-	*out = (struct store_info){ .size = (uint64_t)a->length,
-				    .modified_ns = a->modified_ns };
-	snprintf(out->storage_class, sizeof(out->storage_class), "%s",
-		 a->storage_class[0] ? a->storage_class : "STANDARD");
-	memcpy(out->etag, a->etag, sizeof(out->etag));
+	s3_answer_info(a, out);
 	memcpy(out->version, a->version, sizeof(out->version));
 	out->archive = archive_of(s, a);
 	if (out->archive == STORE_READY)

@@ -18,6 +18,7 @@
 #include "base/io.h"
 #include "store/call.h"
 #include "store/drivers.h"
+#include "store/s3/answer.h"
 #include "store/s3/endpoint.h"
 #include "store/s3/errors.h"
 #include "store/s3/list.h"
@@ -184,14 +185,6 @@ static int s3v2_put(struct store *st, const char *key, const void *data,
 	return rc > 0 ? read_back(st, key, data, len, opts) : rc;
 }
 
-/* Is this answer exactly what there is of [off, off+len)? */
-static bool range_ok(const struct s3_answer *a, uint64_t off, size_t len)
-{
-	return a->has_range && a->first == off &&
-	       a->last - a->first + 1 == MIN(len, a->total - off) &&
-	       a->got == a->last - a->first + 1;
-}
-
 static ssize_t s3v2_get(struct store *st, const char *key, uint64_t off,
 			void *dst, size_t len)
 {
@@ -215,7 +208,7 @@ static ssize_t s3v2_get(struct store *st, const char *key, uint64_t off,
 		return no_answer("it did not answer with the range");
 	if (a->status != 206)
 		return refused(&r);
-	if (!range_ok(a, off, len))
+	if (!s3_answer_is_range(a, off, len))
 		return no_answer("it answered with another range");
 	return (ssize_t)a->got;
 }
@@ -236,11 +229,7 @@ static int s3v2_head(struct store *st, const char *key, struct store_info *out)
 		return refused(&r);
 	if (a->length < 0)
 		return no_answer("it did not say how long the object is");
-	*out = (struct store_info){ .size = (uint64_t)a->length,
-				    .modified_ns = a->modified_ns };
-	snprintf(out->storage_class, sizeof(out->storage_class), "%s",
-		 a->storage_class[0] ? a->storage_class : "STANDARD");
-	memcpy(out->etag, a->etag, sizeof(out->etag));
+	s3_answer_info(a, out);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #ifndef MERSEY_TESTS_TEST_H
 #define MERSEY_TESTS_TEST_H
 
+#include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,6 +42,19 @@ __attribute__((format(printf, 1, 2))) static inline int test_sh(const char *fmt,
 static inline int test_rm(const char *dir)
 {
 	return test_sh("rm -rf --one-file-system '%s'", dir);
+}
+
+/* How many names there are in a directory. */
+static inline size_t test_count_names(const char *path)
+{
+	DIR *d = opendir(path);
+	size_t n = 0;
+
+	assert_non_null(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n - 2; /* . and .. */
 }
 
 /* Removes what is in it. */

@@ -2,7 +2,6 @@
 /* What is special about a directory as a store; the rest is the contract. */
 #include "tests/test.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -44,18 +43,6 @@ static int teardown(void **state)
 static void put(const char *key, const char *text)
 {
 	assert_int_equal(store_put(store, key, text, strlen(text), NULL), 0);
-}
-
-static size_t count_names(const char *path)
-{
-	DIR *d = opendir(path);
-	size_t n = 0;
-
-	assert_non_null(d);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n - 2;
 }
 
 static void test_layout(void **state)
@@ -170,7 +157,7 @@ static void test_full(void **state)
 			 -ENOSPC);
 	assert_true(store_detail()[0]);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
-	assert_int_equal(count_names(sub), 1);
+	assert_int_equal(test_count_names(sub), 1);
 	assert_int_equal(store_get(store, "full/a", 0, got, 8), 3);
 	assert_memory_equal(got, "old", 3);
 	assert_int_equal(store_get(store, "full/b", 0, got, 8), -ENOENT);
@@ -184,7 +171,7 @@ static void test_no_leftovers(void **state)
 	assert_int_equal(store_put(store, "nl/a", "1", 1, &only_new), 0);
 	assert_int_equal(store_put(store, "nl/a", "2", 1, &only_new), -EEXIST);
 	put("nl/a", "3");
-	assert_int_equal(count_names(sub), 1);
+	assert_int_equal(test_count_names(sub), 1);
 }
 
 static void test_directory_lost(void **state)

@@ -6,7 +6,6 @@
  */
 #include "tests/test.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -181,18 +180,6 @@ static void assert_missing(struct rig *r, const char *key)
 	assert_int_equal(store_head(r->store, key, &info), -ENOENT);
 }
 
-static size_t count_names(const char *path)
-{
-	DIR *d = opendir(path);
-	size_t n = 0;
-
-	assert_non_null(d);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n - 2;
-}
-
 static int setup(void **state)
 {
 	return mkdtemp(top) ? 0 : -1;
@@ -250,7 +237,7 @@ static void test_lost_answers(void **state)
 	on_rename = (struct fault){ .error = EIO };
 	assert_int_equal(put(&r, "k", "newest"), -EIO);
 	assert_content(&r, "k", "newer");
-	assert_int_equal(count_names(r.tmp), 0);
+	assert_int_equal(test_count_names(r.tmp), 0);
 }
 
 static void test_no_hard_links(void **state)
@@ -265,7 +252,7 @@ static void test_no_hard_links(void **state)
 	assert_int_equal(put_new(&r, "l", "x"), -ENOTSUP);
 	assert_non_null(strstr(store_detail(), "hard links"));
 	assert_missing(&r, "l");
-	assert_int_equal(count_names(r.tmp), 0);
+	assert_int_equal(test_count_names(r.tmp), 0);
 }
 
 /* --- errors ------------------------------------------------------------- */
@@ -289,7 +276,7 @@ static void test_sync_fails(void **state)
 		on_sync = (struct fault){ 0 };
 		assert_content(&r, "k", "old");
 		assert_missing(&r, "l");
-		assert_int_equal(count_names(r.tmp), 0);
+		assert_int_equal(test_count_names(r.tmp), 0);
 	}
 }
 
@@ -317,7 +304,7 @@ static void fill(struct rig *r, size_t size)
 	assert_int_equal(rc, -ENOSPC);
 	assert_true(n > 2);
 	assert_missing(r, key);
-	assert_int_equal(count_names(r->tmp), 0);
+	assert_int_equal(test_count_names(r->tmp), 0);
 	/* Room again. */
 	assert_int_equal(store_del1(r->store, "k0"), 0);
 	assert_int_equal(store_put(r->store, "k0", data, size, NULL), 0);
@@ -374,7 +361,7 @@ static void test_not_mounted(void **state)
 	/* From now on it is that one. */
 	assert_content(&r, "k", "x");
 	assert_int_equal(put(&r, "l", "y"), 0);
-	assert_int_equal(count_names(litter), 0);
+	assert_int_equal(test_count_names(litter), 0);
 }
 
 static void test_leftovers(void **state)
@@ -394,7 +381,7 @@ static void test_leftovers(void **state)
 	assert_int_equal(open_at(r.path, false, &r.store, NULL), 0);
 	assert_int_equal(access(old, F_OK), -1);
 	assert_int_equal(access(young, F_OK), 0);
-	assert_int_equal(count_names(r.tmp), 1);
+	assert_int_equal(test_count_names(r.tmp), 1);
 	assert_content(&r, "k", "1");
 }
 

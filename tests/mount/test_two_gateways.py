@@ -15,7 +15,7 @@ def test_the_copy_does_not_serve():
         copy = Gateway(work, trusts=("rem",))
         for d in ("state", "secrets"):
             shutil.rmtree(work / d)
-            subprocess.run(["cp", "-a", g.work / d, work / d], check=True)
+            subprocess.run(["cp", "-a", "--sparse=always", g.work / d, work / d], check=True)
         text = g.config.read_text()
         for d in ("state", "mnt", "run"):
             text = text.replace(f"_dir: {g.work}/{d}", f"_dir: {work}/{d}")

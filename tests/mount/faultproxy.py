@@ -98,6 +98,7 @@ class Seen:
     answered: int = 0  # what the client was told
     body: int = 0  # bytes that came with it
     objects: int = 1  # that it is about
+    at: float = dataclasses.field(default_factory=time.monotonic)
 
 
 class Cut(Exception):

@@ -390,6 +390,33 @@ class Gateway:
             self.s3["client"](trust).delete_object(Bucket=self.bucket(trust), Key=key)
 
 
+@contextlib.contextmanager
+def single(g, trust="rem"):
+    """merseyd --single of one trust of g; its mount point. Ends well."""
+    mnt = g.work / "single"
+    mnt.mkdir()
+    with open(g.log_path, "wb") as log:
+        p = subprocess.Popen(
+            [g.build / "daemon/main/merseyd", "--single", trust, mnt, "--config", g.config],
+            stdout=log,
+            stderr=log,
+            env=g.env(),
+        )
+    try:
+        wait_for("mounted", lambda: "ready: serving" in g.log() or p.poll() is not None, 60)
+        assert p.poll() is None
+        yield mnt
+        p.send_signal(signal.SIGTERM)
+        assert p.wait(30) == 0
+    finally:
+        if p.poll() is None:
+            p.kill()
+            p.wait()
+        subprocess.run(["umount", "-l", mnt], capture_output=True, check=False)
+        print(g.log()[-8000:])
+    assert not g.sanitizer_reports()
+
+
 def digest(path):
     h = hashlib.sha256()
     with open(path, "rb") as f:

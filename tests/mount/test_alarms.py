@@ -4,17 +4,16 @@ command is told of each once."""
 import json
 import os
 import signal
-import subprocess
 
 import pytest
 
 from conftest import (
     Gateway,
     alive,
-    is_mounted,
     new_buckets,
     random_bytes,
     running,
+    single,
     wait_for,
     workdir,
 )
@@ -130,15 +129,7 @@ def test_single_and_a_command_that_hangs():
             alarm_command=f'[/bin/sh, "-c", "cat >> {told}; id -u >> {told}; echo $$ >> {told}; exec sleep 1000"]',
         )
         g.setup()
-        mnt = work / "single"
-        mnt.mkdir()
-        log = open(g.log_path, "wb")
-        p = subprocess.Popen(
-            [g.build / "daemon/main/merseyd", "--single", "rem", mnt, "--config", g.config],
-            stdout=log, stderr=log, env=g.env(),
-        )  # fmt: skip
-        try:
-            wait_for("mounted", lambda: is_mounted(mnt) or p.poll() is not None, 30)
+        with single(g) as mnt:
             (mnt / "f").write_bytes(b"x" * 1000)
             wait_for("the command is told", lambda: told.read_text().count("\n") >= 3, 60)
             alarm, uid, command = told.read_text().splitlines()
@@ -146,12 +137,4 @@ def test_single_and_a_command_that_hangs():
             (mnt / "g").write_bytes(b"y" * 1000)
             assert (mnt / "f").read_bytes() == b"x" * 1000
             assert g.cli("alarms", rc=3)["alarms"][0]["code"] == "unprotected"
-            p.send_signal(signal.SIGTERM)
-            assert p.wait(30) == 0
-            os.kill(int(command), signal.SIGKILL)  # else it has 30 s
-        finally:
-            if p.poll() is None:
-                p.kill()
-                p.wait()
-            subprocess.run(["umount", "-l", mnt], capture_output=True)
-        assert not g.sanitizer_reports()
+        os.kill(int(command), signal.SIGKILL)  # else it has 30 s

@@ -7,12 +7,11 @@ import json
 import pathlib
 import re
 import signal
-import subprocess
 import threading
 
 import pytest
 
-from conftest import CliError, Gateway, new_buckets, running, wait_for, workdir
+from conftest import CliError, Gateway, new_buckets, running, single, wait_for, workdir
 
 
 @pytest.fixture
@@ -73,28 +72,11 @@ def test_changed_in_single_mode(s3):
     with workdir() as work:
         g = Gateway(work, store="s3", s3=s3, trusts=("rem",), buckets=new_buckets(s3))
         g.setup()
-        mnt = work / "single"
-        mnt.mkdir()
-        log = open(g.log_path, "wb")
-        p = subprocess.Popen(
-            [g.build / "daemon/main/merseyd", "--single", "rem", mnt, "--config", g.config],
-            stdout=log, stderr=log, env=g.env(),
-        )  # fmt: skip
-        try:
-            wait_for("mounted", lambda: "ready: serving" in g.log() or p.poll() is not None)
+        with single(g) as mnt:
             g.write_credentials("rem", access, "wrong" + secret)
             wait_for("the wrong key is in use", lambda: renewals(g) == 1)
             (mnt / "f").write_text("f")
             wait_for("the store refuses", lambda: "SignatureDoesNotMatch" in refused(g))
-            p.send_signal(signal.SIGTERM)
-            assert p.wait(30) == 0
-        finally:
-            if p.poll() is None:
-                p.kill()
-                p.wait()
-            subprocess.run(["umount", "-l", mnt], capture_output=True)
-            print(g.log())
-        assert not g.sanitizer_reports()
 
 
 def test_profile(gateway_with):

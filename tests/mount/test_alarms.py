@@ -7,17 +7,8 @@ import signal
 
 import pytest
 
-from conftest import (
-    Gateway,
-    alive,
-    new_buckets,
-    random_bytes,
-    running,
-    single,
-    wait_for,
-    workdir,
-)
-from test_outage import Proxy
+from conftest import Gateway, alive, random_bytes, single, wait_for, workdir
+from test_outage import gateway_behind_proxy
 
 QUICK = "{unprotected_for: 2s, store_down_for: 2s}"
 
@@ -40,24 +31,10 @@ def events(told):
 
 @pytest.fixture
 def paged(s3):
-    host, port = s3["endpoint"].rsplit("/", 1)[-1].split(":")
-    proxy = Proxy((host, int(port)))
-    try:
-        with workdir() as pages:
-            told, command = pager(pages)
-            with running(
-                store="s3",
-                s3=s3,
-                buckets=new_buckets(s3),
-                endpoint=f"http://127.0.0.1:{proxy.port}",
-                trusts=("rem",),
-                read_wait="3s",
-                alarms=QUICK,
-                alarm_command=command,
-            ) as g:
-                yield g, proxy, told
-    finally:
-        proxy.down()
+    with workdir() as pages:
+        told, command = pager(pages)
+        with gateway_behind_proxy(s3, read_wait="3s", alarms=QUICK, alarm_command=command) as (g, proxy):
+            yield g, proxy, told
 
 
 def active(g):

@@ -213,6 +213,30 @@ static ssize_t s3v2_get(struct store *st, const char *key, uint64_t off,
 	return (ssize_t)a->got;
 }
 
+/* The answer to a HEAD has no body that could say why: a GET is refused for
+ * the same reason, and says it. */
+static int head_refused(struct s3v2_store *s, const char *key,
+			const struct s3v2_request *head)
+{
+	char byte;
+	CLEANUP_REQUEST struct s3v2_request r = {
+		.s3 = { .method = S3_GET,
+			.dst = &byte,
+			.dst_len = sizeof(byte),
+			.text_max = ERROR_MAX },
+	};
+	size_t sent = store_call.sent;
+	int rc;
+
+	if (head->s3.answer.status != 403)
+		return refused(head);
+	rc = perform(s, key, &r);
+	store_call.besides.gets += store_call.sent - sent;
+	store_call.sent = sent;
+	return rc < 0 || r.s3.answer.status != 403 ? refused(head)
+						   : refused(&r);
+}
+
 static int s3v2_head(struct store *st, const char *key, struct store_info *out)
 {
 	CLEANUP_REQUEST struct s3v2_request r = {
@@ -226,7 +250,7 @@ static int s3v2_head(struct store *st, const char *key, struct store_info *out)
 	if (rc < 0)
 		return rc;
 	if (a->status != 200)
-		return refused(&r);
+		return head_refused(s3v2(st), key, &r);
 	if (a->length < 0)
 		return no_answer("it did not say how long the object is");
 	s3_answer_info(a, out);

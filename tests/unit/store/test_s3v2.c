@@ -358,6 +358,24 @@ static void test_head_and_skew(void **state)
 	assert_int_equal(store_head(r.store, "k", &info), -ENOENT);
 }
 
+/* A HEAD cannot say why. */
+static void test_head_refused(void **state)
+{
+	RIG(r, "HTTP/1.1 403 F\r\n\r\n",
+	    "HTTP/1.1 403 F\r\nContent-Length: 52\r\n\r\n"
+	    "<Error><Code>SignatureDoesNotMatch</Code>   </Error>",
+	    "HTTP/1.1 403 F\r\n\r\n", "");
+	struct store_info info;
+
+	start(&r);
+	assert_int_equal(store_head(r.store, "k", &info), -EACCES);
+	assert_non_null(strstr(store_detail(), "SignatureDoesNotMatch"));
+	assert_int_equal(r.counts.heads, 1);
+	assert_int_equal(r.counts.gets, 1);
+	assert_int_equal(store_head(r.store, "k", &info), -EACCES);
+	assert_non_null(strstr(store_detail(), "403"));
+}
+
 static void test_delete(void **state)
 {
 	RIG(r, "HTTP/1.1 204 N\r\n\r\n",
@@ -555,6 +573,7 @@ int main(void)
 		cmocka_unit_test(test_redirect),
 		cmocka_unit_test(test_hostile_headers),
 		cmocka_unit_test(test_head_and_skew),
+		cmocka_unit_test(test_head_refused),
 		cmocka_unit_test(test_delete),
 		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_late),

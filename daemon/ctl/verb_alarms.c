@@ -65,7 +65,7 @@ int ctl_verb_alarms_ack(struct ctl_call *c, json_t *result)
 {
 	json_int_t id = json_integer_value(json_object_get(c->args, "alarm"));
 	json_t *list = json_array();
-	struct alarm a;
+	struct alarm a = { 0 };
 	char who[64];
 	int rc = proto_set(result, "alarms", list);
 

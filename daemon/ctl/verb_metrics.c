@@ -362,7 +362,7 @@ static void put_stores(struct sampler *m)
 
 static int put_stored(struct sampler *m, struct err *err)
 {
-	struct meta_pack_totals t[METRICS_TOTALS];
+	struct meta_pack_totals t[METRICS_TOTALS] = { 0 };
 	META_TXN(txn);
 	int i, n = meta_read(m->s->w->meta, &txn);
 
@@ -444,7 +444,7 @@ int ctl_verb_metrics(struct ctl_call *c, json_t *result)
 
 	if (rc == 0)
 		rc = ctl_look(c->w, s, &c->err);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	put_files(&m);
 	put_quota(&m);

@@ -552,6 +552,7 @@ static int serve(struct service *s, struct fuse_server *fuse,
 	CLEANUP(ctl_server_stop_guard) struct ctl_server *ctl = NULL;
 	int rc = watch(s, r, err);
 
+	(void)watched; /* ends with this function */
 	if (rc < 0) {
 		close(r->ctl_fd);
 		return rc;

@@ -93,8 +93,11 @@ static void test_refused(void **state)
 	struct when w = { 1, 2, 3 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		if (when_parse(cases[i], &w) != -EINVAL)
-			fail_msg("'%s' was taken", cases[i]);
+		int rc = when_parse(cases[i], &w);
+
+		if (rc != -EINVAL)
+			print_error("'%s' was taken\n", cases[i]);
+		assert_int_equal(rc, -EINVAL);
 		assert_int_equal(w.from, 2);
 	}
 }

@@ -34,7 +34,6 @@ static void write_file(const char *path, const char *text)
 /* The secret that lies in the socket. */
 static void assert_sent(int fd, const char *name, const char *value)
 {
-	CLEANUP(secret_buf_done) struct buf want = { 0 };
 	struct super_secret s = { 0 };
 	unsigned char p[2000];
 	ssize_t n = recv(fd, p, sizeof(p), MSG_DONTWAIT);

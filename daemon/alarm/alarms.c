@@ -24,13 +24,13 @@ struct alarms {
 	int (*tell)(void *arg, const struct alarm *alarm);
 	void *tell_arg;
 
-	struct job *job;
 	int (*look)(void *arg);
 	void *look_arg;
 
 	pthread_mutex_t save_lock;
 
 	pthread_mutex_t lock; /* guards all below */
+	struct job *job;
 	int64_t after_ns[ALARM_CODES];
 	struct alarm_signal signal[ALARM_SIGNALS];
 	size_t n_signals;
@@ -414,21 +414,29 @@ int alarms_watch(struct alarms *a, int (*look)(void *arg), void *arg)
 {
 	a->look = look;
 	a->look_arg = arg;
+	/* Its first look, at once, is at all jobs: this one, too. */
+	LOCK_SCOPE(&a->lock);
 	a->job = job_start("alarms", watch_run, a);
 	return a->job ? 0 : -errno;
 }
 
 void alarms_unwatch(struct alarms *a)
 {
-	job_stop(a->job);
+	job_stop(a->job); /* it may be waiting for the lock */
+	LOCK_SCOPE(&a->lock);
 	a->job = NULL;
 }
 
 bool alarms_job(struct alarms *a, struct job_info *out)
 {
-	if (a->job)
-		job_get(a->job, out);
-	return a->job;
+	struct job *job;
+
+	pthread_mutex_lock(&a->lock);
+	job = a->job;
+	pthread_mutex_unlock(&a->lock);
+	if (job)
+		job_get(job, out);
+	return job;
 }
 
 /* ---- life ----------------------------------------------------------- */

@@ -179,6 +179,8 @@ int conf_read_secrets(const struct conf_trust *ct, struct super_secret *out,
 	rc = super_secret_read(&out[got], "key", ct->key_file, err);
 	if (rc == 0)
 		rc = sources_init(ct, &all, err);
+	if (rc == 0)
+		rc = sources_hide(err);
 	for (size_t i = 0; rc == 0 && i < t->n_credentials; i++) {
 		got++;
 		rc = got == SUPER_SECRETS_MAX

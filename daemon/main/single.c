@@ -119,6 +119,8 @@ static int start_keeper(struct single *s, const struct conf_trust *ct,
 	size_t n = ct->t->n_credentials;
 	int rc = n ? sources_init(ct, &all, err) : 0;
 
+	if (rc == 0)
+		rc = sources_hide(err);
 	if (rc == 0 && n)
 		rc = super_keeper_start(&s->keeper, all, n, err);
 	sources_done(all, n);

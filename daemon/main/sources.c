@@ -8,7 +8,8 @@
 #include "base/secret.h"
 
 /* Taken from the environment, where it could be read from outside, as text of
- * a credentials file. Children have it neither here nor there. */
+ * a credentials file. Children have it neither there nor, after
+ * sources_hide(), here. */
 static struct buf environment;
 
 #define ENVIRONMENT_MAX SUPER_SECRET_SIZE
@@ -50,9 +51,6 @@ static int take_environment(struct err *err)
 				   &environment);
 	if (!there) /* who needs it says so */
 		environment.len = 0;
-	if (rc == 0 &&
-	    madvise(environment.data, ENVIRONMENT_MAX, MADV_WIPEONFORK) < 0)
-		rc = -errno;
 	return rc < 0 ? fail(err, rc,
 			     "cannot keep the environment's credentials: %m")
 		      : 0;
@@ -107,6 +105,15 @@ int sources_init(const struct conf_trust *ct, struct super_credential **out,
 	for (size_t i = 0; rc == 0 && i < t->n_credentials; i++)
 		rc = source(ct, &t->credentials[i], &all[i], err);
 	return rc;
+}
+
+int sources_hide(struct err *err)
+{
+	if (environment.data &&
+	    madvise(environment.data, ENVIRONMENT_MAX, MADV_WIPEONFORK) < 0)
+		return fail(err, -errno,
+			    "cannot keep the environment's credentials: %m");
+	return 0;
 }
 
 void sources_done(struct super_credential *all, size_t n)

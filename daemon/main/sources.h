@@ -12,6 +12,9 @@
  */
 int sources_init(const struct conf_trust *ct, struct super_credential **out,
 		 struct err *err);
+/* Children have none of it from now on: after the last fork of a process that
+ * goes on as its own child. */
+int sources_hide(struct err *err);
 void sources_done(struct super_credential *all, size_t n);
 
 #endif

@@ -94,7 +94,14 @@ static int plan_init(struct plan *p, const struct config *c,
 	return 0;
 }
 
-/* ---- the background -------------------------------------------------- */
+/* ---- running --------------------------------------------------------- */
+
+static int supervise(struct plan *p, struct err *err)
+{
+	int rc = sources_hide(err);
+
+	return rc < 0 ? rc : super_run(&p->o, err);
+}
 
 static int background(const struct args *a, struct plan *p, struct err *err)
 {
@@ -113,7 +120,7 @@ static int background(const struct args *a, struct plan *p, struct err *err)
 		log_setup("merseyd", log_level(a));
 		/* super_run() closes its own when it has said "ready". */
 		p->o.ready_fd = fcntl(ready_fd, F_DUPFD_CLOEXEC, 3);
-		rc = super_run(&p->o, err);
+		rc = supervise(p, err);
 	}
 	if (rc < 0 && ready_fd >= 0)
 		background_failed(ready_fd, err);
@@ -144,7 +151,7 @@ int mode_supervise(const struct args *a)
 		report(&err);
 		return EXIT_USAGE;
 	}
-	rc = a->mode == MODE_FOREGROUND ? super_run(&p.o, &err)
+	rc = a->mode == MODE_FOREGROUND ? supervise(&p, &err)
 					: background(a, &p, &err);
 	return rc < 0 ? report(&err) : EXIT_SUCCESS;
 }

@@ -4,6 +4,7 @@ that nobody sees them who should not."""
 import datetime
 import http.server
 import json
+import os
 import pathlib
 import re
 import signal
@@ -103,6 +104,32 @@ def test_environment(gateway_with, s3):
         g.proc.send_signal(signal.SIGHUP)
         wait_for("it was read again", lambda: "were read again" in g.log())
         assert protects(g, "b")
+
+
+def test_environment_in_background(s3):
+    """The process that took the keys is not the one that serves."""
+    access, secret = s3["users"]["rem"]
+    keys = {"AWS_ACCESS_KEY_ID": access, "AWS_SECRET_ACCESS_KEY": secret}
+    with workdir() as work:
+        g = Gateway(
+            work, store="s3", s3=s3, trusts=("rem",), buckets=new_buckets(s3),
+            credentials="{environment: true}", environment=keys,
+        )  # fmt: skip
+        g.setup()
+        pid = 0
+        try:
+            subprocess.run(
+                [g.build / "daemon/main/merseyd", "--config", g.config, "--log", g.log_path],
+                env=g.env(), stderr=subprocess.DEVNULL, check=True, timeout=90,
+            )  # fmt: skip
+            pid = int((work / "run/merseyd.pid").read_text().split()[0])
+            assert protects(g, "a")
+        finally:
+            if pid:
+                os.kill(pid, signal.SIGTERM)
+                wait_for("it ends", lambda: not pathlib.Path(f"/proc/{pid}").exists())
+            g.destroy()
+        assert not g.sanitizer_reports()
 
 
 class Metadata(http.server.BaseHTTPRequestHandler):

@@ -11,6 +11,9 @@
  * changes the file, before it is unlinked, when nobody can write to it any
  * more, at the end, and at the start when the last process had no end. Where
  * a filesystem has no such flag, or no broker may set it, the disk is full.
+ * A broker that does not answer in time, as on a full disk it may not, does
+ * what it was asked all the same: the file is held or not, until it is asked
+ * again.
  * XFS (Linux 6.18) looks at it only in open(2): there it keeps new writers out.
  */
 #include "cache/impl.h"
@@ -70,6 +73,7 @@ static void brake_hold_locked(struct cache_file *f)
 		return;
 	rc = brake_call(c, f->rfd, true);
 	f->held = rc == 0;
+	f->may_be_held = rc == -EAGAIN;
 	if (rc == 0 || rc == -EAGAIN)
 		return;
 	c->no_brake = true;
@@ -81,10 +85,11 @@ void brake_let_locked(struct cache_file *f)
 {
 	int rc;
 
-	if (!f->held || f->rfd < 0)
+	if ((!f->held && !f->may_be_held) || f->rfd < 0)
 		return;
 	rc = brake_call(f->c, f->rfd, false);
-	f->held = rc < 0;
+	f->held = rc < 0 && rc != -EAGAIN;
+	f->may_be_held = rc == -EAGAIN;
 	if (rc < 0)
 		log_warn("inode %llu cannot be written to again: %s",
 			 (unsigned long long)f->ino, errno_name(-rc));

@@ -196,7 +196,7 @@ static int drop_bytes(struct cache_file *f)
 	f->dropped = true;
 	f->opened = false; /* nothing to flush any more */
 	unseen_set_locked(f, false);
-	f->held = false;
+	f->held = f->may_be_held = false;
 	quota_forget(f); /* others may keep f for a while */
 	cache_close_fd(&f->rfd);
 	cache_close_fd(&f->wfd);

@@ -105,6 +105,7 @@ struct cache_file {
 	bool stranger;	     /* cache_pass_stranger(), while `unseen` */
 	int64_t read_ns;     /* when such a read was last seen */
 	bool held;	     /* immutable: the kernel's writers get EPERM */
+	bool may_be_held;    /* not known: there was no answer */
 	_Atomic bool unseen; /* the kernel may have changed it by itself, or
 				still may: until a lease was had */
 	int rfd, wfd, ffd;   /* -1 = none */

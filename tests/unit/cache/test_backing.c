@@ -18,6 +18,7 @@ static struct {
 	_Atomic int held;    /* files that are immutable */
 	_Atomic int holds;   /* how often one became so */
 	_Atomic int no_hold; /* -errno */
+	_Atomic bool late;   /* it is done, and nobody hears of it in time */
 } kernel = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /* What the disk has room for, as all are told. */
@@ -61,9 +62,9 @@ static int kernel_hold(void *arg, int fd, bool on)
 	assert_ptr_equal(arg, &kernel);
 	if (kernel.no_hold)
 		return kernel.no_hold;
-	kernel.held += on ? 1 : -1;
+	kernel.held = on; /* there is one such file */
 	kernel.holds += on;
-	return 0;
+	return kernel.late ? -EAGAIN : 0;
 }
 
 static int kernel_open_ids(void)
@@ -103,6 +104,7 @@ static int setup(void **state)
 	pthread_mutex_lock(&kernel.lock);
 	kernel.n = kernel.open = 0;
 	kernel.refuse = kernel.held = kernel.holds = kernel.no_hold = 0;
+	kernel.late = false;
 	pthread_mutex_unlock(&kernel.lock);
 	disk_free = ROOMY;
 	opts.free_min = MIB;
@@ -814,6 +816,23 @@ static void test_brake_ends(void **state)
 	k_close(&w);
 }
 
+/* A broker that the full disk keeps busy answers too late, and has done it. */
+static void test_late_brake(void **state)
+{
+	struct open w;
+	uint64_t ino;
+
+	w = k_first(&ino);
+	kernel.late = true;
+	disk_free = 0;
+	assert_true(wait_held(1, 1));
+	disk_free = ROOMY;
+	assert_true(wait_held(0, 1));
+	kernel.late = false;
+	k_write(&w, 1, 0, 100);
+	k_close(&w);
+}
+
 /* A filesystem that has no such flag is asked once. */
 static void test_no_brake(void **state)
 {
@@ -858,6 +877,7 @@ int main(void)
 		BACKING_TEST(test_give_back),
 		BACKING_TEST(test_brake),
 		BACKING_TEST(test_brake_ends),
+		BACKING_TEST(test_late_brake),
 		BACKING_TEST(test_no_brake),
 	};
 

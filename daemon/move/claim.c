@@ -234,7 +234,12 @@ static int claim_put(struct claiming *c, struct job *job)
 
 static int claim_next(struct claiming *c, struct job *job, struct err *err)
 {
-	uint32_t last = MAX(c->newest, c->row.held_ns ? c->row.generation : 0);
+	/* An intent came behind what was there then, whatever is there now: no
+	 * row has its number, or a higher one. */
+	uint32_t known = c->row.generation && !c->row.held_ns
+				 ? c->row.generation - 1
+				 : c->row.generation;
+	uint32_t last = MAX(c->newest, known);
 	uint32_t gen = MAX(last + 1, FENCE_FIRST);
 	char key[PACK_CLAIM_NAME_SIZE];
 	struct pack_claim mine;

@@ -306,6 +306,7 @@ int fence_del(struct fence *f, const char *const *keys, size_t n,
 static int fence_refresh(struct fence *f, enum fence_state s, uint32_t newest,
 			 struct err *err)
 {
+	int64_t at = clock_boot_ns();
 	struct pack_claim claim;
 	uint32_t found;
 	int rc = claim_newest(f, newest, &found);
@@ -315,7 +316,7 @@ static int fence_refresh(struct fence *f, enum fence_state s, uint32_t newest,
 			    PACK_CLAIM_PREFIX, *store_detail() ? ": " : "",
 			    store_detail());
 	if (s == FENCE_HOLDER && found == newest) {
-		fence_saw(f, newest, clock_boot_ns());
+		fence_saw(f, newest, at);
 		return 0;
 	}
 	rc = claim_read(f, found, &claim);

@@ -519,6 +519,21 @@ static void test_dies_and_loses(void **state)
 	assert_int_equal(may_del(&a, "packs/00000002-0-0"), -EPERM);
 }
 
+/* Somebody cleaned up in the bucket meanwhile: no number comes again. */
+static void test_claims_vanish(void **state)
+{
+	const char *const key[] = { "gen/00000002", "gen/00000003" };
+	int rc[2];
+
+	start_as(&a, 2);
+	stop(&a);
+	start_as(&a, 3);
+	stop(&a);
+	claim_dies(false);
+	assert_int_equal(store_del(bucket, key, 2, rc), 0);
+	start_as(&a, 4);
+}
+
 /* Whatever fails, in whatever order, ends in one holder. */
 static void test_faults(void **state)
 {
@@ -687,15 +702,25 @@ static void test_quarantine_pages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_first),	 TEST(test_again),
-		TEST(test_closed),	 TEST(test_away),
-		TEST(test_elsewhere),	 TEST(test_superseded),
-		TEST(test_glance),	 TEST(test_batch),
-		TEST(test_idle),	 TEST(test_unknown_claim),
-		TEST(test_old_database), TEST(test_dies_before),
-		TEST(test_dies_after),	 TEST(test_dies_and_loses),
-		TEST(test_faults),	 TEST(test_no_create_only),
-		TEST(test_quarantine),	 TEST(test_quarantine_pages),
+		TEST(test_first),
+		TEST(test_again),
+		TEST(test_closed),
+		TEST(test_away),
+		TEST(test_elsewhere),
+		TEST(test_superseded),
+		TEST(test_glance),
+		TEST(test_batch),
+		TEST(test_idle),
+		TEST(test_unknown_claim),
+		TEST(test_old_database),
+		TEST(test_dies_before),
+		TEST(test_dies_after),
+		TEST(test_dies_and_loses),
+		TEST(test_claims_vanish),
+		TEST(test_faults),
+		TEST(test_no_create_only),
+		TEST(test_quarantine),
+		TEST(test_quarantine_pages),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

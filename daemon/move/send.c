@@ -289,9 +289,12 @@ static int commit_rows(struct meta_txn *t, struct parcel *p)
 		rc = commit_item(t, &p->item[i], now);
 		files += rc > 0;
 	}
-	/* Without any file it is nothing. */
-	for (i = 0; rc >= 0 && files == 0 && i < p->packs; i++)
+	/* Which of them no file names now, none will: what had bytes there has
+	 * changed. */
+	for (i = 0; rc >= 0 && i < p->packs; i++) {
 		rc = meta_pack_condemn(t, p->pack[i].row, now);
+		rc = rc == -EBUSY ? 0 : rc;
+	}
 	return rc < 0 ? rc : files;
 }
 

@@ -386,6 +386,47 @@ static void test_replaced(void **state)
 	all_right(&b);
 }
 
+static void check_no_idle_packs(void)
+{
+	struct meta_pack p[16];
+	int i, n;
+	META_TXN(t);
+
+	assert_int_equal(meta_read(m, &t), 0);
+	n = meta_pack_list(&t, META_PACK_STORED, 0, INT64_MAX, p,
+			   ARRAY_SIZE(p));
+	assert_in_range(n, 1, ARRAY_SIZE(p) - 1);
+	for (i = 0; i < n; i++)
+		assert_true(p[i].extents > 0);
+}
+
+/* A pack whose one file with bytes changes while it is sent, beside one that
+ * needs none of them: nothing names it, so it goes. */
+static void test_idle_pack(void **state)
+{
+	CLEANUP(bytes_done) struct bytes same, other;
+
+	bytes_init(&same, "same", FRAME);
+	bytes_init(&other, "other", FRAME);
+	bytes_write(&same, 1, 0, FRAME);
+	bytes_write(&other, 1, 0, FRAME);
+	protect_it(same.ino);
+	protect_it(other.ino);
+	bytes_touch(&same, 5);
+	bytes_write(&other, 2, 0, FRAME);
+	SET(down, true);
+	while (count_packs(META_PACK_INTENT) == 0) {
+		move_protect_now(mv, 0);
+		clock_sleep_ns(10000000);
+	}
+	bytes_write(&other, 3, 0, FRAME);
+	SET(down, false);
+	assert_true(wait_state(same.ino, META_LOCAL));
+	all_right(&same);
+	all_right(&other);
+	check_no_idle_packs();
+}
+
 /* A writer comes while it is sent: neither version is mixed up. */
 static void test_overtaken(void **state)
 {
@@ -413,6 +454,7 @@ int main(int argc, char **argv)
 		CHANGED_TEST(test_shared_pack),	 CHANGED_TEST(test_no_checks),
 		CHANGED_TEST(test_random),	 CHANGED_TEST(test_interrupted),
 		CHANGED_TEST(test_overtaken),	 CHANGED_TEST(test_replaced),
+		CHANGED_TEST(test_idle_pack),
 	};
 
 	const char *full = getenv("MERSEY_FULL");

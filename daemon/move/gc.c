@@ -146,9 +146,10 @@ static int gc_renew_page(struct move *mv, uint64_t *after, int64_t now,
 }
 
 /*
- * The last process ended before its clock was seen to agree with others: a
- * machine that starts in 1970 would see its grace pass with its first answer
- * from a time server. What is condemned waits from now on.
+ * The last process ended before its clock was seen to agree with others, or
+ * this one's did not for a while: a machine that starts in 1970 would see its
+ * grace pass with its first answer from a time server. What is condemned waits
+ * from now on.
  */
 static int gc_renew(struct move *mv, int64_t now)
 {
@@ -176,6 +177,8 @@ static int gc_time(struct move *mv, struct job *job, int64_t *now)
 	int rc = gc_clocks(mv, job, now), note;
 
 	if (rc < 0) {
+		/* What was condemned meanwhile may look old when it is set. */
+		mv->gc_doubt |= rc == -EUCLEAN;
 		note = rc == -EUCLEAN ? gc_clock_note(mv, false) : 0;
 		return note < 0 ? note : rc;
 	}

@@ -121,6 +121,28 @@ static void test_clock_was_wrong(void **state)
 	assert_true(wait_condemned(0));
 }
 
+/* Condemned while the clock was wrong, which was seen, and then set. */
+static void test_clock_went_wrong(void **state)
+{
+	struct meta_pack p;
+
+	with_grace(SHIFT / 2);
+	condemn("a", &p);
+	move_wake(mv, &mv->gc);
+	clock_sleep_ns(300000000);
+	clock_shift(-SHIFT, 0);
+	condemn("b", &p);
+	move_wake(mv, &mv->gc);
+	expect_nothing_deleted(300);
+	clock_shift(SHIFT, 0);
+	move_wake(mv, &mv->gc);
+	clock_sleep_ns(300000000);
+	assert_int_equal(deletes(), 0);
+	assert_true(count_packs(META_PACK_CONDEMNED) >= 2);
+	with_grace(GRACE);
+	assert_true(wait_condemned(0));
+}
+
 /* The store's Date says otherwise. */
 struct skewed {
 	struct store base;
@@ -365,11 +387,17 @@ static void test_locked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		MOVE_TEST(test_grace),	      MOVE_TEST(test_clock_leaps),
-		MOVE_TEST(test_clock_behind), MOVE_TEST(test_store_disagrees),
-		MOVE_TEST(test_intents),      MOVE_TEST(test_delete_fails),
-		MOVE_TEST(test_versions),     MOVE_TEST(test_version_unknown),
-		MOVE_TEST(test_locked),	      MOVE_TEST(test_clock_was_wrong),
+		MOVE_TEST(test_grace),
+		MOVE_TEST(test_clock_leaps),
+		MOVE_TEST(test_clock_behind),
+		MOVE_TEST(test_store_disagrees),
+		MOVE_TEST(test_intents),
+		MOVE_TEST(test_delete_fails),
+		MOVE_TEST(test_versions),
+		MOVE_TEST(test_version_unknown),
+		MOVE_TEST(test_locked),
+		MOVE_TEST(test_clock_was_wrong),
+		MOVE_TEST(test_clock_went_wrong),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

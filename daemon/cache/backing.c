@@ -249,6 +249,8 @@ int cache_pass_begin(struct cache_file *f, bool writable, bool seen,
 	*p = (struct cache_pass){ .writable = writable };
 	pthread_mutex_lock(&f->lock);
 	cache_wait_busy_locked(f);
+	if (writable && !atomic_load(&f->c->braking))
+		brake_let_locked(f);
 	held = writable && f->held;
 	if (!held)
 		pass_choose_locked(f, room, p);

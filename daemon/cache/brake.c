@@ -85,8 +85,13 @@ void brake_let_locked(struct cache_file *f)
 {
 	int rc;
 
-	if ((!f->held && !f->may_be_held) || f->rfd < 0)
+	if (!f->held && !f->may_be_held)
 		return;
+	/* Closed since that failed: who opens it to change it lets it go. */
+	if (f->rfd < 0) {
+		f->held = f->may_be_held = false;
+		return;
+	}
 	rc = brake_call(f->c, f->rfd, false);
 	f->held = rc < 0 && rc != -EAGAIN;
 	f->may_be_held = rc == -EAGAIN;

@@ -833,6 +833,48 @@ static void test_late_brake(void **state)
 	k_close(&w);
 }
 
+/* Soon, if not at once. */
+static bool wait_writable(uint64_t ino)
+{
+	struct open o = { .f = file_open(ino, true) };
+	int i, rc = -ENOSPC;
+
+	for (i = 0; i < 1000 && rc == -ENOSPC; i++) {
+		rc = cache_pass_begin(o.f, true, false, &o.p);
+		if (rc == 0)
+			cache_pass_end(o.f, &o.p);
+		else
+			clock_sleep_ns(5000000);
+	}
+	file_close(o.f, true);
+	return rc == 0;
+}
+
+/* Nobody could let it go when it was closed: who writes next to it does. */
+static void test_brake_stays(void **state)
+{
+	struct open w, r;
+	uint64_t ino;
+
+	w = k_first(&ino);
+	r = k_open(ino, false);
+	disk_free = 0;
+	assert_true(wait_held(1, 1));
+	kernel.no_hold = -EIO;
+	k_close(&w);
+	assert_int_equal(cache_flush(c), 0);
+	clock_sleep_ns(NSEC_PER_SEC / 2); /* it is not watched any more */
+	assert_int_equal(kernel.held, 1);
+	kernel.no_hold = 0;
+	disk_free = ROOMY;
+	assert_true(wait_writable(ino));
+	w = k_open(ino, true);
+	assert_int_equal(kernel.held, 0);
+	k_write(&w, 1, 0, 100);
+	k_close(&w);
+	k_close(&r);
+}
+
 /* A filesystem that has no such flag is asked once. */
 static void test_no_brake(void **state)
 {
@@ -878,6 +920,7 @@ int main(void)
 		BACKING_TEST(test_brake),
 		BACKING_TEST(test_brake_ends),
 		BACKING_TEST(test_late_brake),
+		BACKING_TEST(test_brake_stays),
 		BACKING_TEST(test_no_brake),
 	};
 

@@ -96,6 +96,16 @@ static int scratch_put(struct scratch *t, const char *text, unsigned which)
 	return rc;
 }
 
+/* The first one. Nobody else has its name: what is there is of an attempt of
+ * this put whose answer was lost, which says nothing of the caller's key. */
+static int scratch_make(struct scratch *t, unsigned which)
+{
+	int rc = scratch_put(t, "one", which);
+
+	return rc == -EEXIST ? store_explain(-EAGAIN, "a trial was cut short")
+			     : rc;
+}
+
 /* ---- create-only ------------------------------------------------------ */
 
 void s3_add_condition(struct s3_store *s, struct s3_call *c)
@@ -109,7 +119,7 @@ void s3_add_condition(struct s3_store *s, struct s3_call *c)
  * not known. */
 static int try_condition(struct scratch *t, unsigned which)
 {
-	int rc = scratch_put(t, "one", which);
+	int rc = scratch_make(t, which);
 
 	/* It may refuse what it does not know. */
 	if (rc == -EIO || rc == -ENOTSUP)
@@ -191,7 +201,7 @@ int s3_create_parts(struct s3_store *s)
 		return no_create_only();
 	rc = scratch_init(&t, s);
 	if (rc == 0)
-		rc = scratch_put(&t, "one", atomic_load(&s->condition));
+		rc = scratch_make(&t, atomic_load(&s->condition));
 	if (rc == 0)
 		rc = try_parts(&t);
 	if (rc == 0 || rc == -ENOTSUP)
@@ -253,7 +263,7 @@ static int try_restore(struct s3_store *s)
 	int rc = scratch_init(&t, s);
 
 	if (rc == 0)
-		rc = scratch_put(&t, "one", atomic_load(&s->condition));
+		rc = scratch_make(&t, atomic_load(&s->condition));
 	if (rc < 0)
 		return rc;
 	rc = s3_restore(&s->base, t.key, 1, STORE_STANDARD);

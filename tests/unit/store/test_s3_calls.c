@@ -92,6 +92,20 @@ static void test_trial_later(void **state)
 	assert_string_equal(p.last.path, "/bucket/p/k");
 }
 
+/* "It is there" of a trial's own object is no answer about the key. */
+static void test_trial_cut_short(void **state)
+{
+	struct play p = PLAY(TAKEN, DELETED, OK, TAKEN, DELETED, OK);
+	CLEANUP(rig_done) struct rig r;
+
+	rig_init(&r, &p);
+	atomic_store(&r.s3->create_only, S3_UNKNOWN);
+	assert_int_equal(store_put(r.store, "k", "data", 4, &only_new),
+			 -EAGAIN);
+	assert_int_equal(store_put(r.store, "k", "data", 4, &only_new), 0);
+	assert_string_equal(p.last.path, "/bucket/p/k");
+}
+
 /* Google refuses one of the names, and means the other. */
 static void test_trial_google(void **state)
 {
@@ -632,6 +646,7 @@ int main(void)
 		cmocka_unit_test(test_trial),
 		cmocka_unit_test(test_trial_fails),
 		cmocka_unit_test(test_trial_later),
+		cmocka_unit_test(test_trial_cut_short),
 		cmocka_unit_test(test_trial_google),
 		cmocka_unit_test(test_probe),
 		cmocka_unit_test(test_probe_poor),

@@ -145,16 +145,19 @@ static int make_headers_locked(struct s3_store *s, const struct s3_call *c,
 	return rc;
 }
 
-/* Signs a copy of the call: by the time, host and region of now. */
+/* Signs a copy of the call: by the time, host and region of now, which are
+ * noted in `r`. */
 static int write_letter(struct s3_store *s, struct s3_call c,
-			struct letter *out)
+			struct s3_request *r, struct letter *out)
 {
 	CLEANUP_BUF struct buf path = { 0 };
 	char date[S3_DATE_SIZE];
 	int rc;
 
-	s3_date(clock_wall_ns() + atomic_load(&s->sign_ahead_ns), date);
+	r->signed_ahead_ns = atomic_load(&s->sign_ahead_ns);
+	s3_date(clock_wall_ns() + r->signed_ahead_ns, date);
 	LOCK_SCOPE(&s->lock);
+	memcpy(r->signed_region, s->region, sizeof(r->signed_region));
 	rc = make_path_locked(s, &c, &path);
 	if (rc < 0)
 		return rc;
@@ -185,7 +188,7 @@ static int ask(struct s3_store *s, const struct s3_call *c,
 	       struct s3_request *r)
 {
 	CLEANUP(letter_done) struct letter l = { 0 };
-	int rc = write_letter(s, *c, &l);
+	int rc = write_letter(s, *c, r, &l);
 
 	if (rc < 0)
 		return rc;
@@ -202,20 +205,29 @@ static int ask(struct s3_store *s, const struct s3_call *c,
 
 /* ---- what can be put right -------------------------------------------- */
 
-/* By how much our clock is wrong in the eyes of this answer, if it says so. */
+static bool is_skewed(int64_t ahead, int64_t signed_ahead)
+{
+	int64_t off = ahead - signed_ahead;
+
+	return off <= -SKEW_NS || off >= SKEW_NS;
+}
+
+/* By how much our clock is wrong in the eyes of this answer, if it says so.
+ * Another request may have put it right while this one was under way. */
 static bool mend_time(struct s3_store *s, const struct s3_request *r,
 		      const struct s3_error *e)
 {
 	const struct s3_answer *a = &r->answer;
 	int64_t ahead = a->date_ns + NSEC_PER_SEC / 2 - a->arrived_ns;
-	int64_t off = ahead - atomic_load(&s->sign_ahead_ns);
 
 	/* The answer to a HEAD has no body that could say why. */
 	if (a->status != 403 || a->date_ns <= 0 ||
-	    (off > -SKEW_NS && off < SKEW_NS) ||
+	    !is_skewed(ahead, r->signed_ahead_ns) ||
 	    (strcmp(e->code, "RequestTimeTooSkewed") != 0 &&
 	     r->method != S3_HEAD))
 		return false;
+	if (!is_skewed(ahead, atomic_load(&s->sign_ahead_ns)))
+		return true;
 	atomic_store(&s->sign_ahead_ns, ahead);
 	log_warn("store '%s': this machine's clock is %lld s %s the store's; "
 		 "requests are signed by the store's: set the clock",
@@ -243,17 +255,18 @@ static const char *region_of(const struct s3_request *r,
 }
 
 /* The bucket is elsewhere. It stands in the log once for each move, since
- * nobody hears of an error. */
+ * nobody hears of an error; the request that it moved may be another one. */
 static bool mend_region(struct s3_store *s, const struct s3_request *r,
 			const struct s3_error *e)
 {
 	const char *region = region_of(r, e);
 
-	if (!*region)
+	if (!*region || strcmp(region, r->signed_region) == 0)
 		return false;
 	LOCK_SCOPE(&s->lock);
-	if (strcmp(region, s->region) == 0 ||
-	    s3_endpoint_move(&s->at, s->region, region) < 0)
+	if (strcmp(region, s->region) == 0)
+		return true;
+	if (s3_endpoint_move(&s->at, s->region, region) < 0)
 		return false;
 	log_warn("store '%s': its bucket is in region '%s', not in '%s': set "
 		 "`region: %s` and the endpoint of that region",

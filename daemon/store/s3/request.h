@@ -76,6 +76,10 @@ struct s3_request {
 	uint64_t work;
 	struct s3_answer answer;
 
+	/* Of its signature, see exchange.c. */
+	int64_t signed_ahead_ns;
+	char signed_region[S3_REGION_MAX];
+
 	/* Of the transfer in progress. */
 	struct s3_request *next;
 	pthread_cond_t ended; /* it is done */

@@ -290,6 +290,69 @@ static void test_region_stays(void **state)
 	}
 }
 
+/* Answers only when two requests wait that were signed alike. */
+struct crowd {
+	atomic_int early, late; /* signed before it was said, and after */
+	const char *moved, *sign;
+};
+
+static bool say_moved(const struct http_request *r, struct buf *out, void *arg)
+{
+	struct crowd *c = arg;
+	int64_t end = clock_boot_ns() + 30 * NSEC_PER_SEC;
+
+	if (strstr(r->head, c->sign)) {
+		atomic_fetch_add(&c->late, 1);
+		buf_addf(out, "%s", OK);
+		return true;
+	}
+	atomic_fetch_add(&c->early, 1);
+	while (atomic_load(&c->early) < 2 && clock_boot_ns() < end)
+		clock_sleep_ns(NSEC_PER_SEC / 1000);
+	buf_addf(out, "%s", c->moved);
+	return true;
+}
+
+static void *put_once(void *arg)
+{
+	return (void *)(intptr_t)store_put(arg, "k", "x", 1, NULL);
+}
+
+static void put_twice_at_once(const char *moved, const char *sign)
+{
+	struct crowd c = { .moved = moved, .sign = sign };
+	struct http_server *server = http_server_start(say_moved, &c);
+	struct store *s = NULL;
+	struct store_opts o;
+	pthread_t other;
+	void *rc = NULL;
+
+	assert_non_null(server);
+	o = opts_for(http_server_url(server));
+	assert_int_equal(store_open(&o, &s, NULL), 0);
+	assert_int_equal(pthread_create(&other, NULL, put_once, s), 0);
+	assert_int_equal(store_put(s, "k", "x", 1, NULL), 0);
+	pthread_join(other, &rc);
+	assert_int_equal((intptr_t)rc, 0);
+	assert_int_equal(atomic_load(&c.early), 2);
+	assert_int_equal(atomic_load(&c.late), 2);
+	store_free(s);
+	http_server_stop(server);
+}
+
+/* The second one finds that the first has put it right. */
+static void test_mended_by_another(void **state)
+{
+	put_twice_at_once("HTTP/1.1 301 M\r\nx-amz-bucket-region: "
+			  "eu-west-1\r\n" NO_BODY,
+			  "/eu-west-1/s3/");
+	put_twice_at_once("HTTP/1.1 403 F\r\n"
+			  "Date: Fri, 01 Jan 2100 12:00:00 GMT\r\n"
+			  "Content-Length: 48\r\n\r\n"
+			  "<Error><Code>RequestTimeTooSkewed</Code></Error>",
+			  "x-amz-date: 2100");
+}
+
 static void test_region_says(void **state)
 {
 	struct play p = PLAY("HTTP/1.1 301 M\r\nx-amz-bucket-region: "
@@ -656,6 +719,7 @@ int main(void)
 		cmocka_unit_test(test_region),
 		cmocka_unit_test(test_region_stays),
 		cmocka_unit_test(test_region_says),
+		cmocka_unit_test(test_mended_by_another),
 		cmocka_unit_test(test_new_credentials),
 		cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_batch_unknown),

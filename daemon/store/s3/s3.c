@@ -3,7 +3,9 @@
  * S3 with Signature V4, on what AWS, Ceph RGW and MinIO have in common.
  *
  * Acknowledged means: the server answered 200 to a PUT whose signed
- * x-amz-content-sha256 it had to compare with the bytes that it got. A
+ * x-amz-content-sha256 it had to compare with the bytes that it got, and named
+ * what it stored (ETag), or HEAD finds it: a proxy or a balancer that answers
+ * 200 to everything stores nothing. A
  * ranged GET must be answered with exactly the range; anything else is no
  * answer. Redirects are not followed: they would carry the signature, and
  * the data, to a host that nobody configured (exchange.c has what is done).
@@ -32,6 +34,26 @@ static char *checksum_of_hex(const char hash[S3_SHA256_HEX])
 	return hex_decode(hash, md, sizeof(md)) == 0
 		       ? base64_encode(md, sizeof(md))
 		       : NULL;
+}
+
+/* Was it stored, by an answer of 200? */
+static int check_stored(struct s3_store *s, const char *key, size_t len,
+			const struct s3_answer *put)
+{
+	CLEANUP_REQUEST struct s3_request r = { .text_max = S3_ERROR_MAX };
+	struct s3_call c = S3_CALL(S3_HEAD, key);
+	int rc;
+
+	if (put->etag[0])
+		return 0;
+	rc = s3_do_besides(s, &c, &r, &store_call.besides.heads);
+	if (rc < 0)
+		return rc;
+	if (r.answer.status != 200 && r.answer.status != 404)
+		return s3_refused(s, &r, NULL);
+	return r.answer.status == 200 && r.answer.length == (int64_t)len
+		       ? 0
+		       : s3_no_answer("it answered, but has not stored it");
 }
 
 static int put_whole(struct s3_store *s, const char *key, const void *data,
@@ -65,9 +87,10 @@ static int put_whole(struct s3_store *s, const char *key, const void *data,
 			       ? -ENOTSUP /* RGW: no such class */
 			       : rc;
 	}
-	if (opts->version)
+	rc = check_stored(s, key, len, &r.answer);
+	if (rc == 0 && opts->version)
 		memcpy(opts->version, r.answer.version, STORE_VERSION_MAX);
-	return 0;
+	return rc;
 }
 
 /* May this object go in parts? What is to be created only goes in one, where

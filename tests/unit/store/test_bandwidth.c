@@ -316,7 +316,8 @@ static void test_threads(void **state)
 static bool answer(const struct http_request *r, struct buf *out, void *arg)
 {
 	if (strcmp(r->method, "PUT") == 0)
-		buf_addf(out, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+		buf_addf(out, "HTTP/1.1 200 OK\r\nETag: \"e\"\r\n"
+			      "Content-Length: 0\r\n\r\n");
 	else
 		buf_addf(out,
 			 "HTTP/1.1 206 Partial Content\r\n"

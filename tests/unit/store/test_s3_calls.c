@@ -161,6 +161,36 @@ static void test_probe_poor(void **state)
 	assert_false(caps.versions || caps.lock || caps.restore);
 }
 
+/* --- acknowledged ------------------------------------------------------ */
+
+/* "200 OK" alone is no word of a store: it is asked for the object. */
+static void test_stored(void **state)
+{
+	static const struct {
+		const char *head;
+		int rc;
+	} cases[] = {
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n", 0 },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", -EPROTO },
+		{ "HTTP/1.1 404 N\r\n" NO_BODY, -EPROTO },
+		{ "HTTP/1.1 503 S\r\n" NO_BODY, -EAGAIN },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct play p =
+			PLAY("HTTP/1.1 200 OK\r\n" NO_BODY, cases[i].head);
+		CLEANUP(rig_done) struct rig r;
+
+		rig_init(&r, &p);
+		assert_int_equal(store_put(r.store, "k", "data", 4, &only_new),
+				 cases[i].rc);
+		assert_string_equal(p.log, "PUT /bucket/p/k\n"
+					   "HEAD /bucket/p/k\n");
+		assert_int_equal(r.counts.puts, 1);
+		assert_int_equal(r.counts.heads, 1);
+	}
+}
+
 /* --- time and region --------------------------------------------------- */
 
 #define SKEWED                                                          \
@@ -594,7 +624,7 @@ static void test_lock(void **state)
 {
 	struct play p = PLAY(
 		XML(ENABLED("ObjectLockConfiguration", "ObjectLockEnabled")),
-		"HTTP/1.1 200 OK\r\nx-amz-version-id: v7\r\n" NO_BODY);
+		"HTTP/1.1 200 OK\r\nETag: \"e\"\r\nx-amz-version-id: v7\r\n" NO_BODY);
 	char version[STORE_VERSION_MAX];
 	struct store_put_opts o = { .lock = STORE_COMPLIANCE,
 				    .lock_until_ns = 1769860800 * NSEC_PER_SEC,
@@ -713,6 +743,7 @@ int main(void)
 		cmocka_unit_test(test_trial_google),
 		cmocka_unit_test(test_probe),
 		cmocka_unit_test(test_probe_poor),
+		cmocka_unit_test(test_stored),
 		cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_clock_once),
 		cmocka_unit_test(test_head_refused),

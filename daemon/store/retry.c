@@ -137,13 +137,19 @@ static bool again(struct attempts *a, int *rc)
 	return false;
 }
 
-int store_compare(struct store *inner, const char *key, const void *data,
-		  size_t len, const struct store_put_opts *opts)
+/* Counts its requests, each of which forgets those before it. */
+static int compare(struct store *inner, const char *key, const void *data,
+		   size_t len, const struct store_put_opts *opts, size_t *heads,
+		   size_t *gets)
 {
 	CLEANUP_FREE uint8_t *got = malloc(COMPARE_CHUNK);
 	struct store_info info = { 0 };
 	int rc = got ? store_head(inner, key, &info) : -ENOMEM;
 
+	if (got) {
+		*heads += store_call.sent;
+		*gets += store_call.besides.gets;
+	}
 	if (rc < 0)
 		return rc;
 	if (info.size != len)
@@ -152,6 +158,7 @@ int store_compare(struct store *inner, const char *key, const void *data,
 		size_t want = MIN(len - off, COMPARE_CHUNK);
 		ssize_t n = store_get(inner, key, off, got, want);
 
+		*gets += store_call.sent;
 		if (n < 0)
 			return n == -ERANGE ? -EEXIST : (int)n;
 		if ((size_t)n != want)
@@ -163,6 +170,18 @@ int store_compare(struct store *inner, const char *key, const void *data,
 	if (opts->version)
 		memcpy(opts->version, info.version, STORE_VERSION_MAX);
 	return 0;
+}
+
+int store_compare(struct store *inner, const char *key, const void *data,
+		  size_t len, const struct store_put_opts *opts)
+{
+	size_t heads = 0, gets = 0;
+	int rc = compare(inner, key, data, len, opts, &heads, &gets);
+
+	store_call.sent = 0;
+	store_call.besides.heads = heads;
+	store_call.besides.gets = gets;
+	return rc;
 }
 
 /*

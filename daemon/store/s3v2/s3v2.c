@@ -150,9 +150,11 @@ static int put_it(struct s3v2_store *s, const char *key, const void *data,
 static int read_back(struct store *st, const char *key, const void *data,
 		     size_t len, const struct store_put_opts *opts)
 {
+	size_t sent = store_call.sent, heads = store_call.besides.heads;
 	int rc = store_compare(st, key, data, len, opts);
 
-	store_call.sent = 1;
+	store_call.sent = sent;
+	store_call.besides.heads += heads;
 	if (rc == -EEXIST || rc == -ENOENT)
 		return store_explain(-EAGAIN,
 				     "it kept other bytes than were sent");

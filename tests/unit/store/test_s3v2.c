@@ -209,6 +209,8 @@ static void test_puts(void **state)
 		assert_int_equal(rc, c->rc);
 		assert_int_equal(http_server_requests(r.server), c->requests);
 		assert_int_equal(r.counts.puts, 1);
+		assert_int_equal(r.counts.puts + r.counts.heads + r.counts.gets,
+				 c->requests);
 	}
 }
 

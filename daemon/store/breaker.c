@@ -13,8 +13,6 @@
 #include "store/call.h"
 #include "store/flow.h"
 
-/* What a caller cut short sooner says nothing about the store. */
-#define EVIDENCE_NS NSEC_PER_SEC
 /* Who is refused while a probe is under way asks again so soon. */
 #define LOOK_NS (NSEC_PER_SEC / 5)
 
@@ -124,8 +122,7 @@ static void breaker_end(void *arg, struct store_pass *p, ssize_t rc)
 	if (!failed) {
 		b->state = STORE_CLOSED;
 		b->failures = 0;
-	} else if (rc != -ETIMEDOUT ||
-		   clock_boot_ns() - p->began_ns >= EVIDENCE_NS) {
+	} else if (!store_cut_short((int)rc, p->began_ns)) {
 		failed_locked(b, p, (int)rc);
 	}
 }

@@ -51,13 +51,17 @@ static inline bool store_reached(void)
 	       store_call.besides.deletes;
 }
 
+/* Did the caller's time end this call (which began then), and so soon that it
+ * says nothing about the store? */
+bool store_cut_short(int rc, int64_t began_ns);
+
 /* Says why this call fails; %m is the text of rc. Returns rc. */
 int store_explain(int rc, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /*
  * Is the object exactly these bytes? 0 (and opts->version is set), -EEXIST
- * when it is not, or -errno.
+ * when it is not, or -errno. All that it asks counts as besides.
  */
 int store_compare(struct store *s, const char *key, const void *data,
 		  size_t len, const struct store_put_opts *opts);

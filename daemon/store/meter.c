@@ -111,7 +111,8 @@ static void note_time(struct store_times *t, int64_t begun_ns, int rc)
 }
 
 /* Counts the call that this thread just made; it ended with rc. */
-static void note_call(struct meter_store *m, uint64_t *field, int rc)
+static void note_call(struct meter_store *m, uint64_t *field, int64_t begun_ns,
+		      int rc)
 {
 	if (rc == -EINVAL) /* the caller's mistake; nothing was asked */
 		return;
@@ -123,14 +124,14 @@ static void note_call(struct meter_store *m, uint64_t *field, int rc)
 	count(&m->counts->out_bytes, store_call.besides.out_bytes);
 	if (!is_answer(rc))
 		count(&m->counts->errors, 1);
-	if (rc != -ENOMEM) /* no fault of the store */
+	if (rc != -ENOMEM && !store_cut_short(rc, begun_ns)) /* its fault */
 		health_note(m->health, rc);
 }
 
 static void note(struct meter_store *m, enum store_op op, uint64_t *field,
 		 int64_t begun_ns, int rc)
 {
-	note_call(m, field, rc);
+	note_call(m, field, begun_ns, rc);
 	if (rc != -EINVAL && rc != -ENOTSUP)
 		note_time(&m->counts->op[op], begun_ns, rc);
 }
@@ -241,9 +242,10 @@ static int meter_del_version(struct store *s, const char *key,
 static int meter_probe(struct store *s, struct store_caps *out)
 {
 	struct meter_store *m = meter(s);
+	int64_t begun = clock_boot_ns();
 	int rc = store_probe(m->inner, out);
 
-	note_call(m, &m->counts->gets, rc);
+	note_call(m, &m->counts->gets, begun, rc);
 	return rc;
 }
 

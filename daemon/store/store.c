@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "store/call.h"
 #include "store/drivers.h"
 
@@ -140,6 +141,16 @@ void store_begin(size_t requests)
 	store_call.detail[0] = '\0';
 	store_call.throttled = false;
 	store_call.not_before_ns = 0;
+}
+
+bool store_cut_short(int rc, int64_t began_ns)
+{
+	int64_t now = clock_boot_ns(), deadline = store_call.deadline_ns;
+
+	/* libcurl counts milliseconds, and may be early by one. */
+	return rc == -ETIMEDOUT && deadline &&
+	       now >= deadline - NSEC_PER_SEC / 100 &&
+	       now - began_ns < NSEC_PER_SEC;
 }
 
 int store_refuse(void)

@@ -314,11 +314,25 @@ static void test_breaker_answers(void **state)
 	fake.throttled = false;
 	fake.rc = -ETIMEDOUT; /* at once: the caller had no time left */
 	for (int i = 0; i < 100; i++) {
+		store_call.deadline_ns = clock_boot_ns();
 		get("k");
 		pass(NSEC_PER_SEC);
 	}
+	store_call.deadline_ns = 0;
 	assert_int_equal(breaker_is(), STORE_CLOSED);
 	assert_int_equal(fake.calls, 300);
+}
+
+/* A short time limit of the store's own is none of the caller's. */
+static void test_breaker_impatient(void **state)
+{
+	breaking(0);
+	fake.rc = -ETIMEDOUT;
+	for (int i = 0; i < STORE_BREAKER_FAILURES; i++) {
+		get("k");
+		pass(NSEC_PER_SEC / 2);
+	}
+	assert_int_equal(breaker_is(), STORE_OPEN);
 }
 
 static void slow(void)
@@ -698,6 +712,7 @@ int main(void)
 		TEST(test_breaker_needs_a_row),
 		TEST(test_breaker_needs_time),
 		TEST(test_breaker_answers),
+		TEST(test_breaker_impatient),
 		TEST(test_breaker_stalled),
 		TEST(test_breaker_probes),
 		TEST(test_breaker_pauses),

@@ -151,8 +151,8 @@ const struct metric metrics[] = {
 	  "How long attempts took.", "meter" },
 	{ "mersey_store_billed_requests_total", C,
 	  "tier, store, cause, operation",
-	  "Requests as they are charged for: each object of a batch of deletes "
-	  "is one, failed ones count.",
+	  "Requests as they are charged for: failed ones count; a batch of "
+	  "deletes is one, where the store takes batches.",
 	  "meter" },
 	{ "mersey_store_received_bytes_total", C, "tier, store, cause",
 	  "Bytes of objects that came.", "meter" },

@@ -47,7 +47,8 @@ static int write_and_read(struct store *s, const char *key, struct err *err)
 	return 0;
 }
 
-/* Other bytes under a key that is taken must be refused. */
+/* Other bytes under a key that is taken must be refused: by the store, not by
+ * a look before the put. */
 static int create_only(struct store *s, const char *key, bool single_writer,
 		       struct store_caps *caps, struct err *err)
 {
@@ -55,10 +56,10 @@ static int create_only(struct store *s, const char *key, bool single_writer,
 	int rc = store_put(s, key, "other", 5, &create);
 
 	store_caps(s, caps); /* that may just have been found out */
-	if (rc == -EEXIST)
+	if (rc == -EEXIST && caps->create_only)
 		return 0;
 	caps->create_only = false;
-	if (rc < 0 && rc != -ENOTSUP)
+	if (rc < 0 && rc != -ENOTSUP && rc != -EEXIST)
 		return bucket_fail(err, rc, "cannot write to the bucket");
 	if (single_writer)
 		return 0;

@@ -332,6 +332,17 @@ static void naive_caps(struct store *s, struct store_caps *out)
 	store_caps(container_of(s, struct naive, base)->inner, out);
 }
 
+static void assert_must_be_confirmed(struct store *s)
+{
+	struct store_caps caps;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(bucket_check(s, false, &caps, &err), -ENOTSUP);
+	assert_non_null(strstr(err.hint, "single_writer: confirmed"));
+	assert_int_equal(bucket_check(s, true, &caps, &err), 0);
+	assert_false(caps.create_only);
+}
+
 static void test_no_create_only(void **state)
 {
 	const struct store_ops ops = { .put = naive_put,
@@ -340,17 +351,38 @@ static void test_no_create_only(void **state)
 				       .del = naive_del,
 				       .caps = naive_caps };
 	struct naive n = { .base.ops = &ops, .inner = mem };
-	struct store_caps caps;
-	struct err err = ERR_INIT;
 
-	assert_int_equal(bucket_check(&n.base, false, &caps, &err), -ENOTSUP);
-	assert_non_null(strstr(err.hint, "single_writer: confirmed"));
-	assert_int_equal(bucket_check(&n.base, true, &caps, &err), 0);
-	assert_false(caps.create_only);
+	assert_must_be_confirmed(&n.base);
 	assert_int_equal(bucket_create(&n.base, false, "a", "x", 1), 0);
 	assert_int_equal(bucket_create(&n.base, false, "a", "y", 1), -EEXIST);
 	assert_int_equal(bucket_create(mem, true, "b", "x", 1), 0);
 	assert_int_equal(bucket_create(mem, true, "b", "y", 1), -EEXIST);
+}
+
+static int looking_put(struct store *s, const char *key, const void *data,
+		       size_t len, const struct store_put_opts *opts)
+{
+	return store_put(container_of(s, struct naive, base)->inner, key, data,
+			 len, opts);
+}
+
+static void looking_caps(struct store *s, struct store_caps *out)
+{
+	naive_caps(s, out);
+	out->create_only = false;
+}
+
+/* As s3v2: it refuses what it has seen, which proves nothing of two. */
+static void test_looks_first(void **state)
+{
+	const struct store_ops ops = { .put = looking_put,
+				       .get = naive_get,
+				       .head = naive_head,
+				       .del = naive_del,
+				       .caps = looking_caps };
+	struct naive n = { .base.ops = &ops, .inner = mem };
+
+	assert_must_be_confirmed(&n.base);
 }
 
 /* Is an empty bucket one that lost its objects? The database knows. */
@@ -411,6 +443,7 @@ int main(void)
 		TEST(test_is_named),
 		TEST(test_bucket_bad),
 		TEST(test_no_create_only),
+		TEST(test_looks_first),
 	};
 
 	ending_init();

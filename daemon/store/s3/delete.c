@@ -6,11 +6,9 @@
  *
  * Source: "DeleteObjects", Amazon S3 API Reference.
  */
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/hex.h"
 #include "store/s3/deleted.h"
 #include "store/s3/impl.h"
 
@@ -58,16 +56,6 @@ static int make_body(struct s3_store *s, const char *const *keys, size_t n,
 	return rc < 0 ? rc : buf_addf(out, "</Delete>");
 }
 
-/* Newly allocated; NULL on failure. */
-static char *md5_of(const struct buf *b)
-{
-	uint8_t md[16];
-
-	return EVP_Digest(b->data, b->len, md, NULL, EVP_md5(), NULL)
-		       ? base64_encode(md, sizeof(md))
-		       : NULL;
-}
-
 static void fail_all(int *rc, size_t n, int with)
 {
 	for (size_t i = 0; i < n; i++)
@@ -84,7 +72,7 @@ static int del_batch(struct s3_store *s, const char *const *keys, size_t n,
 	struct s3_call c = S3_CALL(S3_POST, NULL);
 	char hash[S3_SHA256_HEX];
 	int ret = make_body(s, keys, n, &body);
-	CLEANUP_FREE char *md5 = ret == 0 ? md5_of(&body) : NULL;
+	CLEANUP_FREE char *md5 = ret == 0 ? s3_md5(body.data, body.len) : NULL;
 
 	if (ret == 0)
 		ret = md5 ? s3_sha256_hex(body.data, body.len, hash) : -EIO;

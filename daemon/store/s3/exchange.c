@@ -8,10 +8,12 @@
  * Sources: "Authenticating Requests", "Redirecting requests", "Error
  * responses", "CopyObject" of the Amazon S3 documentation.
  */
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "store/s3/impl.h"
@@ -46,6 +48,15 @@ int s3_set_query(struct s3_call *c, struct buf *room,
 		return -ENOMEM;
 	c->query = (char *)room->data;
 	return 0;
+}
+
+char *s3_md5(const void *data, size_t len)
+{
+	uint8_t md[16];
+
+	return EVP_Digest(data, len, md, NULL, EVP_md5(), NULL)
+		       ? base64_encode(md, sizeof(md))
+		       : NULL;
 }
 
 int s3_add_put_headers(struct s3_store *s, struct s3_call *c,

@@ -94,6 +94,9 @@ void s3_add_header(struct s3_call *c, const char *name, const char *value);
 int s3_set_query(struct s3_call *c, struct buf *room,
 		 const struct s3_field *fields, size_t n);
 
+/* For content-md5. Newly allocated; NULL on failure. */
+char *s3_md5(const void *data, size_t len);
+
 /* As of a put: storage class and lock. `date` is room for the lock's end.
  * 0, or -ENOTSUP when there are no locks here. */
 int s3_add_put_headers(struct s3_store *s, struct s3_call *c,

@@ -234,11 +234,15 @@ void s3_upload_done(struct s3_upload *u)
 
 /* ---- put -------------------------------------------------------------- */
 
+/* S3 wants a digest of each part of what is locked, also when it is the
+ * bucket that says so. */
 static int put_part(struct s3_upload *u, unsigned number, const void *data,
-		    size_t len)
+		    size_t len, bool locked)
 {
+	bool wanted = locked || u->s->aws;
+	CLEANUP_FREE char *md5 = wanted ? s3_md5(data, len) : NULL;
 	char hash[S3_SHA256_HEX];
-	int rc = s3_sha256_hex(data, len, hash);
+	int rc = wanted && !md5 ? -EIO : s3_sha256_hex(data, len, hash);
 
 	/* One cut connection must not cost all parts before it. */
 	for (int tries = 2; rc == 0 && tries--;) {
@@ -248,6 +252,8 @@ static int put_part(struct s3_upload *u, unsigned number, const void *data,
 		struct s3_call c = S3_CALL(S3_PUT, NULL);
 
 		c.payload_hash = hash;
+		if (md5)
+			s3_add_header(&c, "content-md5", md5);
 		rc = s3_upload_part(u, number, &c, &r, NULL);
 		if (rc == 0 || !store_is_transient(rc))
 			break;
@@ -268,6 +274,7 @@ int s3_put_parts(struct s3_store *s, const char *key, const void *data,
 	rc = s3_upload_create(&u, s, key, opts);
 	for (size_t off = 0; rc == 0 && off < len; off += size)
 		rc = put_part(&u, number++, (const char *)data + off,
-			      MIN(size, len - off));
+			      MIN(size, len - off),
+			      opts->lock != STORE_UNLOCKED);
 	return rc < 0 ? rc : s3_upload_complete(&u, opts);
 }

@@ -85,6 +85,25 @@ static void test_class_and_condition(void **state)
 }
 
 /* Where completing overwrites, what is to be created only goes in one. */
+/* S3 takes no part of a locked object without one of its digests. */
+static void test_locked(void **state)
+{
+	struct play p = PLAY(NO_UPLOADS, CREATED, PART("e1"), PART("e2"),
+			     PART("e3"), COMPLETED);
+	CLEANUP(rig_done) struct rig r;
+	char v[64] = "";
+
+	rig_init(&r, &p);
+	atomic_store(&r.s3->locks, S3_YES);
+	assert_int_equal(
+		put(&r,
+		    (struct store_put_opts){ .lock = STORE_GOVERNANCE,
+					     .lock_until_ns = INT64_MAX / 4 }),
+		0);
+	assert_true(http_header(&p.part, "content-md5", v, sizeof(v)));
+	assert_string_equal(v, "Ls3eOVkFHZE/YbFFeeoTbQ=="); /* of "ABCDE" */
+}
+
 static void test_create_only(void **state)
 {
 	struct play p = PLAY(OK, NO_UPLOADS, CREATED, PART("e1"), COMPLETED,
@@ -257,6 +276,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_put),
 		cmocka_unit_test(test_class_and_condition),
+		cmocka_unit_test(test_locked),
 		cmocka_unit_test(test_create_only),
 		cmocka_unit_test(test_complete_fails),
 		cmocka_unit_test(test_part_fails),

@@ -139,7 +139,8 @@ struct cache {
 				 backing_lock */
 	struct pool *pool;
 
-	pthread_mutex_t watch_lock; /* held by who goes over c->watched */
+	pthread_mutex_t watch_lock; /* held by who goes over c->watched, or adds
+				       to the pool */
 
 	pthread_mutex_t flush_lock; /* held while a batch is synced */
 	bool lost_writes;	    /* syncfs has failed; flush_lock */

@@ -189,16 +189,21 @@ static struct pool_file *pool_begin(struct pool *pool, uint64_t ino)
 	return NULL;
 }
 
+/* With watch_lock: whoever takes the functions away waits for the id that is
+ * being asked for, and gives it back with the others. */
 static int pool_add(struct cache *c, uint64_t ino)
 {
 	struct pool *pool = c->pool;
-	struct pool_file *p = pool_begin(pool, ino);
-	int rc = p ? pool_make(c, p) : -EBUSY;
+	struct pool_file *p;
+	int rc;
 
+	LOCK_SCOPE(&c->watch_lock);
+	if (!atomic_load(&c->passing)) /* closed meanwhile */
+		return -EOPNOTSUPP;
+	p = pool_begin(pool, ino);
+	rc = p ? pool_make(c, p) : -EBUSY;
 	if (!p)
 		return rc;
-	if (rc == 0 && !atomic_load(&c->passing)) /* closed meanwhile */
-		rc = -EOPNOTSUPP;
 	if (rc < 0)
 		pool_remove(c, p);
 	LOCK_SCOPE(&pool->lock);

@@ -4,11 +4,11 @@
  *
  * Acknowledged means: the server answered 200 to a PUT whose signed
  * x-amz-content-sha256 it had to compare with the bytes that it got, and named
- * what it stored (ETag), or HEAD finds it: a proxy or a balancer that answers
- * 200 to everything stores nothing. A
- * ranged GET must be answered with exactly the range; anything else is no
- * answer. Redirects are not followed: they would carry the signature, and
- * the data, to a host that nobody configured (exchange.c has what is done).
+ * what it stored (ETag, and where it says one its digest), or HEAD finds it: a
+ * proxy or a balancer that answers 200 to everything stores nothing. A ranged
+ * GET must be answered with exactly the range; anything else is no answer.
+ * Redirects are not followed: they would carry the signature, and the data, to
+ * a host that nobody configured (exchange.c has what is done).
  */
 #include <stdio.h>
 #include <string.h>
@@ -38,12 +38,15 @@ static char *checksum_of_hex(const char hash[S3_SHA256_HEX])
 
 /* Was it stored, by an answer of 200? */
 static int check_stored(struct s3_store *s, const char *key, size_t len,
-			const struct s3_answer *put)
+			const char *checksum, const struct s3_answer *put)
 {
 	CLEANUP_REQUEST struct s3_request r = { .text_max = S3_ERROR_MAX };
 	struct s3_call c = S3_CALL(S3_HEAD, key);
 	int rc;
 
+	if (put->sha256[0] && strcmp(put->sha256, checksum) != 0)
+		return store_explain(-EAGAIN, "it has a digest of other bytes "
+					      "than were sent");
 	if (put->etag[0])
 		return 0;
 	rc = s3_do_besides(s, &c, &r, &store_call.besides.heads);
@@ -87,7 +90,7 @@ static int put_whole(struct s3_store *s, const char *key, const void *data,
 			       ? -ENOTSUP /* RGW: no such class */
 			       : rc;
 	}
-	rc = check_stored(s, key, len, &r.answer);
+	rc = check_stored(s, key, len, checksum, &r.answer);
 	if (rc == 0 && opts->version)
 		memcpy(opts->version, r.answer.version, STORE_VERSION_MAX);
 	return rc;

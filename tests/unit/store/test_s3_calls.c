@@ -191,6 +191,21 @@ static void test_stored(void **state)
 	}
 }
 
+/* An echoed digest is that of what was sent, or of something else. */
+static void test_stored_digest(void **state)
+{
+	struct play p =
+		PLAY("HTTP/1.1 200 OK\r\nETag: \"e\"\r\n"
+		     "x-amz-checksum-sha256: LPJNul+wow4m6DsqxbninhsWHlwf"
+		     "p0JecwQzYpOLmCQ=\r\n" NO_BODY);
+	CLEANUP(rig_done) struct rig r;
+
+	rig_init(&r, &p);
+	assert_int_equal(store_put(r.store, "k", "hello", 5, NULL), 0);
+	assert_int_equal(store_put(r.store, "k", "hallo", 5, NULL), -EAGAIN);
+	assert_int_equal(r.counts.unknown, 1);
+}
+
 /* --- time and region --------------------------------------------------- */
 
 #define SKEWED                                                          \
@@ -744,6 +759,7 @@ int main(void)
 		cmocka_unit_test(test_probe),
 		cmocka_unit_test(test_probe_poor),
 		cmocka_unit_test(test_stored),
+		cmocka_unit_test(test_stored_digest),
 		cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_clock_once),
 		cmocka_unit_test(test_head_refused),

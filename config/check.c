@@ -219,6 +219,21 @@ static void check_tier(const struct config_check *k,
 		       tier->store->name);
 }
 
+/* Its PUTs replace: nothing would ever be protected there. */
+static void check_writer(const struct config_check *k,
+			 const struct config_tier *tier,
+			 const struct config_node *n)
+{
+	if (!tier->store || tier->store->kind != STORE_S3V2 ||
+	    tier->single_writer_confirmed)
+		return;
+	config_report_in(k->diag, n, "store",
+			 "store '%s' cannot prove that no other gateway writes "
+			 "there: kind s3v2 has no create-only PUT",
+			 tier->store->name);
+	config_suggest(k->diag, "if none ever does: single_writer: confirmed");
+}
+
 /* Each store of a tier that is a service needs a file. */
 static void check_tier_credentials(const struct config_check *k,
 				   const struct config_trust *t,
@@ -282,6 +297,7 @@ static void check_trust(const struct config_check *k,
 	check_bandwidth(k, t, n);
 	for (i = 0; i < t->n_tiers; i++) {
 		check_tier(k, &t->tiers[i], tiers->child[i]);
+		check_writer(k, &t->tiers[i], tiers->child[i]);
 		check_tier_credentials(k, t, &t->tiers[i], n);
 	}
 	check_credentials(k, t, n);

@@ -484,6 +484,18 @@ static void test_single_writer(void **state)
 			"9:70 trusts.rem.tiers[0].single_writer: "
 			"'single_writer' must be one of proven, confirmed, not "
 			"'confirm' | did you mean 'confirmed'?\n");
+	assert_problems(
+		GOOD_HEAD
+		"stores: {old: {kind: s3v2, endpoint: 'http://127.0.0.1'}}\n"
+		"trusts:\n"
+		"  rem:\n"
+		"    user: mersey-rem\n"
+		"    key: {file: k}\n"
+		"    credentials: {old: a}\n"
+		"    tiers: [{name: n, store: old, bucket: rem-mersey}]\n",
+		"8:30 trusts.rem.tiers[0].store: store 'old' cannot prove that "
+		"no other gateway writes there: kind s3v2 has no create-only "
+		"PUT | if none ever does: single_writer: confirmed\n");
 }
 
 static void test_store_details(void **state)

@@ -90,7 +90,7 @@ struct opening {
 	const struct move_key *key;
 	struct opener *o;
 	bool spare;		 /* nobody waits for it */
-	const char *what;	 /* is wrong with some of it */
+	bool bad;		 /* some of it is not what was stored */
 	uint64_t hole, hole_end; /* absent frames, as last looked at */
 	uint64_t run;		 /* opened frames in o->plain lie there */
 	size_t len;
@@ -145,7 +145,7 @@ static int frame_take(struct opening *g, uint32_t i, size_t at)
 	if (rc == 0)
 		g->len += frame_len(p, i);
 	else if (rc == -EBADMSG)
-		g->what = "does not hold what was stored";
+		g->bad = true;
 	return rc == -EBADMSG ? 0 : rc;
 }
 
@@ -181,9 +181,7 @@ static int part_open(struct fetch *x, const struct part *p,
 	g.f = f;
 	rc = part_frames(&g);
 	cache_fill_end(f);
-	if (g.what)
-		fetch_bad(p, key->object, g.what);
-	return rc == 0 && g.what ? -EIO : rc;
+	return rc == 0 && g.bad ? -EBADMSG : rc;
 }
 
 static void part_done(struct fetch *x, struct part *p, int rc)
@@ -315,20 +313,33 @@ static int part_take(struct fetch *x, const struct part *p,
 	return rc < 0 ? rc : part_open(x, p, key, o, spare);
 }
 
-static void fetch_parts(struct fetch *x, const struct move_key *key,
-			struct opener *o, int rc, const char *what)
+/*
+ * Ends all parts; but not those with frames that do not authenticate, unless
+ * it is the `last` time: then true.
+ */
+static bool fetch_parts(struct fetch *x, const struct move_key *key,
+			struct opener *o, int rc, const char *what, bool last)
 {
-	bool spare = parts_claim(x);
+	bool spare = parts_claim(x), bad = false;
 	size_t i;
 
 	for (i = 0; i < x->parts; i++) {
 		struct part *p = &x->part[i];
+		int end;
 
-		if (!p->done)
-			part_done(x, p,
-				  part_take(x, p, key, o, rc, what,
-					    spare || i != x->own));
+		if (p->done)
+			continue;
+		end = part_take(x, p, key, o, rc, what, spare || i != x->own);
+		if (end == -EBADMSG && !last) {
+			bad = true;
+			continue;
+		}
+		if (end == -EBADMSG)
+			fetch_bad(p, key->object,
+				  "does not hold what was stored");
+		part_done(x, p, end == -EBADMSG ? -EIO : end);
 	}
+	return bad;
 }
 
 void fetch_run(struct fetch *x, struct opener *o)
@@ -343,7 +354,14 @@ void fetch_run(struct fetch *x, struct opener *o)
 	rc = keys_get(x->mv, x->pack, &key);
 	if (rc == 0)
 		rc = fetch_get(x, key.object, why, sizeof(why), &what);
-	fetch_parts(x, &key, o, rc == -ENOKEY ? -EIO : rc, what);
+	if (!fetch_parts(x, &key, o, rc == -ENOKEY ? -EIO : rc, what, false))
+		return;
+	/* Perhaps it was damaged on the way: that is not the object's fault. */
+	log_warn("object '%s' came with bytes that were not stored: it is "
+		 "fetched once more",
+		 key.object);
+	rc = fetch_get(x, key.object, why, sizeof(why), &what);
+	fetch_parts(x, &key, o, rc, what, true);
 }
 
 /* ---- what a reader opens itself ------------------------------------- */

@@ -184,9 +184,12 @@ static const struct s3_error_row *answer_row(long status, const char *code)
 
 int s3_error_errno(long status, const char *code, bool bodiless)
 {
+	int rc = answer_row(status, code)->rc;
+
 	if (status == 404 && bodiless && !*code)
 		return -ENOENT;
-	return answer_row(status, code)->rc;
+	/* A page of somebody between here and the store. */
+	return rc == -EIO && !bodiless && !*code ? -EPROTO : rc;
 }
 
 bool s3_error_slows(long status, const char *code)

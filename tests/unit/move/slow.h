@@ -24,8 +24,9 @@ static struct slow {
 	unsigned most;	  /* at once */
 	uint64_t bytes;	  /* of those under way */
 	uint64_t most_bytes;
-	int64_t takes_ns; /* each GET */
-	int64_t step_ns;  /* and each SLOW_STEP of it: a slow line */
+	_Atomic unsigned flips; /* GETs of which a bit is wrong */
+	int64_t takes_ns;	/* each GET */
+	int64_t step_ns;	/* and each SLOW_STEP of it: a slow line */
 } slow;
 
 static inline void slow_hold_at(struct slow *s, size_t done)
@@ -86,6 +87,10 @@ static inline ssize_t slow_get(struct store *st, const char *key, uint64_t off,
 	if (s->takes_ns)
 		clock_sleep_ns(s->takes_ns);
 	n = store_get(s->inner, key, off, all, len);
+	if (n > 0 && atomic_load(&s->flips) > 0) {
+		atomic_fetch_sub(&s->flips, 1);
+		all[n / 2] ^= 1;
+	}
 	if (n > 0)
 		do {
 			slow_arrive(s, dst, all, (size_t)n);

@@ -85,6 +85,24 @@ static void test_begins_again(void **state)
 	file_close(f, false);
 }
 
+/* What was damaged on the way is asked for once more; an object that is bad
+ * twice is bad. */
+static void test_damaged_on_the_way(void **state)
+{
+	uint64_t ino = big_file(4 * MIB);
+	struct cache_file *f = file_open(ino, false);
+
+	slow.flips = 1;
+	assert_int_equal(read_at(f, 0, 2 * FRAME, 0), 0);
+	expect_at(f, 1, 0, 2 * FRAME);
+	assert_int_equal(read_counts().gets, 2);
+	slow.flips = 2;
+	assert_int_equal(read_at(f, MIB, FRAME, 0), -EIO);
+	assert_int_equal(read_counts().gets, 4);
+	assert_int_equal(read_at(f, MIB, FRAME, 0), 0);
+	file_close(f, false);
+}
+
 static void *read_two(void *arg)
 {
 	struct cache_file *f = file_open(*(uint64_t *)arg, false);
@@ -295,6 +313,7 @@ int main(void)
 		SLOW_TEST(test_ahead),
 		SLOW_TEST(test_early),
 		SLOW_TEST(test_begins_again),
+		SLOW_TEST(test_damaged_on_the_way),
 		SLOW_TEST(test_own_need_first),
 		SLOW_TEST(test_closed),
 		SLOW_TEST(test_readers_share),

@@ -30,6 +30,8 @@ static void watch_store(const struct ctl_look *s)
 	bool refuses = !h->down && h->last_error;
 	int64_t ahead;
 
+	if (!store_well(s) && s->w->fence)
+		fence_ask(s->w->fence); /* perhaps nobody else does */
 	alarms_set(s->w->alarms, ALARM_STORE_DOWN, NULL, sign(h->down, true),
 		   "store '%s' does not answer: %s", s->w->tier, h->detail);
 	alarms_set(s->w->alarms, ALARM_STORE_REFUSES, NULL,

@@ -10,6 +10,7 @@
 #define FENCE_GLANCE_NS (2 * NSEC_PER_SEC)
 #define FENCE_LOOK_NS	(600 * NSEC_PER_SEC)
 #define FENCE_ASK_AGAIN (5 * NSEC_PER_SEC)
+#define FENCE_ASK_NS	(30 * NSEC_PER_SEC)
 #define FENCE_BATCH_NS	NSEC_PER_SEC
 #define FENCE_PATIENCE	(60 * NSEC_PER_SEC) /* of who asks for a claim */
 
@@ -382,6 +383,7 @@ static int64_t fence_run(struct job *job, void *arg)
 		wish = f->wish;
 		ticket = f->wishes;
 		f->wish = WISH_NOTHING;
+		f->ran_ns = clock_boot_ns();
 	}
 	if (!open)
 		return JOB_IDLE;
@@ -507,6 +509,19 @@ void fence_open(struct fence *f)
 		f->open = true;
 	}
 	job_wake(f->job);
+}
+
+void fence_ask(struct fence *f)
+{
+	int64_t least = f->o.ask_ns ? f->o.ask_ns : FENCE_ASK_NS;
+	bool due;
+
+	{
+		LOCK_SCOPE(&f->lock);
+		due = f->open && clock_boot_ns() - f->ran_ns >= least;
+	}
+	if (due)
+		job_wake(f->job);
 }
 
 void fence_job(struct fence *f, struct job_info *out)

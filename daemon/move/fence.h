@@ -48,6 +48,8 @@ struct fence_opts {
 	void (*probed)(void *arg, const struct store_caps *caps);
 	void *arg;
 	int64_t glance_ns, batch_ns, look_ns; /* 0 = as above */
+	int64_t ask_ns; /* least time between answers to fence_ask(); 0 = 30 s
+			 */
 	int64_t settle_ns; /* a claim that others may overwrite is looked at
 			      again after this; 0 = 5 s */
 };
@@ -65,6 +67,13 @@ DEFINE_GUARD(struct fence *, fence_stop);
 
 /* The bucket is the trust's own (S20): it may be claimed. */
 void fence_open(struct fence *f);
+
+/*
+ * By its last request the store does not answer, or refuses. When nobody has
+ * anything to ask of it, that would be all that is known for ten minutes: the
+ * writer looks now, unless it did a moment ago.
+ */
+void fence_ask(struct fence *f);
 
 #define FENCE_WHY_SIZE 256
 

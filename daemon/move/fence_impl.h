@@ -41,6 +41,7 @@ struct fence {
 	unsigned wishes, done; /* tickets */
 	int rc;		       /* of the latest */
 	struct err err;
+	int64_t ran_ns; /* clock_boot_ns(), when the job last asked */
 	bool quarantine_known;
 	uint64_t quarantined, quarantined_bytes;
 };

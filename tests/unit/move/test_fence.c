@@ -374,6 +374,27 @@ static void test_idle(void **state)
 	assert_true(wait_state(&a, FENCE_SUPERSEDED));
 }
 
+/* A store that is said to be away is asked again, but not at each word. */
+static void test_ask(void **state)
+{
+	struct fence_info info;
+	int i;
+
+	a.o.ask_ns = 3600 * NSEC_PER_SEC;
+	start_as(&a, 2);
+	put("gen/00000003", "who knows");
+	for (i = 0; i < 20; i++) {
+		fence_ask(a.f);
+		clock_sleep_ns(5 * MS);
+	}
+	fence_info(a.f, &info);
+	assert_int_equal(info.state, FENCE_HOLDER);
+	clock_shift(0, a.o.ask_ns);
+	fence_ask(a.f);
+	assert_true(wait_state(&a, FENCE_SUPERSEDED));
+	clock_shift(0, -a.o.ask_ns);
+}
+
 /* A claim that nobody can read, and that leaves a gap, is one all the same. */
 static void test_unknown_claim(void **state)
 {
@@ -705,25 +726,16 @@ static void test_quarantine_pages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_first),
-		TEST(test_again),
-		TEST(test_closed),
-		TEST(test_away),
-		TEST(test_elsewhere),
-		TEST(test_superseded),
-		TEST(test_glance),
-		TEST(test_batch),
-		TEST(test_idle),
-		TEST(test_unknown_claim),
-		TEST(test_old_database),
-		TEST(test_dies_before),
-		TEST(test_dies_after),
-		TEST(test_dies_and_loses),
-		TEST(test_claims_vanish),
-		TEST(test_faults),
-		TEST(test_no_create_only),
-		TEST(test_quarantine),
-		TEST(test_quarantine_pages),
+		TEST(test_first),	   TEST(test_again),
+		TEST(test_closed),	   TEST(test_away),
+		TEST(test_elsewhere),	   TEST(test_superseded),
+		TEST(test_glance),	   TEST(test_batch),
+		TEST(test_idle),	   TEST(test_ask),
+		TEST(test_unknown_claim),  TEST(test_old_database),
+		TEST(test_dies_before),	   TEST(test_dies_after),
+		TEST(test_dies_and_loses), TEST(test_claims_vanish),
+		TEST(test_faults),	   TEST(test_no_create_only),
+		TEST(test_quarantine),	   TEST(test_quarantine_pages),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

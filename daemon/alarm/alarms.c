@@ -34,6 +34,7 @@ struct alarms {
 	int64_t after_ns[ALARM_CODES];
 	struct alarm_signal signal[ALARM_SIGNALS];
 	size_t n_signals;
+	bool full; /* that was said */
 	struct alarm_book book;
 	bool dirty; /* the book is not written down */
 };
@@ -52,14 +53,20 @@ signal_find_locked(struct alarms *a, enum alarm_code code, const char *subject)
 	return NULL;
 }
 
-/* NULL: there are too many, which one line in the log says. */
+/* NULL: there are too many, which a line in the log says once. */
 static struct alarm_signal *
 signal_new_locked(struct alarms *a, enum alarm_code code, const char *subject)
 {
 	struct alarm_signal *s = &a->signal[a->n_signals];
 
-	if (a->n_signals == ALARM_SIGNALS)
+	if (a->n_signals == ALARM_SIGNALS) {
+		if (!a->full)
+			log_err("too many things may need a person: an alarm "
+				"'%s' is not raised",
+				alarm_kinds[code].name);
+		a->full = true;
 		return NULL;
+	}
 	a->n_signals++;
 	*s = (struct alarm_signal){ .code = code, .since_ns = clock_boot_ns() };
 	snprintf(s->subject, sizeof(s->subject), "%s", subject);

@@ -14,7 +14,8 @@
  * What a superseded holder still sends before it knows harms nobody: its
  * keys carry its own generation, and are never overwritten, deleted or used
  * by its successor (they are in quarantine). So a PUT may go by a look that
- * is a moment old, four seconds at most; a DELETE never does.
+ * is `glance_ns` old when it is asked for, and may wait for its turn after
+ * that; a DELETE is asked for again when it has waited.
  *
  * What that costs: one HEAD at most every two seconds while something is
  * written (`glance_ns`), one LIST for each batch of DELETEs (those within a

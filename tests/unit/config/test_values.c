@@ -173,42 +173,42 @@ static void test_credential_sources(void **state)
 	assert_true(role->trusts[0].credentials[0].instance_role);
 }
 
+static const char everything[] = GOOD_HEAD
+	"gateway:\n"
+	"  name: gw 1\n"
+	"  state_dir: st\n"
+	"  mount_dir: /m/\n"
+	"  runtime_dir: ./run//x/.\n"
+	"  alarm_command: [/bin/page, --to, ops desk]\n"
+	"  operators:\n"
+	"    ops: {users: [joe, 7], groups: [ops]}\n"
+	"    finance: {groups: [fin]}\n"
+	"cost:\n"
+	"  currency: EUR\n"
+	"  exchange: {USD: \"0.92\", GBP: '1.1512345678', as_of: "
+	"2026-11-01, source: ECB}\n"
+	"stores:\n"
+	"  s: {kind: s3, endpoint: 'https://h:9', region: uk, "
+	"address_style: virtual, ca_file: ../ca.pem, in_flight: 3, "
+	"timeout: {connect: 1s, request: 30s}}\n"
+	"  old: {kind: s3v2, endpoint: 'https://o', "
+	"accept_unverified_peer: SIRO-2026-117}\n"
+	"  bare: {kind: s3, endpoint: 'http://o', allow_plain_http: "
+	"true}\n"
+	"trusts:\n"
+	"  r:\n"
+	"    name: Royal\n"
+	"    user: u\n"
+	"    mount: mnt\n"
+	"    root: {owner: 61001, group: g, mode: \"2770\"}\n"
+	"    key: {credential: r.key}\n"
+	"    credentials: {s: sec/r.cred}\n"
+	"    tiers: [{name: t, store: s, bucket: bbb, prefix: '', "
+	"single_writer: confirmed}]\n";
+
 static void test_everything(void **state)
 {
-	CLEANUP(config_free_guard)
-	struct config *c = parse_good(
-		GOOD_HEAD
-		"gateway:\n"
-		"  name: gw 1\n"
-		"  state_dir: st\n"
-		"  mount_dir: /m/\n"
-		"  runtime_dir: ./run//x/.\n"
-		"  alarm_command: [/bin/page, --to, ops desk]\n"
-		"  operators:\n"
-		"    ops: {users: [joe, 7], groups: [ops]}\n"
-		"    finance: {groups: [fin]}\n"
-		"cost:\n"
-		"  currency: EUR\n"
-		"  exchange: {USD: \"0.92\", GBP: '1.1512345678', as_of: "
-		"2026-11-01, source: ECB}\n"
-		"stores:\n"
-		"  s: {kind: s3, endpoint: 'https://h:9', region: uk, "
-		"address_style: virtual, ca_file: ../ca.pem, in_flight: 3, "
-		"timeout: {connect: 1s, request: 30s}}\n"
-		"  old: {kind: s3v2, endpoint: 'https://o', "
-		"accept_unverified_peer: SIRO-2026-117}\n"
-		"  bare: {kind: s3, endpoint: 'http://o', allow_plain_http: "
-		"true}\n"
-		"trusts:\n"
-		"  r:\n"
-		"    name: Royal\n"
-		"    user: u\n"
-		"    mount: mnt\n"
-		"    root: {owner: 61001, group: g, mode: \"2770\"}\n"
-		"    key: {credential: r.key}\n"
-		"    credentials: {s: sec/r.cred}\n"
-		"    tiers: [{name: t, store: s, bucket: bbb, prefix: '', "
-		"single_writer: confirmed}]\n");
+	CLEANUP(config_free_guard) struct config *c = parse_good(everything);
 	const struct config_trust *t = &c->trusts[0];
 	CLEANUP_FREE char *state_dir = config_state_dir(c, t);
 	CLEANUP_FREE char *sock = config_socket(c, t);

@@ -9,6 +9,7 @@
 #include "store/drivers.h"
 #include "store/s3/impl.h"
 #include "tests/unit/store/http_server.h"
+#include "tests/unit/store/range_answers.h"
 
 /* What the server says, one text for each request; the last goes on. */
 struct play {
@@ -117,8 +118,7 @@ static void rig_init(struct rig *r, struct play *p)
 		.n = ARRAY_SIZE(((const char *const[]){ __VA_ARGS__ })) \
 	}
 
-#define NO_BODY "Content-Length: 0\r\n\r\n"
-#define OK	"HTTP/1.1 200 OK\r\nETag: \"abc\"\r\n" NO_BODY
+#define OK "HTTP/1.1 200 OK\r\nETag: \"abc\"\r\n" NO_BODY
 
 /* An answer with a body, and one that is S3's error. */
 #define XML(s) "HTTP/1.1 200 OK\r\n\r\n" s

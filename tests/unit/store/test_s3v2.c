@@ -15,19 +15,16 @@
 #include "base/clock.h"
 #include "store/drivers.h"
 #include "tests/unit/store/http_server.h"
+#include "tests/unit/store/range_answers.h"
 
 #define MSEC 1000000LL
 
-#define NO_BODY	  "Content-Length: 0\r\n\r\n"
 #define ETAG(tag) "HTTP/1.1 200 OK\r\nETag: \"" tag "\"\r\n"
 /* "hello" was stored; an object of 5 bytes; "hello". */
 #define STORED	ETAG("5d41402abc4b2a76b9719d911017c592") NO_BODY
 #define FIVE	"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
 #define MISSING "HTTP/1.1 404 N\r\n\r\n"
-#define RANGE(range, body)                              \
-	"HTTP/1.1 206 Partial\r\nContent-Range: " range \
-	"\r\nContent-Length: " body
-#define HELLO RANGE("bytes 0-4/5", "5\r\n\r\nhello")
+#define HELLO	RANGE("bytes 0-4/5", "5\r\n\r\nhello")
 
 #define ANSWERS_MAX 4
 
@@ -235,38 +232,15 @@ static void test_looks_before_it_puts(void **state)
 
 static void test_gets(void **state)
 {
-	static const struct {
-		const char *answer;
-		int rc;
-	} cases[] = {
-		{ RANGE("bytes 5-14/100", "10\r\n\r\n0123456789"), 10 },
-		{ RANGE("bytes 5-8/9", "4\r\n\r\n0123"), 4 },
-		/* The whole object; another place; less than there is. */
-		{ "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789",
-		  -EPROTO },
-		{ RANGE("bytes 4-13/100", "10\r\n\r\n0123456789"), -EPROTO },
-		{ RANGE("bytes 5-8/100", "4\r\n\r\n0123"), -EPROTO },
-		{ RANGE("bytes 5-14/100", "9\r\n\r\n012345678"), -EPROTO },
-		{ RANGE("bytes 5-15/100", "11\r\n\r\n0123456789A"), -EPROTO },
-		{ "HTTP/1.1 206 P\r\nContent-Length: 10\r\n\r\n0123456789",
-		  -EPROTO },
-		{ "HTTP/1.1 416 R\r\n" NO_BODY, -ERANGE },
-		{ "HTTP/1.1 404 N\r\n" NO_BODY, -EPROTO },
-		{ "HTTP/1.1 404 N\r\nContent-Length: 38\r\n\r\n"
-		  "<Error><Code>NoSuchKey</Code> </Error>",
-		  -ENOENT },
-		{ "HTTP/1.1 503 S\r\n" NO_BODY, -EAGAIN },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		RIG(r, cases[i].answer);
+	for (size_t i = 0; i < ARRAY_SIZE(range_answers); i++) {
+		RIG(r, range_answers[i].answer);
 		ssize_t rc;
 
 		start(&r);
 		rc = get10(&r, 5);
-		if (rc != cases[i].rc)
+		if (rc != range_answers[i].rc)
 			print_error("case %zu: %s\n", i, store_detail());
-		assert_int_equal(rc, cases[i].rc);
+		assert_int_equal(rc, range_answers[i].rc);
 		assert_header(&r, "range", "bytes=5-14");
 	}
 }

@@ -248,6 +248,7 @@ class FaultProxy:
         self.drawn = collections.Counter()  # requests for which there was a draw, by operation
         self.open = set()
         self.accepted = 0
+        self.doubtful = 0  # connections whose client may have sent one more request, which nobody read
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = self.listener.getsockname()[1]
         self.endpoint = f"http://127.0.0.1:{self.port}"
@@ -334,7 +335,7 @@ class FaultProxy:
             if cut.abrupt:
                 reset(s)
         except (OSError, http.client.HTTPException, ValueError):
-            pass
+            self._doubt()
         finally:
             with self.lock:
                 self.open.discard(s)
@@ -383,6 +384,10 @@ class FaultProxy:
             return s3_error(*ANSWERS[LATE[fault]], bodiless=r.method == "HEAD")
         return a
 
+    def _doubt(self):
+        with self.lock:
+            self.doubtful += 1
+
     # ---- the server's side
 
     def _forward(self, up, r, seen):
@@ -420,6 +425,8 @@ class FaultProxy:
             trickle(s, whole)
         else:
             s.sendall(whole * 2 if fault == "duplicate" else whole)
+        if fault == "too_short":
+            self._doubt()  # the client has all that it was promised, and may go on
         if fault in ("cut_body", "too_long", "too_short"):
             raise Cut(fault == "cut_body" and rng.random() < 0.5)
 

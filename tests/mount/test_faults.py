@@ -287,14 +287,17 @@ def test_operations(faulty):
     for c in clients:
         c.check_all()
 
-    # every request that arrived is in the ledger, once
+    # Every request that arrived is in the ledger, once. One that was sent on a
+    # connection that was just ending may be there, too: its outcome is not
+    # known, so it is billed.
     def same():
-        return billed(g) == proxy.arrived(proxy.since)
+        bill, seen = billed(g), proxy.arrived(proxy.since)
+        return not seen - bill and (bill - seen).total() <= proxy.doubtful
 
     try:
         wait_for("the ledger agrees with the server's side", same, 20, 0.5)
     finally:
-        print("ledger:", dict(billed(g)), "arrived:", dict(proxy.arrived(proxy.since)))
+        print("ledger:", dict(billed(g)), "arrived:", dict(proxy.arrived(proxy.since)), "doubtful:", proxy.doubtful)
 
     # nothing is left over
     assert sockets(pid) <= before + IN_FLIGHT

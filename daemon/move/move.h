@@ -19,10 +19,32 @@
 #include "pack/pack.h"
 #include "store/drivers.h"
 
-/* The store of the first tier as each cause sees it (same inner store, own
- * meter and retry policy); borrowed. */
-struct move_stores {
+#define MOVE_TIERS_MAX 8
+
+/* A tier, and its store as each cause sees it (same inner store, own meter
+ * and retry policy). */
+struct move_tier {
+	const char *name;
+	const char *storage_class; /* "" = the store's default */
+	uint64_t object_size;	   /* target size of its packs */
+	/* Tiers of one place share bucket and endpoint: between them objects
+	 * can be copied inside the store. */
+	unsigned place;
+	bool archive;		/* objects must be restored to be read */
+	uint64_t minimum_bytes; /* an object is billed as so many */
+	int64_t minimum_ns;	/* and for so long */
+	int64_t restore_ns[3];	/* how long a restore takes, by speed; 0 = not
+				   had */
 	struct store *cause[STORE_CAUSE_COUNT];
+};
+
+/* All of it borrowed. */
+struct move_stores {
+	/* Of the first tier, where new data goes. */
+	struct store *cause[STORE_CAUSE_COUNT];
+	/* All, in order; n_tiers 0: there is only the first, without terms. */
+	struct move_tier tier[MOVE_TIERS_MAX];
+	size_t n_tiers;
 	/* Who writes there; the stores ask it. NULL: nobody else, in tests. */
 	struct fence *fence;
 };

@@ -50,6 +50,26 @@ struct price_figure {
 	char source[128];
 };
 
+/* How an object of an archive class comes back; as enum store_speed. */
+enum price_speed {
+	PRICE_STANDARD,
+	PRICE_BULK,
+	PRICE_EXPEDITED,
+	PRICE_SPEEDS,
+};
+struct price_recall {
+	bool known; /* the class has this speed */
+	struct price_figure gb, request_1000;
+	int64_t takes_ns;
+};
+
+/* A cheaper price of what is beyond so many bytes. */
+#define PRICE_STEPS 4
+struct price_step {
+	uint64_t above_bytes;
+	struct price_figure gb;
+};
+
 /* Prices of one storage class. Storage units: per GB-month where GB = 2^30
  * (AWS, GCS) and a month = 730 hours. */
 struct price_class {
@@ -60,7 +80,16 @@ struct price_class {
 	struct price_figure retrieval_gb;
 	uint32_t minimum_days;
 	uint64_t minimum_bytes, overhead_bytes;
+	uint64_t overhead_standard_bytes; /* billed as STANDARD */
+	/* Of an archive class; none known: its objects can be read at once. */
+	struct price_recall recall[PRICE_SPEEDS];
+	struct price_step steps[PRICE_STEPS]; /* of storage, ascending */
+	size_t n_steps;
+	money_t kwh_tb_month; /* energy, as a decimal; 0 = not known */
 };
+
+/* Is it an archive class: must its objects be restored to be read? */
+bool price_class_archive(const struct price_class *c);
 
 struct price_table {
 	char name[64];
@@ -70,6 +99,9 @@ struct price_table {
 	struct price_class *classes;
 	size_t n_classes;
 	struct price_figure egress_gb; /* out of the provider's network */
+	struct price_step egress_steps[PRICE_STEPS]; /* bytes of a month */
+	size_t n_egress_steps;
+	money_t kg_co2e_kwh; /* of its grid, as a decimal; 0 = not known */
 };
 
 /* Frees what the table holds. */
@@ -84,14 +116,18 @@ struct price_usage {
 	uint64_t byte_hours, byte_seconds; /* byte_seconds < 3600 */
 	uint64_t puts, lists, gets, heads, deletes;
 	uint64_t out_bytes; /* uploaded: free at all known providers */
-	uint64_t in_bytes;  /* downloaded: retrieval and egress */
+	uint64_t in_bytes;  /* downloaded: egress; and retrieval, where the
+			       class is no archive */
+	/* Byte-time, in byte-hours and byte-seconds < 3600: kinds of struct
+	 * meta_ledger_item. */
+	struct price_time {
+		uint64_t hours, seconds;
+	} early, small, overhead, overhead_standard, held;
+	uint64_t restores[PRICE_SPEEDS], restored_bytes[PRICE_SPEEDS];
 };
 
-/*
- * In the table's currency. early_deletion and minimum_size are 0 for now:
- * they need the age and the sizes of single objects, which price_usage does
- * not carry; they come with tiers that have such terms.
- */
+/* In the table's currency. minimum_size: of small objects, and the overhead
+ * of all; retrieval: with restores, and their copies. */
 struct price_charges {
 	money_t storage, requests, retrieval, transfer, early_deletion,
 		minimum_size, total;

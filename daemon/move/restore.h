@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Objects of archive classes: asked for, waited for, and readable for some
+ * days. An order is a row before it is a request, so a kill forgets none; the
+ * job "restore" asks, looks after those that are under way, and says what
+ * failed.
+ */
+#ifndef MERSEY_MOVE_RESTORE_H
+#define MERSEY_MOVE_RESTORE_H
+
+#include "meta/tiering.h"
+#include "move/move.h"
+
+/*
+ * Can a pack be read? 0: now, and for at least an hour more. -EINPROGRESS: it
+ * was ordered, by this call or before. A faster order replaces a slower one.
+ * Other: -errno of rows; what the store said to an order stands in its row.
+ */
+int move_restore(struct move *mv, uint64_t pack, enum store_speed speed,
+		 unsigned days, enum store_cause cause);
+
+/* Waits until a pack can be read: 0, or -ETIMEDOUT after wait_ns, -EINTR when
+ * *cancel is true (NULL: never). */
+int move_restore_wait(struct move *mv, uint64_t pack, int64_t wait_ns,
+		      const volatile bool *cancel);
+
+#endif

@@ -6,12 +6,13 @@
 #ifndef MERSEY_COST_COST_H
 #define MERSEY_COST_COST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/clock.h"
 #include "base/job.h"
-#include "meta/meta.h"
+#include "meta/tiering.h"
 #include "price/price.h"
 
 /* Cumulative counters of one tier and cause, since this process started.
@@ -47,21 +48,71 @@ struct job *cost_ledger_job(struct cost_ledger *l);
 int64_t cost_ledger_lag_ns(struct cost_ledger *l);
 void cost_ledger_stop(struct cost_ledger *l);
 
+/* ---- what prices a trust ---------------------------------------------- */
+
 /* Which table prices a tier. */
 struct cost_tier {
 	const char *tier;		  /* borrowed */
 	const char *storage_class;	  /* "" = STANDARD */
 	const struct price_table *prices; /* NULL: unpriced, flagged */
+	/* Tiers of one place share bucket and endpoint: what moves between
+	 * them does not leave the provider's network. */
+	unsigned place;
+	uint64_t object_size; /* of packs there; 0 = COST_OBJECT_SIZE */
 };
+#define COST_OBJECT_SIZE (64ULL << 20)
 
 struct cost_opts {
 	const struct cost_tier *tiers;
 	size_t n_tiers;
 	const struct price_exchange *exchange;
+	/* A TB (10^12 bytes) of local disk for a month, in the currency of
+	 * reports; not known: the cache costs nothing and is flagged. */
+	struct price_figure disk_tb_month;
+	unsigned vat; /* per cent */
 };
 
-/* A line of the report; all money in the reporting currency. */
+/* The cache, in rows and lines. */
+#define COST_LOCAL	 "local"
+#define COST_LOCAL_CLASS "DISK"
+
+/* ---- report ------------------------------------------------------------ */
+
+/* What rows stand for. */
+enum cost_by {
+	COST_BY_TIER, /* and class */
+	COST_BY_CLASS,
+	COST_BY_CAUSE,
+	COST_BY_MODALITY,
+	COST_BY_AGE, /* of the study */
+	COST_BYS,
+};
+/* "tier", "class", "cause", "modality", "study-age"; -EINVAL. "age" is
+ * COST_BY_AGE as well. */
+int cost_by_parse(const char *s, enum cost_by *out);
+const char *cost_by_name(enum cost_by by);
+
+/* One charge of one month, tier, class and cause (and group): what FOCUS and
+ * `reconcile` go by. The amounts of all lines are the total, to the last
+ * unit. */
+struct cost_line {
+	int32_t from, to; /* days of one month, in the period; to exclusive */
+	char tier[64], storage_class[32];
+	char cause[16];			  /* "" = storage as such */
+	char group[64];			  /* name of its row */
+	const struct price_table *prices; /* NULL: unpriced; of cost_opts */
+	const char *table;		  /* its name, or "local disk" */
+	enum price_item item;
+	unsigned __int128 quantity; /* in price_item_unit() */
+	struct price_figure figure; /* first step; table's currency */
+	const char *currency;	    /* of the figure */
+	money_t amount;		    /* reporting currency */
+};
+
+/* A row of the report; all money in the reporting currency. Of rows that do
+ * not stand for tiers, tier and storage_class are "". */
 struct cost_row {
+	char name[64]; /* the tier, class, cause, modality or age */
 	char tier[64], storage_class[32];
 	uint64_t byte_hours;
 	uint64_t average_bytes; /* over the elapsed part of the period */
@@ -69,30 +120,155 @@ struct cost_row {
 	uint64_t objects;	/* the same */
 	uint64_t puts, gets, heads, lists, deletes;
 	uint64_t in_bytes, out_bytes;
+	uint64_t restores, restored_bytes;
 	struct price_charges charges;
 	money_t projected; /* by the end of the period at this rate */
 	money_t per_month; /* storage, if the data stays as it is */
+	/* Estimates, as decimals (money_exact): what the period's bytes and
+	 * traffic took. */
+	money_t kwh, kg_co2e;
+};
+
+/* The same data and reads, kept in another way. */
+struct cost_compared {
+	char name[96];	      /* "everything in aws-eu-west-2 STANDARD" */
+	money_t total, saved; /* saved < 0: it would be cheaper */
 };
 
 struct cost_report {
 	int32_t from, to; /* days; to is exclusive */
 	int64_t elapsed_seconds;
+	enum cost_by by;
 	struct cost_row *rows;
 	size_t n_rows;
+	struct cost_line *lines;
+	size_t n_lines;
 	char **unconfirmed; /* "onprem: STANDARD storage" */
 	size_t n_unconfirmed;
-	struct price_charges totals;
+	struct price_charges totals; /* without VAT */
+	money_t vat;		     /* on the total; its own line */
 	money_t projected, per_month;
+	struct cost_compared *compared;
+	size_t n_compared;
+	money_t kwh, kg_co2e;
+	/* Sentences: how rows were divided (x_EstimateBasis), and how energy
+	 * and carbon were reckoned, with the factors. */
+	char basis[256], carbon_method[512];
+	bool carbon_known; /* a factor was there for each tier with bytes */
 };
 
 /*
- * Prices the ledger of [from, to) days as of now_ns (wall). One row per tier
- * and class, in the order of o->tiers, then what the ledger has beyond them.
+ * Prices the ledger of [from, to) days as of now_ns (wall). By tier: one row
+ * per tier and class, in the order of o->tiers, then what the ledger has
+ * beyond them; else in order of the first tier that has some. Whatever `by`
+ * is, the rows' totals are the same total, to the last unit.
+ *
+ * Steps and free allowances count calendar months (UTC) and all of this
+ * trust's tiers that share a price table, as if it was an account of its own.
+ *
+ * The ledger does not know modalities or ages of studies: each charge of a
+ * tier and class is divided by the bytes that each group has there now.
  * -ENOENT with err when an exchange rate is missing.
  */
-int cost_report(struct meta *m, const struct cost_opts *o, int32_t from,
-		int32_t to, int64_t now_ns, struct cost_report *out,
-		struct err *err);
+int cost_report(struct meta *m, const struct cost_opts *o, enum cost_by by,
+		int32_t from, int32_t to, int64_t now_ns,
+		struct cost_report *out, struct err *err);
 void cost_report_done(struct cost_report *r);
+
+/*
+ * What causes cost in [from, to), for budgets: "policy", "recall". Early
+ * deletion, restores and requests of theirs; not the storage.
+ */
+int cost_spent(struct meta *m, const struct cost_opts *o, int32_t from,
+	       int32_t to, const char *const *cause, size_t n, money_t *out,
+	       struct err *err);
+
+/* ---- forecast ---------------------------------------------------------- */
+
+#define COST_FORECAST_DAYS 90 /* of history, at most */
+
+struct cost_month {
+	int32_t year, month; /* 2026, 12 */
+	money_t low, expected, high;
+};
+struct cost_forecast {
+	struct cost_month *months; /* the one of now_ns first */
+	size_t n_months;
+	int32_t days;	      /* of history that it goes by */
+	money_t per_day;      /* their mean */
+	money_t trend;	      /* a day more each day; 0 = too few days */
+	int64_t growth_bytes; /* of what is stored, in 30 days */
+	char method[400];     /* in words */
+	char **unconfirmed;
+	size_t n_unconfirmed;
+};
+/* `months` at least 1, with the current one, of which what was spent is
+ * certain. */
+int cost_forecast(struct meta *m, const struct cost_opts *o, int64_t now_ns,
+		  unsigned months, struct cost_forecast *out, struct err *err);
+void cost_forecast_done(struct cost_forecast *f);
+
+/* ---- what if ----------------------------------------------------------- */
+
+/*
+ * Where a trust's data would be. A policy is asked by its plan (tier.h), whose
+ * once and per_month are the answer; these need no policy.
+ */
+enum cost_scenario {
+	COST_ALL_HOT, /* in the first tier whose objects can be read at once */
+	COST_ALL_LOCAL, /* on local disk, and in no bucket */
+	COST_AS_MOVED,	/* shift[]: bytes that go from one tier to another */
+};
+struct cost_shift {
+	const char *from, *to; /* tiers */
+	uint64_t bytes, objects;
+};
+struct cost_whatif {
+	char name[64];		 /* "all-hot" */
+	money_t now, then;	 /* a month, if the data stays as it is */
+	money_t once;		 /* to bring it there */
+	money_t saved_per_month; /* now - then */
+	double break_even_days;	 /* < 0: never; 0: at once */
+	uint64_t bytes;		 /* that move */
+	char **assumptions;	 /* sentences */
+	size_t n_assumptions;
+	char **unconfirmed;
+	size_t n_unconfirmed;
+};
+int cost_whatif(struct meta *m, const struct cost_opts *o,
+		enum cost_scenario scenario, const struct cost_shift *shift,
+		size_t n_shifts, int64_t now_ns, struct cost_whatif *out,
+		struct err *err);
+void cost_whatif_done(struct cost_whatif *w);
+/* Days until `once` is earned back by so much less a month: < 0 never. */
+double cost_break_even(money_t once, money_t saved_per_month);
+
+/* ---- explain ----------------------------------------------------------- */
+
+/* What bytes of files cost since their packs were stored where they are. */
+struct cost_event {
+	int64_t at_ns; /* wall; when it was charged first */
+	char tier[64], storage_class[32];
+	enum price_item item;
+	unsigned __int128 quantity; /* in price_item_unit(): their share */
+	struct price_figure figure;
+	const char *currency; /* of the figure; "" = unpriced */
+	money_t amount;	      /* reporting currency */
+};
+struct cost_explained {
+	struct cost_event *events; /* by time */
+	size_t n_events;
+	uint64_t files, bytes;
+	money_t total, per_month; /* so far; and from now on */
+	char basis[256];
+	char **unconfirmed;
+	size_t n_unconfirmed;
+};
+/* Of one file, or of the files of a study. Each has the share of its packs
+ * that its bytes have in them. */
+int cost_explain(struct meta *m, const struct cost_opts *o, const uint64_t *ino,
+		 size_t n, int64_t now_ns, struct cost_explained *out,
+		 struct err *err);
+void cost_explained_done(struct cost_explained *x);
 
 #endif

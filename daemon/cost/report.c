@@ -357,16 +357,18 @@ static int report_build(struct report *p)
 	return rc;
 }
 
-int cost_report(struct meta *m, const struct cost_opts *o, int32_t from,
-		int32_t to, int64_t now_ns, struct cost_report *out,
-		struct err *err)
+int cost_report(struct meta *m, const struct cost_opts *o, enum cost_by by,
+		int32_t from, int32_t to, int64_t now_ns,
+		struct cost_report *out, struct err *err)
 {
-	struct cost_report r = { .from = from, .to = to };
+	struct cost_report r = { .from = from, .to = to, .by = by };
 	struct err said = ERR_INIT;
 	struct report p = { .meta = m, .o = o, .out = &r, .err = &said };
 	int64_t now = now_ns / NSEC_PER_SEC - from * SEC_PER_DAY;
 	int rc;
 
+	if (by != COST_BY_TIER)
+		return fail(err, -ENOTSUP, "rows stand for tiers");
 	if (to <= from)
 		return fail(err, -EINVAL, "the period ends before it begins");
 	p.period = (to - from) * SEC_PER_DAY;

@@ -206,8 +206,8 @@ int ctl_verb_cost(struct ctl_call *c, json_t *result)
 	rc = cost_ledger_flush(c->w->ledger);
 	if (rc < 0)
 		return fail(&c->err, rc, "cannot write the ledger: %m");
-	rc = cost_report(c->w->meta, c->w->cost, from, to, clock_wall_ns(), &r,
-			 &c->err);
+	rc = cost_report(c->w->meta, c->w->cost, COST_BY_TIER, from, to,
+			 clock_wall_ns(), &r, &c->err);
 	if (rc < 0)
 		return rc;
 	j.currency = c->w->cost->exchange->currency;

@@ -197,3 +197,26 @@ money_t money_muldiv(money_t a, uint64_t b, uint64_t c)
 {
 	return money_scale(a, b, c);
 }
+
+void money_split(money_t total, const u128 *weight, size_t n, money_t *out)
+{
+	u128 sum = 0, run = 0;
+	money_t before = 0;
+	unsigned shift = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		sum += weight[i];
+	while (sum >> shift > INT64_MAX)
+		shift++;
+	for (i = 0; i < n; i++) {
+		money_t upto = total;
+
+		run += weight[i];
+		if (sum && run != sum)
+			upto = money_scale(total, run >> shift,
+					   (uint64_t)(sum >> shift));
+		out[i] = upto - before;
+		before = upto;
+	}
+}

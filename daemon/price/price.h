@@ -39,6 +39,14 @@ money_t money_muldiv(money_t a, uint64_t b, uint64_t c);
 /* The same for a wide b (byte-seconds). */
 money_t money_scale(money_t a, unsigned __int128 b, uint64_t c);
 
+/*
+ * Divides `total` among n shares by weight: out[i] is at most a unit away
+ * from total * weight[i] / sum, 0 for a weight of 0, and all of them are
+ * exactly the total. When all weights are 0 the first share has it all.
+ */
+void money_split(money_t total, const unsigned __int128 *weight, size_t n,
+		 money_t *out);
+
 #define PRICE_CURRENCY 4
 
 /* One number of a table. */
@@ -63,7 +71,11 @@ struct price_recall {
 	int64_t takes_ns;
 };
 
-/* A cheaper price of what is beyond so many bytes. */
+/*
+ * Another price of what is beyond so many bytes: of storage, bytes kept for a
+ * month; of egress, bytes of a month. A first step above 0 replaces the price
+ * itself: a free allowance is {above 0: 0}, {above 100 GB: 0.09}.
+ */
 #define PRICE_STEPS 4
 struct price_step {
 	uint64_t above_bytes;
@@ -85,7 +97,9 @@ struct price_class {
 	struct price_recall recall[PRICE_SPEEDS];
 	struct price_step steps[PRICE_STEPS]; /* of storage, ascending */
 	size_t n_steps;
-	money_t kwh_tb_month; /* energy, as a decimal; 0 = not known */
+	/* Energy of a TB (10^12 bytes) kept for a month, replicas and cooling
+	 * included; kWh, as a decimal. */
+	struct price_figure kwh_tb_month;
 };
 
 /* Is it an archive class: must its objects be restored to be read? */
@@ -101,7 +115,8 @@ struct price_table {
 	struct price_figure egress_gb; /* out of the provider's network */
 	struct price_step egress_steps[PRICE_STEPS]; /* bytes of a month */
 	size_t n_egress_steps;
-	money_t kg_co2e_kwh; /* of its grid, as a decimal; 0 = not known */
+	struct price_figure kg_co2e_kwh;    /* of its grid; kg, as a decimal */
+	struct price_figure network_kwh_gb; /* a GB (10^9) sent or received */
 };
 
 /* Frees what the table holds. */
@@ -133,12 +148,88 @@ struct price_charges {
 		minimum_size, total;
 };
 
+/* The columns of it, in that order. */
+enum price_column {
+	PRICE_COL_STORAGE,
+	PRICE_COL_REQUESTS,
+	PRICE_COL_RETRIEVAL,
+	PRICE_COL_TRANSFER,
+	PRICE_COL_EARLY_DELETION,
+	PRICE_COL_MINIMUM_SIZE,
+	PRICE_COLUMNS,
+};
+/* "storage", "early_deletion", ... */
+const char *price_column_name(enum price_column c);
+money_t price_column(const struct price_charges *c, enum price_column col);
+/* Adds to the column and to the total. */
+void price_charges_add(struct price_charges *c, enum price_column col,
+		       money_t m);
+
+/* What is charged for; each has one figure. */
+enum price_item {
+	PRICE_OF_STORAGE, /* byte-seconds */
+	PRICE_OF_PUT,	  /* requests; with LIST */
+	PRICE_OF_GET,	  /* requests; with HEAD */
+	PRICE_OF_READ,	  /* bytes read, where it is no archive */
+	PRICE_OF_EGRESS,  /* bytes */
+	PRICE_OF_EARLY,	  /* byte-seconds, as these: */
+	PRICE_OF_SMALL,
+	PRICE_OF_OVERHEAD,
+	PRICE_OF_OVERHEAD_STANDARD,
+	PRICE_OF_HELD,
+	PRICE_OF_RESTORED, /* + speed: bytes */
+	PRICE_OF_RESTORES = PRICE_OF_RESTORED + PRICE_SPEEDS, /* + speed:
+								 requests */
+	/* byte-seconds of a disk of one's own: storage_gb_month is then of a
+	 * TB (10^12 bytes) */
+	PRICE_OF_DISK = PRICE_OF_RESTORES + PRICE_SPEEDS,
+	PRICE_ITEMS,
+};
+enum price_unit { PRICE_BYTE_SECONDS, PRICE_BYTES, PRICE_REQUESTS };
+
+/* "storage", "put", "restored_bulk", ... */
+const char *price_item_name(enum price_item i);
+enum price_unit price_item_unit(enum price_item i);
+enum price_column price_item_column(enum price_item i);
+/* By the rules above; 0 of what the class does not charge for. */
+unsigned __int128 price_item_quantity(const struct price_class *c,
+				      const struct price_usage *u,
+				      enum price_item i);
+/* How many of the unit a figure is for, in raw units: 2^30 x 730 x 3600
+ * byte-seconds of a GB-month, 1000 requests, ... */
+uint64_t price_item_per(enum price_item i);
+
+/* A line of a bill. */
+struct price_line {
+	const struct price_class *class; /* NULL: the table lacks it */
+	enum price_item item;
+	unsigned __int128 quantity;
+	/* Filled: */
+	const struct price_figure *figure; /* before steps; NULL = none */
+	money_t amount;
+};
+
+/* The lines of a usage that are not 0; returns how many. */
+size_t price_lines(const struct price_class *c, const struct price_usage *u,
+		   struct price_line out[PRICE_ITEMS]);
+
 /*
- * Prices a usage; total is exactly the sum of the other charges.
- * `unconfirmed` (may be NULL) is called once for each charge whose figure was
- * used with a non-zero quantity and is not confirmed or not known: with
- * "CLASS storage", "CLASS requests", "CLASS retrieval", "egress".
+ * Prices the lines of one account and month. What has the same figure is
+ * added up first (steps count the account's bytes, not the line's), rounded
+ * once for each step, converted by `rate` (MONEY_UNIT: not at all), rounded,
+ * and divided among its lines by quantity: so lines add up to the account's
+ * bill to the last unit, however they are grouped.
+ *
+ * `unconfirmed` (may be NULL) is called once for each figure that was used
+ * with a non-zero quantity and is not confirmed or not known: with "CLASS
+ * storage", "CLASS requests", "CLASS retrieval", "egress".
  */
+int price_bill(const struct price_table *t, struct price_line *line, size_t n,
+	       money_t rate, void (*unconfirmed)(void *arg, const char *what),
+	       void *arg);
+
+/* The same for one usage alone, in the table's currency; total is exactly the
+ * sum of the other charges. */
 void price_charge(const struct price_table *t, const struct price_class *c,
 		  const struct price_usage *u, struct price_charges *out,
 		  void (*unconfirmed)(void *arg, const char *what), void *arg);
@@ -158,6 +249,9 @@ struct price_exchange {
 
 /* 0, or -ENOENT when there is no rate. */
 int price_convert(const struct price_exchange *x, const char *from, money_t in,
+		  money_t *out);
+/* The rate itself; MONEY_UNIT for the currency of reports. */
+int price_rate_of(const struct price_exchange *x, const char *from,
 		  money_t *out);
 
 #endif

@@ -24,23 +24,43 @@ const struct price_class *price_table_class(const struct price_table *t,
 	return NULL;
 }
 
-int price_convert(const struct price_exchange *x, const char *from, money_t in,
+bool price_class_archive(const struct price_class *c)
+{
+	size_t i;
+
+	for (i = 0; i < PRICE_SPEEDS; i++)
+		if (c->recall[i].known)
+			return true;
+	return false;
+}
+
+int price_rate_of(const struct price_exchange *x, const char *from,
 		  money_t *out)
 {
 	size_t i;
 
 	if (strcmp(from, x->currency) == 0) {
-		*out = in;
+		*out = MONEY_UNIT;
 		return 0;
 	}
-	for (i = 0; i < x->n_rates; i++) {
-		const struct price_rate *r = &x->rates[i];
-
-		if (strcmp(r->from, from) != 0)
-			continue;
-		*out = money_scale(in, (unsigned __int128)r->per_unit,
-				   MONEY_UNIT);
-		return 0;
-	}
+	for (i = 0; i < x->n_rates; i++)
+		if (strcmp(x->rates[i].from, from) == 0) {
+			*out = x->rates[i].per_unit;
+			return 0;
+		}
 	return -ENOENT;
+}
+
+int price_convert(const struct price_exchange *x, const char *from, money_t in,
+		  money_t *out)
+{
+	money_t rate;
+	int rc = price_rate_of(x, from, &rate);
+
+	if (rc < 0)
+		return rc;
+	*out = rate == MONEY_UNIT
+		       ? in
+		       : money_scale(in, (unsigned __int128)rate, MONEY_UNIT);
+	return 0;
 }

@@ -26,8 +26,12 @@ static struct price_rate rates[] = { { "USD", 7900000000LL } };
 static const struct price_exchange pounds = { .currency = "GBP",
 					      .rates = rates,
 					      .n_rates = 1 };
-static const struct cost_tier tiers[] = { { "near", "", &aws } };
-static const struct cost_opts opts = { tiers, 1, &pounds };
+static const struct cost_tier tiers[] = {
+	{ .tier = "near", .storage_class = "", .prices = &aws }
+};
+static const struct cost_opts opts = { .tiers = tiers,
+				       .n_tiers = 1,
+				       .exchange = &pounds };
 
 static int32_t day(const char *s)
 {
@@ -81,9 +85,9 @@ static void test_a_month_by_hand(void **state)
 	add(f, "2026-10-31", "STANDARD", "", 999 * GIB, 9, 9, 9);
 	add(f, "2026-12-01", "STANDARD", "", 999 * GIB, 9, 9, 9);
 
-	assert_int_equal(cost_report(f->meta, &opts, day("2026-11-01"),
-				     day("2026-12-01"), at("2026-11-11", 0), &r,
-				     NULL),
+	assert_int_equal(cost_report(f->meta, &opts, COST_BY_TIER,
+				     day("2026-11-01"), day("2026-12-01"),
+				     at("2026-11-11", 0), &r, NULL),
 			 0);
 	assert_int_equal(r.n_rows, 1);
 	assert_int_equal(r.elapsed_seconds, 10 * 86400);
@@ -117,13 +121,13 @@ static void test_month_rollover(void **state)
 
 	add(f, "2026-11-30", "STANDARD", "", 730 * GIB, 0, 0, 0);
 	add(f, "2026-12-01", "STANDARD", "", 2 * 730 * GIB, 0, 0, 0);
-	assert_int_equal(cost_report(f->meta, &opts, day("2026-11-01"),
-				     day("2026-12-01"), at("2026-12-02", 0),
-				     &nov, NULL),
+	assert_int_equal(cost_report(f->meta, &opts, COST_BY_TIER,
+				     day("2026-11-01"), day("2026-12-01"),
+				     at("2026-12-02", 0), &nov, NULL),
 			 0);
-	assert_int_equal(cost_report(f->meta, &opts, day("2026-12-01"),
-				     day("2027-01-01"), at("2026-12-02", 0),
-				     &dec, NULL),
+	assert_int_equal(cost_report(f->meta, &opts, COST_BY_TIER,
+				     day("2026-12-01"), day("2027-01-01"),
+				     at("2026-12-02", 0), &dec, NULL),
 			 0);
 	assert_money(nov.totals.total, "0.0189600000");
 	assert_money(nov.projected, "0.0189600000"); /* it is over */
@@ -140,9 +144,9 @@ static void test_rows_add_up(void **state)
 	add(f, "2026-11-02", "STANDARD", "", 77777777, 13, 7, 3);
 	add(f, "2026-11-02", "GLACIER_IR", "", 33333333, 1, 3, 1 << 20);
 	add(f, "2026-11-02", "DEEP_ARCHIVE", "", 1, 0, 0, 0);
-	assert_int_equal(cost_report(f->meta, &opts, day("2026-11-01"),
-				     day("2026-12-01"), at("2026-11-03", 0), &r,
-				     NULL),
+	assert_int_equal(cost_report(f->meta, &opts, COST_BY_TIER,
+				     day("2026-11-01"), day("2026-12-01"),
+				     at("2026-11-03", 0), &r, NULL),
 			 0);
 	assert_int_equal(r.n_rows, 3);
 	assert_string_equal(r.rows[0].storage_class, "STANDARD");
@@ -163,16 +167,16 @@ static void test_empty_and_future(void **state)
 	struct fixture *f = *state;
 	CLEANUP(cost_report_done) struct cost_report r = { 0 }, later = { 0 };
 
-	assert_int_equal(cost_report(f->meta, &opts, day("2026-11-01"),
-				     day("2026-12-01"), at("2026-11-03", 0), &r,
-				     NULL),
+	assert_int_equal(cost_report(f->meta, &opts, COST_BY_TIER,
+				     day("2026-11-01"), day("2026-12-01"),
+				     at("2026-11-03", 0), &r, NULL),
 			 0);
 	assert_int_equal(r.n_rows, 1);
 	assert_money(r.totals.total, "0.0000000000");
 	assert_int_equal(r.n_unconfirmed, 0);
-	assert_int_equal(cost_report(f->meta, &opts, day("2027-11-01"),
-				     day("2027-12-01"), at("2026-11-03", 0),
-				     &later, NULL),
+	assert_int_equal(cost_report(f->meta, &opts, COST_BY_TIER,
+				     day("2027-11-01"), day("2027-12-01"),
+				     at("2026-11-03", 0), &later, NULL),
 			 0);
 	assert_int_equal(later.elapsed_seconds, 0);
 	assert_int_equal(later.rows[0].average_bytes, 0);
@@ -181,32 +185,39 @@ static void test_empty_and_future(void **state)
 static void test_no_rate(void **state)
 {
 	static const struct price_exchange none = { .currency = "GBP" };
-	const struct cost_opts o = { tiers, 1, &none };
+	const struct cost_opts o = { .tiers = tiers,
+				     .n_tiers = 1,
+				     .exchange = &none };
 	struct fixture *f = *state;
 	struct cost_report r;
 	struct err err = ERR_INIT;
 
 	add(f, "2026-11-02", "STANDARD", "", GIB, 0, 0, 0);
-	assert_int_equal(cost_report(f->meta, &o, day("2026-11-01"),
-				     day("2026-12-01"), at("2026-11-03", 0), &r,
-				     &err),
+	assert_int_equal(cost_report(f->meta, &o, COST_BY_TIER,
+				     day("2026-11-01"), day("2026-12-01"),
+				     at("2026-11-03", 0), &r, &err),
 			 -ENOENT);
 	assert_string_equal(err.msg, "there is no rate from USD to GBP");
 	assert_true(err.hint[0]);
-	assert_int_equal(cost_report(f->meta, &o, 5, 5, 0, &r, &err), -EINVAL);
+	assert_int_equal(
+		cost_report(f->meta, &o, COST_BY_TIER, 5, 5, 0, &r, &err),
+		-EINVAL);
 }
 
 static void test_no_table(void **state)
 {
-	static const struct cost_tier bare[] = { { "near", "", NULL } };
-	const struct cost_opts o = { bare, 1, &pounds };
+	static const struct cost_tier bare[] = { { .tier = "near",
+						   .storage_class = "" } };
+	const struct cost_opts o = { .tiers = bare,
+				     .n_tiers = 1,
+				     .exchange = &pounds };
 	struct fixture *f = *state;
 	CLEANUP(cost_report_done) struct cost_report r = { 0 };
 
 	add(f, "2026-11-02", "STANDARD", "", GIB, 0, 0, 0);
-	assert_int_equal(cost_report(f->meta, &o, day("2026-11-01"),
-				     day("2026-12-01"), at("2026-11-03", 0), &r,
-				     NULL),
+	assert_int_equal(cost_report(f->meta, &o, COST_BY_TIER,
+				     day("2026-11-01"), day("2026-12-01"),
+				     at("2026-11-03", 0), &r, NULL),
 			 0);
 	assert_int_equal(r.n_unconfirmed, 1);
 	assert_string_equal(r.unconfirmed[0],

@@ -234,15 +234,86 @@ static void check_writer(const struct config_check *k,
 	config_suggest(k->diag, "if none ever does: single_writer: confirmed");
 }
 
+/* Does the store have the class, and its price table a price of it? */
+static void check_class(const struct config_check *k,
+			const struct config_tier *tier,
+			const struct config_node *n)
+{
+	const char *names[CONFIG_ITEMS_MAX], *near;
+	const struct config_store *s = tier->store;
+	const struct price_table *t = NULL;
+	size_t i;
+
+	if (!tier->storage_class || !s || !s->name)
+		return;
+	if (s->kind != STORE_S3 && strcmp(tier->storage_class, "STANDARD")) {
+		config_report_in(k->diag, n, "storage_class",
+				 "store '%s' has no storage classes", s->name);
+		config_suggest(k->diag, "leave it out");
+		return;
+	}
+	if (s->prices && k->prices_known)
+		t = config_prices_find(k->config, s->prices);
+	if (!t || price_table_class(t, tier->storage_class))
+		return;
+	config_report_in(k->diag, n, "storage_class",
+			 "price table '%s' of store '%s' has no class '%s'",
+			 t->name, s->name, tier->storage_class);
+	for (i = 0; i < t->n_classes; i++)
+		names[i] = t->classes[i].name;
+	near = config_nearest(tier->storage_class, names, i);
+	if (near)
+		config_suggest(k->diag, "did you mean '%s'?", near);
+	else
+		config_suggest(k->diag, "add its prices to the table");
+}
+
+/* What policies and reports call it is said once. */
+static void check_tier_name(const struct config_check *k,
+			    const struct config_trust *t, size_t tier,
+			    const struct config_node *n)
+{
+	const char *name = t->tiers[tier].name;
+	size_t i;
+
+	if (!name)
+		return;
+	if (strcmp(name, "local") == 0) {
+		config_report_in(k->diag, n, "name",
+				 "'local' is the cache: no tier can have its "
+				 "name");
+		return;
+	}
+	for (i = 0; i < tier; i++)
+		if (t->tiers[i].name && strcmp(t->tiers[i].name, name) == 0)
+			break;
+	if (i == tier)
+		return;
+	config_report_in(k->diag, n, "name",
+			 "there is a tier '%s' before this one", name);
+	config_suggest(k->diag, "give each tier a name of its own");
+}
+
+/* Is it the first tier of that store? */
+static bool check_is_first(const struct config_trust *t, size_t tier)
+{
+	size_t i;
+
+	for (i = 0; i < tier; i++)
+		if (t->tiers[i].store == t->tiers[tier].store)
+			return false;
+	return true;
+}
+
 /* Each store of a tier that is a service needs a file. */
 static void check_tier_credentials(const struct config_check *k,
-				   const struct config_trust *t,
-				   const struct config_tier *tier,
+				   const struct config_trust *t, size_t tier,
 				   const struct config_node *n)
 {
-	const struct config_store *s = tier->store;
+	const struct config_store *s = t->tiers[tier].store;
 
 	if (!s || !s->name || s->kind == STORE_DIR ||
+	    !check_is_first(t, tier) ||
 	    config_node_get(config_node_get(n, "credentials"), s->name))
 		return;
 	config_report_in(k->diag, n, "credentials",
@@ -298,7 +369,9 @@ static void check_trust(const struct config_check *k,
 	for (i = 0; i < t->n_tiers; i++) {
 		check_tier(k, &t->tiers[i], tiers->child[i]);
 		check_writer(k, &t->tiers[i], tiers->child[i]);
-		check_tier_credentials(k, t, &t->tiers[i], n);
+		check_tier_name(k, t, i, tiers->child[i]);
+		check_class(k, &t->tiers[i], tiers->child[i]);
+		check_tier_credentials(k, t, i, n);
 	}
 	check_credentials(k, t, n);
 }

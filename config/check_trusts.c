@@ -134,6 +134,36 @@ static const struct config_tier *location_tier(const struct config_check *k,
 	return &k->config->trusts[l->trust].tiers[l->tier];
 }
 
+/* Two tiers of one trust: one place with two classes, or two places. */
+static void trusts_check_tiers(const struct config_check *k,
+			       const struct config_tier *a,
+			       const struct config_tier *b,
+			       const struct config_node *n, bool same_place)
+{
+	if (!same_place) {
+		config_report_in(k->diag, n, b->prefix[0] ? "prefix" : "bucket",
+				 "prefix '%s' and prefix '%s' of tier '%s' in "
+				 "bucket '%s' contain each other",
+				 b->prefix, a->prefix, a->name ?: "",
+				 a->bucket);
+		config_suggest(k->diag, "give both tiers the same prefix, or "
+					"other ones");
+	} else if (strcmp(a->storage_class ?: "STANDARD",
+			  b->storage_class ?: "STANDARD") == 0) {
+		config_report(k->diag, n,
+			      "this tier is the same as tier '%s': bucket, "
+			      "prefix and storage class are",
+			      a->name ?: "");
+		config_suggest(k->diag, "give it another storage_class, or "
+					"leave it out");
+	} else if (a->single_writer_confirmed != b->single_writer_confirmed) {
+		config_report_in(k->diag, n, "single_writer",
+				 "tier '%s' has the same bucket and prefix, "
+				 "and another 'single_writer'",
+				 a->name ?: "");
+	}
+}
+
 static void trusts_check_location(const struct config_check *k,
 				  const struct location *a,
 				  const struct location *b)
@@ -146,6 +176,10 @@ static void trusts_check_location(const struct config_check *k,
 	if (strncmp(a->text, b->text, MIN(an, bn)) != 0)
 		return;
 	n = config_node_get(n, "tiers")->child[b->tier];
+	if (a->trust == b->trust) {
+		trusts_check_tiers(k, at, bt, n, an == bn);
+		return;
+	}
 	config_report_in(
 		k->diag, n, bt->prefix[0] ? "prefix" : "bucket",
 		"bucket '%s', prefix '%s' of trust '%s' %s bucket "
@@ -163,23 +197,23 @@ static void trusts_check_locations(const struct config_check *k)
 {
 	const struct config *c = k->config;
 	CLEANUP_FREE struct location *all = NULL;
-	size_t n = 0, i, j;
+	size_t n = 1, i, j;
 
-	all = calloc(c->n_trusts + 1, sizeof(*all));
+	for (i = 0; i < c->n_trusts; i++)
+		n += c->trusts[i].n_tiers;
+	all = calloc(n, sizeof(*all));
 	if (!all) {
 		k->diag->rc = -ENOMEM;
 		return;
 	}
-	for (i = 0; i < c->n_trusts; i++) {
-		const struct config_trust *t = &c->trusts[i];
-
-		/* every part 1 trust has one tier */
-		if (!t->name || t->n_tiers == 0)
-			continue;
-		all[n] = (struct location){ trusts_location(&t->tiers[0]), i,
-					    0 };
-		n += all[n].text != NULL;
-	}
+	for (n = i = 0; i < c->n_trusts; i++)
+		for (j = 0; c->trusts[i].name && j < c->trusts[i].n_tiers;
+		     j++) {
+			all[n] = (struct location){
+				trusts_location(&c->trusts[i].tiers[j]), i, j
+			};
+			n += all[n].text != NULL;
+		}
 	for (j = 0; j < n; j++)
 		for (i = 0; i < j; i++)
 			trusts_check_location(k, &all[i], &all[j]);

@@ -21,6 +21,9 @@
 #include "base/guard.h"
 #include "price/price.h"
 #include "store/opts.h"
+#include "tier/opts.h"
+
+#define CONFIG_TIERS_MAX 8 /* of one trust; as MOVE_TIERS_MAX */
 
 #define CONFIG_DEFAULT_PATH "/etc/mersey/mersey.yaml"
 
@@ -75,6 +78,8 @@ struct config_store {
 struct config_tier {
 	char *name, *bucket, *prefix; /* prefix is "" or ends with '/' */
 	const struct config_store *store;
+	char *storage_class;  /* NULL: the store's default */
+	uint64_t object_size; /* 16 MiB; 64 MiB in an archive class */
 	bool single_writer_confirmed;
 };
 
@@ -98,11 +103,14 @@ struct config_trust {
 	char *key_credential;
 	struct config_credential *credentials;
 	size_t n_credentials;
-	struct config_tier *tiers; /* part 1: exactly one */
+	struct config_tier *tiers; /* in order: new data goes to the first */
 	size_t n_tiers;
+	const struct tier_policy *policy; /* one of the config's; NULL: none */
+	money_t budget; /* of a month, in the currency of reports */
+	bool has_budget;
 
 	/* from defaults, unless the trust says otherwise */
-	int64_t settle_ns, read_wait_ns, delete_after_ns;
+	int64_t settle_ns, read_wait_ns, recall_wait_ns, delete_after_ns;
 	uint64_t cache_size;
 	unsigned cache_high, cache_low, cache_reserve; /* per cent */
 	int64_t max_unprotected_ns;
@@ -130,11 +138,15 @@ struct config {
 	struct config_names alarm_command; /* argv; empty = none */
 	char *currency;
 	struct price_exchange exchange;
-	struct config_names price_files; /* absolute */
-	struct price_table *prices;	 /* tables read from the listed files */
+	unsigned vat;				 /* per cent */
+	struct price_figure local_disk_tb_month; /* a TB is 10^12 bytes */
+	struct config_names price_files;	 /* absolute */
+	struct price_table *prices; /* tables read from the listed files */
 	size_t n_prices;
 	struct config_store *stores;
 	size_t n_stores;
+	struct tier_policy *policies;
+	size_t n_policies;
 	struct config_trust defaults; /* what trusts start from; no name */
 	struct config_trust *trusts;  /* in the order of the file */
 	size_t n_trusts;

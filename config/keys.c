@@ -113,6 +113,42 @@ static const struct config_section exchange_section = {
 	.any = &config_any_rate,
 };
 
+static const struct config_key disk_keys[] = {
+	{ .name = "tb_month",
+	  .type = CONFIG_MONEY,
+	  .required = true,
+	  .help = "A TB (10^12 bytes) kept for a month (730 hours), in the "
+		  "currency of reports: an exact decimal, in quotes.",
+	  CONFIG_FLAGGED(struct config, local_disk_tb_month.amount,
+			 local_disk_tb_month.known) },
+	{ .name = "as_of",
+	  .type = CONFIG_DATE,
+	  .required = true,
+	  .chars = true,
+	  .help = "Date of the figure.",
+	  CONFIG_FIELD(struct config, local_disk_tb_month.as_of) },
+	{ .name = "source",
+	  .type = CONFIG_TEXT,
+	  .required = true,
+	  .chars = true,
+	  .help = "Where it comes from.",
+	  .check = config_shape_words,
+	  CONFIG_FIELD(struct config, local_disk_tb_month.source) },
+	{ .name = "confirmed",
+	  .type = CONFIG_BOOL,
+	  .def = "false",
+	  .help = "Whether finance agreed to it; reports name the figures that "
+		  "are not confirmed.",
+	  CONFIG_FLAGGED(struct config, local_disk_tb_month.confirmed,
+			 local_disk_tb_month.known) },
+};
+
+static const struct config_section disk_section = {
+	CONFIG_ROWS(disk_keys),
+	.has_present = true,
+	.present_offset = offsetof(struct config, local_disk_tb_month.known),
+};
+
 static const struct config_key cost_keys[] = {
 	{ .name = "prices",
 	  .type = CONFIG_PATHS,
@@ -132,7 +168,17 @@ static const struct config_key cost_keys[] = {
 		  "of reports.",
 	  .section = &exchange_section,
 	  CONFIG_FIELD(struct config, exchange) },
-	{ .name = "vat", .part = 5 },
+	{ .name = "vat",
+	  .type = CONFIG_PERCENT,
+	  .def = "20%",
+	  .help = "Value added tax, a line of its own in reports.",
+	  .max = 100,
+	  CONFIG_FIELD(struct config, vat) },
+	{ .name = "local_disk",
+	  .type = CONFIG_SECTION,
+	  .help = "What the local disk costs, so that reports show what the "
+		  "cache takes as well.",
+	  .section = &disk_section },
 };
 
 static const struct config_section cost_section = { CONFIG_ROWS(cost_keys) };
@@ -458,6 +504,15 @@ static const struct config_key defaults_keys[] = {
 	  .min = SEC / 10,
 	  .max = DAY / 24,
 	  CONFIG_FIELD(struct config_trust, read_wait_ns) },
+	{ .name = "recall_wait",
+	  .type = CONFIG_DURATION,
+	  .def = "60s",
+	  .help = "A read of bytes in an archive class starts their recall and "
+		  "waits this long for it. Then it fails with ETIMEDOUT; the "
+		  "recall goes on.",
+	  .min = SEC / 10,
+	  .max = DAY,
+	  CONFIG_FIELD(struct config_trust, recall_wait_ns) },
 	{ .name = "cache",
 	  .type = CONFIG_SECTION,
 	  .help = "The local cache.",
@@ -489,7 +544,6 @@ static const struct config_key defaults_keys[] = {
 	  .section = &bandwidth_section,
 	  CONFIG_MANY(struct config_trust, bandwidth.rule, bandwidth.n) },
 	{ .name = "durability", .part = 7 },
-	{ .name = "recall_wait", .part = 5 },
 	{ .name = "weight", .part = 6 },
 	{ .name = "backup", .part = 7 },
 	{ .name = "snapshots", .part = 7 },
@@ -589,14 +643,29 @@ static const struct config_key tier_keys[] = {
 		  "it cannot, and you confirm it.",
 	  .choices = single_writers,
 	  CONFIG_FIELD(struct config_tier, single_writer_confirmed) },
-	{ .name = "storage_class", .part = 5 },
-	{ .name = "object_size", .part = 5 },
+	{ .name = "storage_class",
+	  .type = CONFIG_TEXT,
+	  .computed = "the store's own",
+	  .help = "The storage class of the tier's objects, as the store calls "
+		  "it.",
+	  .pattern = CONFIG_CLASS_PATTERN,
+	  .check = config_shape_class,
+	  CONFIG_FIELD(struct config_tier, storage_class) },
+	{ .name = "object_size",
+	  .type = CONFIG_BYTES,
+	  .computed = "16MiB, and 64MiB in GLACIER and DEEP_ARCHIVE",
+	  .help = "How large the tier's objects get: small files share one, "
+		  "large ones are cut. What moves here is packed anew when it "
+		  "came in smaller ones.",
+	  .min = 1 << 20,
+	  .max = 256 << 20,
+	  CONFIG_FIELD(struct config_tier, object_size) },
 };
 
 static const struct config_section tier_section = {
 	CONFIG_ROWS(tier_keys),
 	.size = sizeof(struct config_tier),
-	.max_items = 1,
+	.max_items = CONFIG_TIERS_MAX,
 	.placeholder = "<tier>",
 };
 
@@ -637,13 +706,20 @@ static const struct config_key trust_keys[] = {
 	{ .name = "tiers",
 	  .type = CONFIG_ITEMS,
 	  .required = true,
-	  .help = "Where the trust's data lies. This version takes exactly "
-		  "one tier.",
+	  .help = "Where the trust's data lies, in order: new data goes to the "
+		  "first, policies move it on. Tiers may share a bucket when "
+		  "their storage classes differ.",
 	  .section = &tier_section,
 	  CONFIG_MANY(struct config_trust, tiers, n_tiers) },
 	{ .name = "policy", .part = 5 },
 	{ .name = "exports", .part = 6 },
-	{ .name = "budget", .part = 5 },
+	{ .name = "budget",
+	  .type = CONFIG_BUDGET,
+	  .computed = "no limit",
+	  .help = "What the trust's policy runs and bulk recalls may cost in a "
+		  "calendar month. They stop there; a recall for patients' "
+		  "appointments does not.",
+	  CONFIG_FLAGGED(struct config_trust, budget, has_budget) },
 	{ .name = "retention", .part = 7 },
 	{ .name = "offshore_approval", .part = 6 },
 };

@@ -35,8 +35,10 @@ enum config_type {
 	CONFIG_CHOICE,	 /* enum or bool: index into `choices` */
 	CONFIG_MODE,	 /* unsigned */
 	CONFIG_MONEY,	 /* money_t */
+	CONFIG_BUDGET,	 /* money_t, in the currency of reports, a month */
 	CONFIG_DATE,	 /* char[11] */
 	CONFIG_STORE,	 /* const struct config_store * */
+	CONFIG_POLICY,	 /* const struct tier_policy * */
 	/* lists of scalars: struct config_names */
 	CONFIG_PATHS,
 	CONFIG_ACCOUNTS,
@@ -60,6 +62,8 @@ struct config_key {
 	const char *only;     /* only with these values of the discriminator */
 	const char *help;     /* sentences */
 	size_t offset, size, count_offset;
+	bool has_flag; /* a bool beside the field says whether it is set */
+	size_t flag_offset;
 	int64_t min, max;	    /* of numbers, bytes, ns; max 0 = none */
 	const char *const *choices; /* ends with NULL */
 	const char *pattern;
@@ -111,6 +115,9 @@ struct config_section {
 	.offset = offsetof(type, field), .size = sizeof(((type *)0)->field)
 #define CONFIG_MANY(type, array, count) \
 	CONFIG_FIELD(type, array), .count_offset = offsetof(type, count)
+#define CONFIG_FLAGGED(type, field, flag)            \
+	CONFIG_FIELD(type, field), .has_flag = true, \
+				   .flag_offset = offsetof(type, flag)
 #define CONFIG_ROWS(rows) .keys = (rows), .n = sizeof(rows) / sizeof((rows)[0])
 
 /* mersey.yaml; fills struct config. */
@@ -128,6 +135,12 @@ static inline bool config_key_known(const struct config_key *k)
 /* By name, also among the inherited and the later ones; NULL = none. */
 const struct config_key *config_key_find(const struct config_section *s,
 					 const char *name);
+
+/* The flag beside a field. */
+static inline bool *config_flag(const struct config_key *k, const void *field)
+{
+	return (bool *)((char *)field - k->offset + k->flag_offset);
+}
 
 /* Is the key for that value of the discriminator? */
 bool config_key_fits(const struct config_key *k, const char *value);

@@ -45,6 +45,23 @@ static int load_set(char **field, char *text)
 	return text ? 0 : -ENOMEM;
 }
 
+/* Requests and restores of an archive class are dear: few large objects. */
+static uint64_t load_object_size(const struct config_tier *t)
+{
+	const char *class = t->storage_class ?: "";
+
+	if (strcmp(class, "GLACIER") == 0 || strcmp(class, "DEEP_ARCHIVE") == 0)
+		return 64ULL << 20;
+	return 16ULL << 20;
+}
+
+static int load_complete_tier(struct config_tier *t, const char *trust)
+{
+	if (!t->object_size)
+		t->object_size = load_object_size(t);
+	return load_set(&t->prefix, io_path("mersey/%s/", trust));
+}
+
 static int load_complete_trust(const struct config *c, struct config_trust *t,
 			       const struct config_node *n)
 {
@@ -58,7 +75,7 @@ static int load_complete_trust(const struct config *c, struct config_trust *t,
 		rc = load_set(&t->mount,
 			      io_path("%s/%s", c->mount_dir ?: "", name));
 	for (i = 0; rc == 0 && i < t->n_tiers; i++)
-		rc = load_set(&t->tiers[i].prefix, io_path("mersey/%s/", name));
+		rc = load_complete_tier(&t->tiers[i], name);
 	t->line = n->key_at.line;
 	t->user_at = load_at(n, "user");
 	t->key_at = key ? load_at(key, "file") : n->key_at;

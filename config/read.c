@@ -79,6 +79,8 @@ bool config_read_scalar(struct config_reader *r, const struct config_key *k,
 	if (!read_scalar_shape(r, k, n))
 		return false;
 	rc = t->parse(r, k, n->text, field, why);
+	if (rc == 0 && k->has_flag)
+		*config_flag(k, field) = true;
 	if (rc == 0)
 		return true;
 	if (rc == -ENOMEM) {
@@ -142,19 +144,8 @@ static void read_names(struct config_reader *r, const struct config_key *k,
 static void read_too_many(struct config_reader *r, const struct config_key *k,
 			  const struct config_node *n)
 {
-	const struct config_section *s = k->section;
-
-	if (s->in_place) {
-		config_report(r->diag, n, "'%s' can have %u items at most",
-			      k->name, s->max_items);
-		return;
-	}
-	config_report(r->diag, n,
-		      "this version takes no more than %u of "
-		      "'%s'",
-		      s->max_items, k->name);
-	config_suggest(r->diag, "keep the first; more come with a "
-				"later version");
+	config_report(r->diag, n, "'%s' can have %u items at most", k->name,
+		      k->section->max_items);
 }
 
 /* Room for n items; NULL (and reported) without memory. */

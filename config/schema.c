@@ -20,6 +20,7 @@
 #define HOURS		 "[0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]"
 #define WHEN_PATTERN	 "^(" DAYS "|(" DAYS " +)?" HOURS ")$"
 #define DATE_PATTERN	 "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+#define BUDGET_PATTERN	 "^([^0-9]+)?[0-9]+([.][0-9]{1,10})?/month$"
 #define MONEY_PATTERN	 "^[0-9]+([.][0-9]{1,10})?$"
 
 static void schema_section(struct config_emit *e,
@@ -74,6 +75,8 @@ static const char *schema_pattern(const struct config_key *k)
 		return "^[0-7]{1,5}$";
 	case CONFIG_MONEY:
 		return MONEY_PATTERN;
+	case CONFIG_BUDGET:
+		return BUDGET_PATTERN;
 	case CONFIG_DATE:
 		return DATE_PATTERN;
 	case CONFIG_PATH:

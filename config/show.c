@@ -23,9 +23,14 @@ static void show_scalar(struct show *s, const struct config_key *k,
 	const struct config_value_type *t = config_value_type(k->type);
 	CLEANUP_BUF struct buf b = { 0 };
 	const char *text;
+	char other[8];
 
 	if (!config_value_is_set(k, field))
 		return;
+	if (config_type_is_amount(k->type) &&
+	    buf_addf(&b, "%s",
+		     money_sign(s->config->exchange.currency, other)) < 0)
+		s->emit.rc = -ENOMEM;
 	if (t->format(k, field, &b) < 0 || !(text = buf_str(&b)))
 		s->emit.rc = -ENOMEM;
 	else

@@ -356,6 +356,56 @@ static int format_money(const struct config_key *k, const void *field,
 	return buf_add(out, text, n);
 }
 
+static const char per_month[] = "/month";
+
+/* Behind the sign or the name of the currency of reports; both may be left
+ * out. NULL: it is another currency's. */
+static const char *value_skip_currency(const struct config_reader *r,
+				       const char *text)
+{
+	const char *currency = r->config->currency ?: "", *sign;
+	size_t n = strlen(currency);
+	char other[8];
+
+	if (n && strncmp(text, currency, n) == 0)
+		return text + n + strspn(text + n, " ");
+	sign = money_sign(currency, other);
+	n = strlen(sign);
+	if (n && strncmp(text, sign, n) == 0)
+		return text + n;
+	return isdigit((unsigned char)*text) ? text : NULL;
+}
+
+static int parse_budget(const struct config_reader *r,
+			const struct config_key *k, const char *text,
+			void *field, char why[CONFIG_WHY])
+{
+	size_t unit = strlen(per_month), n;
+	char number[MONEY_SIZE];
+
+	text = value_skip_currency(r, text);
+	if (!text) {
+		snprintf(why, CONFIG_WHY, "must be in %s, as reports are",
+			 r->config->currency ?: "their currency");
+		return -EINVAL;
+	}
+	n = strlen(text);
+	if (n <= unit || n >= sizeof(number) ||
+	    strcmp(text + n - unit, per_month) != 0)
+		return value_why(why, "must be an amount of a month");
+	memcpy(number, text, n - unit);
+	number[n - unit] = '\0';
+	return parse_money(r, k, number, field, why);
+}
+
+static int format_budget(const struct config_key *k, const void *field,
+			 struct buf *out)
+{
+	int rc = format_money(k, field, out);
+
+	return rc < 0 ? rc : buf_addf(out, "%s", per_month);
+}
+
 static int parse_date(const struct config_reader *r, const struct config_key *k,
 		      const char *text, void *field, char why[CONFIG_WHY])
 {
@@ -382,29 +432,57 @@ static int format_when(const struct config_key *k, const void *field,
 	return buf_addf(out, "%s", when_format(field, text));
 }
 
+/* Stores and policies begin with their names. */
+_Static_assert(offsetof(struct config_store, name) == 0, "");
+_Static_assert(offsetof(struct tier_policy, name) == 0, "");
+
+/* Points `field` at the item of that name. */
+static int value_refer(const void *items, size_t n, size_t size,
+		       const char *text, void *field)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		const void *item = (const char *)items + size * i;
+		const char *name = *(char *const *)item;
+
+		if (!name || strcmp(name, text) != 0)
+			continue;
+		*(const void **)field = item;
+		return 0;
+	}
+	return -EINVAL;
+}
+
 static int parse_store(const struct config_reader *r,
 		       const struct config_key *k, const char *text,
 		       void *field, char why[CONFIG_WHY])
 {
-	size_t i;
+	const struct config *c = r->config;
 
-	for (i = 0; i < r->config->n_stores; i++) {
-		const struct config_store *s = &r->config->stores[i];
-
-		if (!s->name || strcmp(s->name, text) != 0)
-			continue;
-		*(const struct config_store **)field = s;
-		return 0;
-	}
-	return value_why(why, "must be one of 'stores'");
+	if (value_refer(c->stores, c->n_stores, sizeof(*c->stores), text,
+			field) < 0)
+		return value_why(why, "must be one of 'stores'");
+	return 0;
 }
 
-static int format_store(const struct config_key *k, const void *field,
-			struct buf *out)
+static int parse_policy(const struct config_reader *r,
+			const struct config_key *k, const char *text,
+			void *field, char why[CONFIG_WHY])
 {
-	const struct config_store *s = *(struct config_store *const *)field;
+	const struct config *c = r->config;
 
-	return buf_addf(out, "%s", s->name);
+	if (value_refer(c->policies, c->n_policies, sizeof(*c->policies), text,
+			field) < 0)
+		return value_why(why, "must be one of 'policies'");
+	return 0;
+}
+
+/* The name of what the field points at. */
+static int format_reference(const struct config_key *k, const void *field,
+			    struct buf *out)
+{
+	return buf_addf(out, "%s", **(char *const *const *)field);
 }
 
 /* ---- the types -------------------------------------------------------- */
@@ -499,6 +577,13 @@ static const struct config_value_type types[] = {
 			   .json = "string",
 			   .parse = parse_money,
 			   .format = format_money },
+	[CONFIG_BUDGET] = { .name = "amount of a month",
+			    .want = "write an amount in the currency of "
+				    "reports, such as £500/month",
+			    .style = EMIT_PLAIN,
+			    .json = "string",
+			    .parse = parse_budget,
+			    .format = format_budget },
 	[CONFIG_DATE] = { .name = "date",
 			  .want = "write a date such as 2027-03-31",
 			  .style = EMIT_PLAIN,
@@ -510,7 +595,13 @@ static const struct config_value_type types[] = {
 			   .style = EMIT_AUTO,
 			   .json = "string",
 			   .parse = parse_store,
-			   .format = format_store },
+			   .format = format_reference },
+	[CONFIG_POLICY] = { .name = "policy",
+			    .want = "write the name of one of 'policies'",
+			    .style = EMIT_AUTO,
+			    .json = "string",
+			    .parse = parse_policy,
+			    .format = format_reference },
 };
 
 enum config_type config_member_type(enum config_type t)
@@ -534,6 +625,8 @@ const struct config_value_type *config_value_type(enum config_type t)
 
 bool config_value_is_set(const struct config_key *k, const void *field)
 {
+	if (k->has_flag)
+		return *config_flag(k, field);
 	if (k->chars)
 		return *(const char *)field != '\0';
 	switch (k->type) {
@@ -541,6 +634,7 @@ bool config_value_is_set(const struct config_key *k, const void *field)
 	case CONFIG_PATH:
 	case CONFIG_ACCOUNT:
 	case CONFIG_STORE:
+	case CONFIG_POLICY:
 		return *(void *const *)field != NULL;
 	case CONFIG_RATE:
 		return *(const uint64_t *)field != 0;

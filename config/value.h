@@ -37,6 +37,11 @@ void config_value_limit(const struct config_key *k, int64_t v,
 			char out[UNITS_SIZE]);
 /* Does a field of a scalar type hold anything? */
 bool config_value_is_set(const struct config_key *k, const void *field);
+/* Is it money in the currency of reports, whose sign stands before it? */
+static inline bool config_type_is_amount(enum config_type t)
+{
+	return t == CONFIG_BUDGET;
+}
 /* "list of …" included. */
 const char *config_type_name(const struct config_key *k);
 

@@ -122,7 +122,7 @@ static void money_group(const char *digits, int n, char *out)
 	*out = '\0';
 }
 
-static const char *money_sign(const char *currency, char other[8])
+const char *money_sign(const char *currency, char other[8])
 {
 	if (strcmp(currency, "GBP") == 0)
 		return "£";

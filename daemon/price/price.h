@@ -33,6 +33,9 @@ const char *money_exact(money_t m, char out[MONEY_SIZE]);
  */
 const char *money_show(money_t m, const char *currency, char out[MONEY_SIZE]);
 
+/* What stands before an amount: "£", "CHF ". Returns a constant, or other. */
+const char *money_sign(const char *currency, char other[8]);
+
 /* a * b / c without overflow for a up to 1e26, rounded half away from 0.
  * c is not 0. A result that does not fit is the largest that does. */
 money_t money_muldiv(money_t a, uint64_t b, uint64_t c);

@@ -86,8 +86,10 @@ static void test_missing(void **state)
 			"10:3 trusts.rbq.key: required key 'key' is missing | "
 			"key: The trust's root key: file or credential.\n"
 			"10:3 trusts.rbq.tiers: required key 'tiers' is "
-			"missing | tiers: Where the trust's data lies. This "
-			"version takes exactly one tier.\n");
+			"missing | tiers: Where the trust's data lies, in "
+			"order: new data goes to the first, policies move it "
+			"on. Tiers may share a bucket when their storage "
+			"classes differ.\n");
 }
 
 static void test_types(void **state)
@@ -551,13 +553,98 @@ static void test_tiers(void **state)
 			"'credential' must be there\n"
 			"10:26 trusts.rem.tiers[0].store: 'store' must be one "
 			"of 'stores', not 'naz' | did you mean 'nas'?\n"
-			"11:9 trusts.rem.tiers[1]: this version takes no more "
-			"than 1 of 'tiers' | keep the first; more come with a "
-			"later version\n"
 			"14:23 trusts.rbq.key.credential: 'credential' must be "
 			"the name of a credential: letters, digits, '.', '_' "
 			"and '-', not '../c'\n"
 			"15:12 trusts.rbq.tiers: 'tiers' is empty\n");
+}
+
+/* A trust with one tier, and room for more. */
+#define S3_TIERS                                                     \
+	GOOD_HEAD "stores:\n"                                        \
+		  "  nas: {kind: dir, path: /nas}\n"                 \
+		  "  s: {kind: s3, endpoint: 'https://s.example'}\n" \
+		  "trusts:\n"                                        \
+		  "  rem:\n"                                         \
+		  "    user: u\n"                                    \
+		  "    key: {file: k}\n"                             \
+		  "    credentials: {s: c}\n"                        \
+		  "    tiers:\n"                                     \
+		  "      - {name: near, store: s, bucket: abc}\n" /* 11 */
+
+static void test_several_tiers(void **state)
+{
+	assert_problems(S3_TIERS
+			"      - {name: ir, store: s, bucket: abc, "
+			"storage_class: GLACIER_IR}\n"
+			"      - {name: other, store: s, bucket: abc, prefix: "
+			"o/, object_size: 256MiB}\n",
+			"");
+	assert_problems(
+		S3_TIERS "      - {name: near, store: s, bucket: abc}\n",
+		"12:9 trusts.rem.tiers[1]: this tier is the same as tier "
+		"'near': bucket, prefix and storage class are | give it "
+		"another storage_class, or leave it out\n"
+		"12:16 trusts.rem.tiers[1].name: there is a tier 'near' before "
+		"this one | give each tier a name of its own\n");
+	assert_problems(
+		S3_TIERS
+		"      - {name: local, store: s, bucket: xyz}\n"
+		"      - {name: in, store: s, bucket: abc, prefix: "
+		"mersey/rem/x/}\n"
+		"      - {name: d, store: nas, bucket: abc, storage_class: "
+		"GLACIER}\n"
+		"      - {name: e, store: s, bucket: efg, storage_class: "
+		"glacier-ir, object_size: 1GiB}\n",
+		"12:16 trusts.rem.tiers[1].name: 'local' is the cache: no tier "
+		"can have its name\n"
+		"13:51 trusts.rem.tiers[2].prefix: prefix 'mersey/rem/x/' and "
+		"prefix 'mersey/rem/' of tier 'near' in bucket 'abc' contain "
+		"each other | give both tiers the same prefix, or other ones\n"
+		"14:59 trusts.rem.tiers[3].storage_class: store 'nas' has no "
+		"storage classes | leave it out\n"
+		"15:57 trusts.rem.tiers[4].storage_class: 'storage_class' must "
+		"be 1 to 31 capital letters, digits and '_', not "
+		"'glacier-ir'\n"
+		"15:82 trusts.rem.tiers[4].object_size: 'object_size' must be "
+		"from 1MiB to 256MiB, not '1GiB' | write a size such as "
+		"500GiB, 16MiB or 50GB\n");
+	assert_problems(
+		S3_TIERS
+		"      - {name: f, store: s, bucket: abc, storage_class: "
+		"GLACIER_IR, single_writer: confirmed}\n",
+		"12:84 trusts.rem.tiers[1].single_writer: tier 'near' has the "
+		"same bucket and prefix, and another 'single_writer'\n");
+}
+
+static void test_amounts(void **state)
+{
+	assert_problems(GOOD "    budget: 500\n",
+			"14:13 trusts.rbq.budget: 'budget' must be an amount "
+			"of a month, not '500' | write an amount in the "
+			"currency of reports, such as £500/month\n");
+	assert_problems(GOOD "    budget: $500/month\n",
+			"14:13 trusts.rbq.budget: 'budget' must be in GBP, as "
+			"reports are, not '$500/month' | write an amount in "
+			"the currency of reports, such as £500/month\n");
+	assert_problems(GOOD "    budget: £-5/month\n",
+			"14:13 trusts.rbq.budget: 'budget' must not be "
+			"negative, not '£-5/month' | write an amount in the "
+			"currency of reports, such as £500/month\n");
+	assert_problems(GOOD "    budget: £/month\n",
+			"14:13 trusts.rbq.budget: 'budget' must be an amount "
+			"of a month, not '£/month' | write an amount in the "
+			"currency of reports, such as £500/month\n");
+	assert_problems(GOOD "cost: {vat: 120%, local_disk: {tb_month: 12}}\n",
+			"14:13 cost.vat: 'vat' must be at most 100%, not "
+			"'120%' | write a share such as 85%\n"
+			"14:19 cost.local_disk.as_of: required key 'as_of' is "
+			"missing | as_of: Date of the figure.\n"
+			"14:19 cost.local_disk.source: required key 'source' "
+			"is missing | source: Where it comes from.\n"
+			"14:42 cost.local_disk.tb_month: 'tb_month' must be in "
+			"quotes | write an exact decimal in quotes, such as "
+			"\"0.79\"\n");
 }
 
 static void test_credentials(void **state)
@@ -727,6 +814,8 @@ int main(void)
 		cmocka_unit_test(test_store_details),
 		cmocka_unit_test(test_cache),
 		cmocka_unit_test(test_tiers),
+		cmocka_unit_test(test_several_tiers),
+		cmocka_unit_test(test_amounts),
 		cmocka_unit_test(test_credentials),
 		cmocka_unit_test(test_credential_sources),
 		cmocka_unit_test(test_exchange),

@@ -140,6 +140,67 @@ static void test_bandwidth(void **state)
 	assert_int_equal(rbq->bandwidth.rule[1].rates.down, 0);
 }
 
+static void test_tiering(void **state)
+{
+	CLEANUP(config_free_guard)
+	struct config *c = parse_good(
+		GOOD_HEAD GOOD_STORES GOOD_REM
+		"    budget: £500.50/month\n"
+		"  rbq:\n"
+		"    user: mersey-rbq\n"
+		"    key: {file: /sec/rbq.key}\n"
+		"    recall_wait: 5m\n"
+		"    budget: GBP 0/month\n"
+		"    credentials: {ceph: c}\n"
+		"    tiers:\n"
+		"      - {name: near, store: ceph, bucket: rbq}\n"
+		"      - {name: ir, store: ceph, bucket: rbq, storage_class: "
+		"GLACIER_IR, object_size: 32MiB}\n"
+		"      - {name: deep, store: ceph, bucket: rbq, storage_class: "
+		"DEEP_ARCHIVE}\n"
+		"cost:\n"
+		"  vat: 5%\n"
+		"  local_disk: {tb_month: '12.5', as_of: 2026-11-01, source: "
+		"finance, confirmed: true}\n");
+	const struct config_trust *rem = config_trust_find(c, "rem");
+	const struct config_trust *rbq = config_trust_find(c, "rbq");
+
+	assert_true(rem->has_budget && rbq->has_budget);
+	assert_true(rem->budget == 5005 * MONEY_UNIT / 10);
+	assert_true(rbq->budget == 0);
+	assert_int_equal(rem->recall_wait_ns, 60 * NSEC_PER_SEC);
+	assert_int_equal(rbq->recall_wait_ns, 300 * NSEC_PER_SEC);
+	assert_null(rem->tiers[0].storage_class);
+	assert_true(rem->tiers[0].object_size == 16 * MIB);
+	assert_int_equal(rbq->n_tiers, 3);
+	assert_string_equal(rbq->tiers[1].storage_class, "GLACIER_IR");
+	assert_true(rbq->tiers[1].object_size == 32 * MIB);
+	assert_true(rbq->tiers[2].object_size == 64 * MIB);
+	assert_int_equal(c->vat, 5);
+	assert_true(c->local_disk_tb_month.known);
+	assert_true(c->local_disk_tb_month.confirmed);
+	assert_true(c->local_disk_tb_month.amount == 125 * MONEY_UNIT / 10);
+	assert_string_equal(c->local_disk_tb_month.as_of, "2026-11-01");
+}
+
+/* What stands in front of an amount: also of a currency without a sign. */
+static void test_amount_shown(void **state)
+{
+	CLEANUP(config_free_guard)
+	struct config *c = parse_good(GOOD "    budget: 1234.5/month\n"
+					   "cost: {currency: CHF}\n");
+	CLEANUP(config_free_guard) struct config *gbp = NULL;
+	CLEANUP_BUF struct buf b = { 0 }, g = { 0 };
+
+	assert_int_equal(config_show_yaml(c, "rbq", &b), 0);
+	assert_non_null(strstr(buf_str(&b), "budget: CHF 1234.5/month\n"));
+	gbp = parse_good(GOOD "    budget: £1234.50/month\n");
+	assert_int_equal(config_show_yaml(gbp, "rbq", &g), 0);
+	assert_non_null(strstr(buf_str(&g), "budget: £1234.5/month\n"));
+	assert_non_null(strstr(buf_str(&g), "recall_wait: 1m\n"));
+	assert_null(strstr(buf_str(&g), "local_disk"));
+}
+
 static void test_credential_sources(void **state)
 {
 	CLEANUP(config_free_guard)
@@ -380,6 +441,8 @@ int main(void)
 		cmocka_unit_test(test_trust_defaults),
 		cmocka_unit_test(test_overrides),
 		cmocka_unit_test(test_bandwidth),
+		cmocka_unit_test(test_tiering),
+		cmocka_unit_test(test_amount_shown),
 		cmocka_unit_test(test_credential_sources),
 		cmocka_unit_test(test_everything),
 		cmocka_unit_test(test_paths),

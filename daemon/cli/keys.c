@@ -61,6 +61,8 @@ const struct cli_key cli_keys[] = {
 	{ "status", "trusts[].stores", L, "where the data is kept" },
 	{ "status", "trusts[].stores[].tier", S, "" },
 	{ "status", "trusts[].stores[].store", S, "name of the endpoint" },
+	{ "status", "trusts[].stores[].bucket", S, "tiers may share one" },
+	{ "status", "trusts[].stores[].storage_class", S, "of the tier" },
 	{ "status", "trusts[].stores[].state", S, "up, down, unknown" },
 	{ "status", "trusts[].stores[].since", T, "" },
 	{ "status", "trusts[].stores[].error", S, "why it is down" },

@@ -46,11 +46,34 @@ struct ctl_data_path {
 	size_t n;
 };
 
+/* Where objects lie: endpoint, bucket, prefix. Tiers may share a place. */
+struct ctl_place {
+	const char *tier;	    /* the first that lies there */
+	const char *store, *bucket; /* names */
+	struct store *direct; /* cause BACKUP, past the gate: for doctor */
+	const struct store_health *health;
+	/* Requests of `direct`, when they are in no tier's. NULL: they are. */
+	const struct store_counts *counts;
+	struct store_flow *flow; /* places of one store share it */
+};
+
+/* In order; new data goes to the first. */
+struct ctl_tier {
+	const char *name, *storage_class;  /* "" = the store's default */
+	size_t place;			   /* index */
+	const struct store_counts *counts; /* of each cause; NULL: none */
+};
+
+struct tier;
+struct tier_opts;
+
 /* Everything a verb may look at. Borrowed; outlives the server. */
 struct ctl_worker {
 	const char *trust, *long_name, *gateway, *version;
-	const char *tier, *store_name, *bucket; /* of the first tier */
-	const char *storage_class;		/* "" */
+	struct ctl_tier tiers[MOVE_TIERS_MAX]; /* at least one */
+	size_t n_tiers;
+	struct ctl_place places[MOVE_TIERS_MAX]; /* the first tier's first */
+	size_t n_places;
 	const char *mountpoint;
 	const char *state_dir;
 	int64_t started_ns;	      /* wall */
@@ -65,12 +88,11 @@ struct ctl_worker {
 	/* Fills *out (zeroed); NULL: no mount. */
 	void (*data_path)(void *arg, struct ctl_data_path *out);
 	void *data_path_arg;
-	struct store *store; /* cause BACKUP: for doctor */
 	struct fence *fence; /* NULL: nothing is written */
-	const struct store_health *health;
-	const struct store_counts *counts; /* of each cause; NULL: none */
-	struct store_flow *flow;
 	const struct store_pace *pace;
+	struct tier *policies;		   /* NULL: there are none */
+	const struct tier_opts *tier_opts; /* terms of the tiers, policies;
+					      NULL: in tests */
 	struct cost_ledger *ledger;
 	struct alarms *alarms;
 	const struct cost_opts *cost;

@@ -49,7 +49,8 @@ int ctl_look(const struct ctl_worker *w, struct ctl_look *s, struct err *err)
 		return fail(err, rc, "cannot read the quota: %m");
 	s->now = clock_wall_ns();
 	cache_usage(w->cache, &s->u);
-	store_health_read(w->health, &s->health);
+	for (size_t i = 0; i < w->n_places; i++)
+		store_health_read(w->places[i].health, &s->health[i]);
 	if (w->data_path)
 		w->data_path(w->data_path_arg, &s->path);
 	if (w->fence)
@@ -83,6 +84,19 @@ bool ctl_look_fenced(const struct ctl_look *s, enum alarm_code *code)
 	default:
 		return false;
 	}
+}
+
+bool ctl_look_well(const struct ctl_look *s, size_t place)
+{
+	return !s->health[place].down && !s->health[place].last_error;
+}
+
+bool ctl_look_all_well(const struct ctl_look *s)
+{
+	for (size_t i = 0; i < s->w->n_places; i++)
+		if (!ctl_look_well(s, i))
+			return false;
+	return true;
 }
 
 int64_t ctl_look_room(const struct ctl_look *s)

@@ -17,7 +17,7 @@ struct ctl_look {
 	struct meta_totals t;
 	struct cache_usage u;
 	struct ctl_quota q;
-	struct store_health health;
+	struct store_health health[MOVE_TIERS_MAX]; /* of the places */
 	struct ctl_data_path path;
 	struct fence_info fence; /* of a worker that has one */
 	struct job_info job[LOOK_JOBS];
@@ -46,6 +46,10 @@ int64_t ctl_look_room(const struct ctl_look *s);
  * the trouble. *code is the alarm that it is.
  */
 bool ctl_look_fenced(const struct ctl_look *s, enum alarm_code *code);
+/* Does all answer as it should, as far as the last requests say? One place
+ * (index), or all. */
+bool ctl_look_well(const struct ctl_look *s, size_t place);
+bool ctl_look_all_well(const struct ctl_look *s);
 /* Memory of this process in bytes, 0: unknown. */
 uint64_t ctl_look_rss(void);
 

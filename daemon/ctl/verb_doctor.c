@@ -172,14 +172,15 @@ static void doctor_log(struct doctor *d)
 
 /* ---- store and clock ------------------------------------------------ */
 
-static void doctor_clock(struct doctor *d)
+static void doctor_clock(struct doctor *d, const struct ctl_place *p)
 {
 	char far[UNITS_SIZE];
 	int64_t ahead, off;
-	int rc = store_skew(d->c->w->store, &ahead);
+	int rc = store_skew(p->direct, &ahead);
 
 	if (rc < 0) {
-		finding(d, "clock", PROTO_OK, NULL, "the store tells no time");
+		finding(d, "clock", PROTO_OK, NULL, "store '%s' tells no time",
+			p->store);
 		return;
 	}
 	off = ahead < 0 ? -ahead : ahead;
@@ -188,16 +189,17 @@ static void doctor_clock(struct doctor *d)
 		: off > 30 * NSEC_PER_SEC ? PROTO_WARN
 					  : PROTO_OK,
 		"synchronise the clock (S3 refuses requests 15 min off)",
-		"the store's clock is %s %s", units_format_duration(off, far),
+		"the clock of store '%s' is %s %s", p->store,
+		units_format_duration(off, far),
 		ahead < 0 ? "behind" : "ahead");
 }
 
 /* As it was found out when the trust was started. */
-static void doctor_bucket(struct doctor *d)
+static void doctor_bucket(struct doctor *d, const struct ctl_place *p)
 {
 	struct store_caps c;
 
-	store_caps(d->c->w->store, &c);
+	store_caps(p->direct, &c);
 	finding(d, "bucket", PROTO_OK, NULL,
 		"create-only PUT: %s; storage classes: %s; versioning: %s; "
 		"object lock: %s",
@@ -206,29 +208,28 @@ static void doctor_bucket(struct doctor *d)
 }
 
 /* A GET: the answer to a HEAD could not say what is wrong. */
-static void doctor_store(struct doctor *d)
+static void doctor_store(struct doctor *d, const struct ctl_place *p)
 {
-	const struct ctl_worker *w = d->c->w;
 	char byte;
-	ssize_t rc = store_get(w->store, PACK_MARKER_NAME, 0, &byte, 1);
+	ssize_t rc = store_get(p->direct, PACK_MARKER_NAME, 0, &byte, 1);
 
 	if (rc > 0)
 		finding(d, "store", PROTO_OK, NULL, "'%s' answers, bucket '%s'",
-			w->store_name, w->bucket);
+			p->store, p->bucket);
 	else if (rc == -ENOENT)
 		finding(d, "store", PROTO_FAIL,
 			"is it the right bucket and prefix? Then: mersey trust add",
-			"bucket '%s' holds no %s", w->bucket, PACK_MARKER_NAME);
+			"bucket '%s' holds no %s", p->bucket, PACK_MARKER_NAME);
 	else
 		finding(d, "store", PROTO_FAIL,
 			store_advice((int)rc, store_detail())
 				?: "see the log of merseyd",
-			"'%s' %s: %s (%s)", w->store_name,
+			"'%s' %s: %s (%s)", p->store,
 			rc == -EACCES ? "refuses" : "does not answer",
 			strerror((int)-rc), store_detail());
 	if (rc > 0)
-		doctor_bucket(d);
-	doctor_clock(d); /* the answer brought the store's time */
+		doctor_bucket(d, p);
+	doctor_clock(d, p); /* the answer brought the store's time */
 }
 
 static void doctor_kernel(struct doctor *d)
@@ -281,8 +282,8 @@ int ctl_verb_doctor(struct ctl_call *c, json_t *result)
 	doctor_probe(&d);
 	doctor_database(&d);
 	doctor_log(&d);
-	if (c->w->store)
-		doctor_store(&d);
+	for (size_t i = 0; i < c->w->n_places; i++)
+		doctor_store(&d, &c->w->places[i]);
 	if (d.rc == 0)
 		return proto_set(result, "checks", d.list);
 	json_decref(d.list);

@@ -173,8 +173,7 @@ static int recall_skip(struct files *f, uint64_t ino, int rc)
 	case -ENOENT: /* deleted meanwhile */
 		return 0;
 	case -ETIMEDOUT:
-		fail(&f->c->err, rc, "store '%s' does not answer",
-		     f->c->w->tier);
+		fail(&f->c->err, rc, "the store does not answer");
 		return fail_hint(&f->c->err, rc, "mersey status %s",
 				 f->c->w->trust);
 	default:

@@ -230,24 +230,28 @@ static void put_writer(struct sampler *m)
 
 /* ---- stores --------------------------------------------------------- */
 
-#define STORE(m) "tier", (m)->s->w->tier, "store", (m)->s->w->store_name
+/* What labels a series: a tier, or the first of a place, and its store. */
+struct of_store {
+	const char *tier, *store;
+};
+#define STORE(s) "tier", (s)->tier, "store", (s)->store
 
-static void put_requests(struct sampler *m, const char *cause,
-			 const struct store_counts *c)
+static void put_requests(struct sampler *m, const struct of_store *s,
+			 const char *cause, const struct store_counts *c)
 {
 	int op, r;
 
 	for (op = 0; op < STORE_OP_COUNT; op++)
 		for (r = 0; r < STORE_RESULT_COUNT; r++)
 			put(m, "mersey_store_requests_total",
-			    proto_count(c->op[op].result[r]), STORE(m), "cause",
+			    proto_count(c->op[op].result[r]), STORE(s), "cause",
 			    cause, "operation",
 			    store_op_name((enum store_op)op), "result",
 			    store_result_name((enum store_result)r), NULL);
 }
 
-static void put_billed(struct sampler *m, const char *cause,
-		       const struct store_counts *c)
+static void put_billed(struct sampler *m, const struct of_store *s,
+		       const char *cause, const struct store_counts *c)
 {
 	const struct {
 		enum store_op op;
@@ -262,28 +266,28 @@ static void put_billed(struct sampler *m, const char *cause,
 
 	for (i = 0; i < ARRAY_SIZE(of); i++)
 		put(m, "mersey_store_billed_requests_total",
-		    proto_count(of[i].n), STORE(m), "cause", cause, "operation",
+		    proto_count(of[i].n), STORE(s), "cause", cause, "operation",
 		    store_op_name(of[i].op), NULL);
 }
 
-static void put_cause(struct sampler *m, const char *cause,
-		      const struct store_counts *c)
+static void put_cause(struct sampler *m, const struct of_store *s,
+		      const char *cause, const struct store_counts *c)
 {
-	put_requests(m, cause, c);
-	put_billed(m, cause, c);
+	put_requests(m, s, cause, c);
+	put_billed(m, s, cause, c);
 	put(m, "mersey_store_received_bytes_total", proto_count(c->in_bytes),
-	    STORE(m), "cause", cause, NULL);
+	    STORE(s), "cause", cause, NULL);
 	put(m, "mersey_store_sent_bytes_total", proto_count(c->out_bytes),
-	    STORE(m), "cause", cause, NULL);
-	put(m, "mersey_store_errors_total", proto_count(c->errors), STORE(m),
+	    STORE(s), "cause", cause, NULL);
+	put(m, "mersey_store_errors_total", proto_count(c->errors), STORE(s),
 	    "cause", cause, NULL);
 	put(m, "mersey_store_unknown_outcomes_total", proto_count(c->unknown),
-	    STORE(m), "cause", cause, NULL);
+	    STORE(s), "cause", cause, NULL);
 }
 
 /* The last bound is none: "+Inf", which the count stands for. */
-static void put_times(struct sampler *m, enum store_op op,
-		      const struct store_times *t)
+static void put_times(struct sampler *m, const struct of_store *s,
+		      enum store_op op, const struct store_times *t)
 {
 	json_t *le = json_array(), *n = json_array(), *labels;
 	uint64_t sum = 0;
@@ -298,7 +302,7 @@ static void put_times(struct sampler *m, enum store_op op,
 		       json_array_append_new(n, proto_count(sum));
 	}
 	sum += t->bucket[i];
-	labels = json_pack("{s:s, s:s, s:s}", STORE(m), "operation",
+	labels = json_pack("{s:s, s:s, s:s}", STORE(s), "operation",
 			   store_op_name(op));
 	sample_add(m, "mersey_store_request_seconds", labels,
 		   json_pack("{s:n, s:{s:o, s:o, s:o, s:o}}", "value",
@@ -309,76 +313,155 @@ static void put_times(struct sampler *m, enum store_op op,
 		m->rc = -ENOMEM;
 }
 
-static void put_store(struct sampler *m)
+static void put_store(struct sampler *m, const struct of_store *s, size_t place)
 {
-	const struct store_health *h = &m->s->health;
+	const struct store_health *h = &m->s->health[place];
 	int64_t ahead;
 
 	if (h->since_ns)
-		put(m, "mersey_store_up", flag(!h->down), STORE(m), NULL);
+		put(m, "mersey_store_up", flag(!h->down), STORE(s), NULL);
 	put(m, "mersey_store_refusing", flag(!h->down && h->last_error),
-	    STORE(m), NULL);
-	if (store_skew(m->s->w->store, &ahead) == 0)
+	    STORE(s), NULL);
+	if (store_skew(m->s->w->places[place].direct, &ahead) == 0)
 		put(m, "mersey_store_clock_ahead_seconds", seconds(ahead),
-		    STORE(m), NULL);
+		    STORE(s), NULL);
 }
 
 /* What keeps the load on it within bounds. */
-static void put_flow(struct sampler *m)
+static void put_flow(struct sampler *m, const struct of_store *s,
+		     struct store_flow *f)
 {
-	struct store_flow *f = m->s->w->flow;
 	struct store_limiter_info l;
 	struct store_breaker_info b;
 
 	store_limiter_read(&f->limiter, &l);
 	store_breaker_read(&f->breaker, &b);
 	put(m, "mersey_store_breaker_open", flag(b.state != STORE_CLOSED),
-	    STORE(m), NULL);
-	put(m, "mersey_store_in_flight_requests", proto_count(l.busy), STORE(m),
+	    STORE(s), NULL);
+	put(m, "mersey_store_in_flight_requests", proto_count(l.busy), STORE(s),
 	    NULL);
-	put(m, "mersey_store_in_flight_limit", proto_count(l.allowed), STORE(m),
+	put(m, "mersey_store_in_flight_limit", proto_count(l.allowed), STORE(s),
 	    NULL);
-	put(m, "mersey_store_waiting_calls", proto_count(l.waiting), STORE(m),
+	put(m, "mersey_store_waiting_calls", proto_count(l.waiting), STORE(s),
 	    NULL);
 	put(m, "mersey_store_retries_left",
-	    proto_count(store_budget_left(&f->budget)), STORE(m), NULL);
+	    proto_count(store_budget_left(&f->budget)), STORE(s), NULL);
+}
+
+/* What one place had before: two buckets of a store share its flow. */
+static bool has_flow_before(const struct ctl_worker *w, size_t place)
+{
+	for (size_t i = 0; i < place; i++)
+		if (w->places[i].flow == w->places[place].flow)
+			return true;
+	return false;
+}
+
+static void put_place(struct sampler *m, size_t place)
+{
+	const struct ctl_worker *w = m->s->w;
+	const struct of_store s = { w->places[place].tier,
+				    w->places[place].store };
+
+	put_store(m, &s, place);
+	if (!has_flow_before(w, place))
+		put_flow(m, &s, w->places[place].flow);
+}
+
+/* Counters of a cause; with those of marker and keys, which count as the
+ * place's first tier. */
+static void read_counts(const struct ctl_worker *w, const struct ctl_tier *t,
+			enum store_cause cause, struct store_counts *out)
+{
+	const struct ctl_place *p = &w->places[t->place];
+	struct store_counts more;
+
+	store_meter_read(&t->counts[cause], out);
+	if (cause != STORE_CAUSE_BACKUP || !p->counts ||
+	    strcmp(p->tier, t->name) != 0)
+		return;
+	store_meter_read(p->counts, &more);
+	store_counts_add(out, &more);
+}
+
+static void put_tier(struct sampler *m, const struct ctl_tier *t)
+{
+	const struct ctl_worker *w = m->s->w;
+	const struct of_store s = { t->name, w->places[t->place].store };
+	struct store_counts c, sum = { 0 };
+	int i;
+
+	for (i = 0; t->counts && i < STORE_CAUSE_COUNT; i++) {
+		read_counts(w, t, (enum store_cause)i, &c);
+		store_counts_add(&sum, &c);
+		put_cause(m, &s, store_cause_name((enum store_cause)i), &c);
+	}
+	for (i = 0; i < STORE_OP_COUNT; i++)
+		put_times(m, &s, (enum store_op)i, &sum.op[i]);
 }
 
 static void put_stores(struct sampler *m)
 {
-	struct store_counts c, sum = { 0 };
-	int i;
+	const struct ctl_worker *w = m->s->w;
 
-	put_store(m);
-	put_flow(m);
-	for (i = 0; m->s->w->counts && i < STORE_CAUSE_COUNT; i++) {
-		store_meter_read(&m->s->w->counts[i], &c);
-		store_counts_add(&sum, &c);
-		put_cause(m, store_cause_name((enum store_cause)i), &c);
+	for (size_t i = 0; i < w->n_places; i++)
+		put_place(m, i);
+	for (size_t i = 0; i < w->n_tiers; i++)
+		put_tier(m, &w->tiers[i]);
+}
+
+/* ---- what is stored -------------------------------------------------- */
+
+/* No class is the store's own. */
+static const char *class_name(const struct meta_pack_totals *t)
+{
+	return t->storage_class[0] ? t->storage_class : "STANDARD";
+}
+
+static bool same_series(const struct meta_pack_totals *a,
+			const struct meta_pack_totals *b)
+{
+	return strcmp(a->tier, b->tier) == 0 &&
+	       strcmp(class_name(a), class_name(b)) == 0;
+}
+
+/* Adds the i-th to the one before it that has the same labels. */
+static bool merge(struct meta_pack_totals *t, int i)
+{
+	for (int k = 0; k < i; k++) {
+		if (!same_series(&t[k], &t[i]))
+			continue;
+		t[k].objects += t[i].objects;
+		t[k].bytes += t[i].bytes;
+		return true;
 	}
-	for (i = 0; i < STORE_OP_COUNT; i++)
-		put_times(m, (enum store_op)i, &sum.op[i]);
+	return false;
+}
+
+static void put_total(struct sampler *m, const struct meta_pack_totals *t)
+{
+	put(m, "mersey_stored_objects", proto_count(t->objects), "tier",
+	    t->tier, "storage_class", class_name(t), NULL);
+	put(m, "mersey_stored_bytes", proto_count(t->bytes), "tier", t->tier,
+	    "storage_class", class_name(t), NULL);
 }
 
 static int put_stored(struct sampler *m, struct err *err)
 {
 	struct meta_pack_totals t[METRICS_TOTALS] = { 0 };
 	META_TXN(txn);
-	int i, n = meta_read(m->s->w->meta, &txn);
+	int i, n = meta_read(m->s->w->meta, &txn), kept = 0;
 
 	if (n == 0)
 		n = meta_pack_totals(&txn, t, METRICS_TOTALS);
 	if (n < 0)
 		return fail(err, n, "cannot read what is stored: %m");
 	for (i = 0; i < MIN(n, METRICS_TOTALS); i++) {
-		const char *class = t[i].storage_class[0] ? t[i].storage_class
-							  : "STANDARD";
-
-		put(m, "mersey_stored_objects", proto_count(t[i].objects),
-		    "tier", t[i].tier, "storage_class", class, NULL);
-		put(m, "mersey_stored_bytes", proto_count(t[i].bytes), "tier",
-		    t[i].tier, "storage_class", class, NULL);
+		t[kept] = t[i];
+		kept += !merge(t, kept);
 	}
+	for (i = 0; i < kept; i++)
+		put_total(m, &t[i]);
 	return 0;
 }
 

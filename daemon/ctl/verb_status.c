@@ -130,44 +130,59 @@ static json_t *status_bandwidth(const struct ctl_look *s)
 }
 
 /* How the load on it is kept within bounds, beside how it is. */
-static int status_flow(const struct ctl_look *s, json_t *store)
+static int status_flow(const struct ctl_place *p, json_t *store)
 {
 	struct store_limiter_info l;
 	struct store_breaker_info b;
 	json_t *o;
 	int rc;
 
-	store_limiter_read(&s->w->flow->limiter, &l);
-	store_breaker_read(&s->w->flow->breaker, &b);
+	store_limiter_read(&p->flow->limiter, &l);
+	store_breaker_read(&p->flow->breaker, &b);
 	o = json_pack("{s:s, s:o, s:o, s:i, s:i, s:i, s:i, s:i}", "breaker",
 		      store_breaker_name(b.state), "breaker_since",
 		      proto_time(b.since_ns), "next_probe_at",
 		      proto_time(b.probe_ns), "in_flight", (int)l.busy,
 		      "in_flight_limit", (int)l.allowed, "in_flight_max",
 		      (int)l.max, "waiting", (int)l.waiting, "retries_left",
-		      (int)store_budget_left(&s->w->flow->budget));
+		      (int)store_budget_left(&p->flow->budget));
 	rc = o && json_object_update(store, o) == 0 ? 0 : -ENOMEM;
 	json_decref(o);
 	return rc;
 }
 
-static json_t *status_stores(const struct ctl_look *s)
+/* "unknown": nothing was asked yet. */
+static const char *status_store_state(const struct store_health *h)
 {
-	const struct store_health *h = &s->health;
-	const char *state = h->down ? "down"
-			    : h->since_ns
-				    ? "up"
-				    : "unknown"; /* nothing was asked yet */
+	return h->down ? "down" : h->since_ns ? "up" : "unknown";
+}
 
+static json_t *status_store(const struct ctl_look *s, const struct ctl_tier *t)
+{
+	const struct ctl_place *p = &s->w->places[t->place];
+	const struct store_health *h = &s->health[t->place];
 	CLEANUP_JSON json_t *o = json_pack(
-		"{s:s, s:s, s:s, s:o, s:o}", "tier", s->w->tier, "store",
-		s->w->store_name, "state", state, "since",
-		proto_time(h->since_ns), "error",
+		"{s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "tier", t->name, "store",
+		p->store, "bucket", p->bucket, "storage_class",
+		*t->storage_class ? t->storage_class : "STANDARD", "state",
+		status_store_state(h), "since", proto_time(h->since_ns),
+		"error",
 		h->down || h->last_error ? proto_text(h->detail) : json_null());
 
-	if (!o || status_flow(s, o) < 0)
-		return NULL;
-	return json_pack("[o]", take(o));
+	return o && status_flow(p, o) == 0 ? take(o) : NULL;
+}
+
+static json_t *status_stores(const struct ctl_look *s)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < s->w->n_tiers; i++)
+		if (json_array_append_new(
+			    list, status_store(s, &s->w->tiers[i])) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	return list;
 }
 
 /* ---- the mount ------------------------------------------------------ */
@@ -262,24 +277,31 @@ static int status_fence(const struct ctl_look *s, json_t *list)
 			      s->fence.why);
 }
 
+static int status_place(const struct ctl_look *s, size_t place, json_t *list)
+{
+	const struct store_health *h = &s->health[place];
+	const char *advice = store_advice(h->last_error, h->detail);
+	const char *tier = s->w->places[place].tier;
+
+	if (h->down)
+		return status_problem(s, list, ALARM_STORE_DOWN, advice,
+				      "store '%s' does not answer: %s", tier,
+				      h->detail);
+	if (h->last_error)
+		return status_problem(s, list, ALARM_STORE_REFUSES, advice,
+				      "store '%s' refuses: %s", tier,
+				      h->detail);
+	return 0;
+}
+
 /* What is shown at once, before it lasts long enough for an alarm. */
 static int status_now(const struct ctl_look *s, json_t *list)
 {
-	const char *advice =
-		store_advice(s->health.last_error, s->health.detail);
 	char age[UNITS_SIZE], n[UNITS_SIZE];
 	int rc = status_fence(s, list);
 
-	if (rc < 0)
-		return rc;
-	if (s->health.down)
-		rc = status_problem(s, list, ALARM_STORE_DOWN, advice,
-				    "store '%s' does not answer: %s",
-				    s->w->tier, s->health.detail);
-	else if (s->health.last_error)
-		rc = status_problem(s, list, ALARM_STORE_REFUSES, advice,
-				    "store '%s' refuses: %s", s->w->tier,
-				    s->health.detail);
+	for (size_t i = 0; rc == 0 && i < s->w->n_places; i++)
+		rc = status_place(s, i, list);
 	if (rc == 0 && s->late)
 		rc = status_problem(
 			s, list, ALARM_UNPROTECTED, NULL,
@@ -367,8 +389,9 @@ static int64_t status_since(const struct ctl_look *s)
 {
 	enum alarm_code code;
 
-	if (s->health.down || s->health.last_error)
-		return s->health.since_ns;
+	for (size_t i = 0; i < s->w->n_places; i++)
+		if (!ctl_look_well(s, i))
+			return s->health[i].since_ns;
 	if (ctl_look_fenced(s, &code) && s->fence.held_since_ns)
 		return s->fence.held_since_ns;
 	if (s->late)

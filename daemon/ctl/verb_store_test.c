@@ -46,49 +46,54 @@ static int test_rows(const struct store_check *k, int n, json_t *result)
 	return rc;
 }
 
-static int test_tier(struct ctl_call *c)
+/* The tier that was asked for; the first, when none was. */
+static const struct ctl_tier *test_tier(struct ctl_call *c)
 {
-	const char *tier = ctl_text(c, "tier");
+	const char *name = ctl_text(c, "tier");
 
-	if (!tier || strcmp(tier, c->w->tier) == 0)
-		return 0;
-	return fail(&c->err, -ENOENT, "trust '%s' has no tier '%s'",
-		    c->w->trust, tier);
+	for (size_t i = 0; i < c->w->n_tiers; i++)
+		if (!name || strcmp(name, c->w->tiers[i].name) == 0)
+			return &c->w->tiers[i];
+	fail(&c->err, -ENOENT, "trust '%s' has no tier '%s'", c->w->trust,
+	     name);
+	return NULL;
 }
 
-static int test_run(struct ctl_call *c, struct store_check *k)
+static int test_run(struct ctl_call *c, const struct ctl_place *p,
+		    struct store_check *k)
 {
-	int n = store_check(c->w->store, test_progress, c, k);
+	int n = store_check(p->direct, test_progress, c, k);
 
 	if (n >= 0 || n == -EINTR || n == -EPIPE)
 		return n;
 	c->code = "store_unreachable";
-	return fail(&c->err, n, "store '%s' does not answer: %m%s%s",
-		    c->w->store_name, *store_detail() ? ": " : "",
-		    store_detail());
+	return fail(&c->err, n, "store '%s' does not answer: %m%s%s", p->store,
+		    *store_detail() ? ": " : "", store_detail());
 }
 
 int ctl_verb_store_test(struct ctl_call *c, json_t *result)
 {
 	static atomic_flag running = ATOMIC_FLAG_INIT;
 	struct store_check k[STORE_CHECKS_MAX];
-	int rc = test_tier(c);
+	const struct ctl_tier *t = test_tier(c);
+	const struct ctl_place *p = t ? &c->w->places[t->place] : NULL;
+	int rc;
 
-	if (rc < 0)
-		return rc;
+	if (!t)
+		return -ENOENT;
 	if (atomic_flag_test_and_set(&running))
 		return fail(&c->err, -EAGAIN, "the store is being tested");
-	rc = test_run(c, k);
+	rc = test_run(c, p, k);
 	atomic_flag_clear(&running);
 	if (rc < 0)
 		return rc;
 	rc = test_rows(k, rc, result);
 	if (rc == 0)
-		rc = proto_set(result, "tier", proto_text(c->w->tier));
+		rc = proto_set(result, "tier", proto_text(t->name));
 	if (rc == 0)
-		rc = proto_set(result, "store", proto_text(c->w->store_name));
+		rc = proto_set(result, "store", proto_text(p->store));
 	if (rc == 0)
-		rc = proto_set(result, "bucket", proto_text(c->w->bucket));
+		rc = proto_set(result, "bucket", proto_text(p->bucket));
 	return rc == 0 ? proto_set(result, "trust", proto_text(c->w->trust))
 		       : rc;
 }

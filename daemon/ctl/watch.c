@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctl/watch.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/units.h"
@@ -17,35 +18,56 @@ static enum alarm_sign sign(bool on, bool off)
 	return on ? ALARM_ON : off ? ALARM_OFF : ALARM_KEEP;
 }
 
-/* It works, as far as the last request says. */
-static bool store_well(const struct ctl_look *s)
+/* Which bucket an alarm is of; none, where there is one: it is the store. */
+static const char *store_subject(const struct ctl_look *s, size_t place,
+				 char out[sizeof(((struct alarm *)0)->subject)])
 {
-	return !s->health.down && !s->health.last_error;
+	if (place == 0)
+		return NULL;
+	snprintf(out, sizeof(((struct alarm *)0)->subject), "%s",
+		 s->w->places[place].tier);
+	return out;
 }
 
-static void watch_store(const struct ctl_look *s)
+static void watch_clock(const struct ctl_look *s, size_t place,
+			const char *subject)
 {
-	const struct store_health *h = &s->health;
-	const char *advice = store_advice(h->last_error, h->detail);
-	bool refuses = !h->down && h->last_error;
+	const struct ctl_place *p = &s->w->places[place];
 	int64_t ahead;
 
-	if (!store_well(s) && s->w->fence)
-		fence_ask(s->w->fence); /* perhaps nobody else does */
-	alarms_set(s->w->alarms, ALARM_STORE_DOWN, NULL, sign(h->down, true),
-		   "store '%s' does not answer: %s", s->w->tier, h->detail);
-	alarms_set(s->w->alarms, ALARM_STORE_REFUSES, NULL,
-		   sign(refuses, !h->down), "store '%s' refuses: %s%s%s",
-		   s->w->tier, h->detail, advice ? "; " : "",
-		   advice ? advice : "");
-	if (store_skew(s->w->store, &ahead) < 0)
+	if (store_skew(p->direct, &ahead) < 0)
 		return;
-	alarms_set(s->w->alarms, ALARM_CLOCK, NULL,
+	alarms_set(s->w->alarms, ALARM_CLOCK, subject,
 		   sign(llabs(ahead) > CLOCK_APART,
 			llabs(ahead) < CLOCK_APART / 2),
 		   "the clock of store '%s' is %lld s %s this machine's",
-		   s->w->tier, (long long)(llabs(ahead) / NSEC_PER_SEC),
+		   p->tier, (long long)(llabs(ahead) / NSEC_PER_SEC),
 		   ahead > 0 ? "ahead of" : "behind");
+}
+
+static void watch_place(const struct ctl_look *s, size_t place)
+{
+	const struct store_health *h = &s->health[place];
+	const char *advice = store_advice(h->last_error, h->detail);
+	const char *tier = s->w->places[place].tier;
+	bool refuses = !h->down && h->last_error;
+	char name[sizeof(((struct alarm *)0)->subject)];
+	const char *subject = store_subject(s, place, name);
+
+	alarms_set(s->w->alarms, ALARM_STORE_DOWN, subject, sign(h->down, true),
+		   "store '%s' does not answer: %s", tier, h->detail);
+	alarms_set(s->w->alarms, ALARM_STORE_REFUSES, subject,
+		   sign(refuses, !h->down), "store '%s' refuses: %s%s%s", tier,
+		   h->detail, advice ? "; " : "", advice ? advice : "");
+	watch_clock(s, place, subject);
+}
+
+static void watch_stores(const struct ctl_look *s)
+{
+	if (!ctl_look_well(s, 0) && s->w->fence)
+		fence_ask(s->w->fence); /* perhaps nobody else does */
+	for (size_t i = 0; i < s->w->n_places; i++)
+		watch_place(s, i);
 }
 
 static void watch_writer(const struct ctl_look *s)
@@ -83,7 +105,7 @@ static void watch_cache(const struct ctl_look *s)
 {
 	int64_t room = ctl_look_room(s);
 	int64_t limit = s->w->alarm_room_ns / NSEC_PER_SEC;
-	bool stuck = s->late || !store_well(s);
+	bool stuck = s->late || !ctl_look_well(s, 0);
 	char left[UNITS_SIZE], size[UNITS_SIZE];
 
 	alarms_set(s->w->alarms, ALARM_CACHE_ROOM, NULL,
@@ -125,7 +147,8 @@ static void watch_quota(const struct ctl_look *s)
 static void watch_job(const struct ctl_look *s, const struct job_info *j)
 {
 	alarms_set(s->w->alarms, ALARM_JOB_FAILING, j->name,
-		   sign(j->failing >= JOB_FAILS && store_well(s), !j->failing),
+		   sign(j->failing >= JOB_FAILS && ctl_look_all_well(s),
+			!j->failing),
 		   "job '%s' has failed %u times in a row: %s", j->name,
 		   j->failing, j->last_error);
 }
@@ -165,7 +188,7 @@ int ctl_watch(void *arg)
 
 	if (rc < 0)
 		return rc;
-	watch_store(s);
+	watch_stores(s);
 	watch_writer(s);
 	watch_files(s);
 	watch_cache(s);

@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "store/drivers.h"
 
+#define BUCKET_TOTALS 64 /* tiers x storage classes, also of former tiers */
+
 static const char scratch[] = "mersey scratch object; may be deleted\n";
 
 int bucket_fail(struct err *err, int rc, const char *fmt, ...)
@@ -100,17 +102,28 @@ static int remove_it(struct store *s, const char *key, struct err *err)
 	return 0;
 }
 
-int bucket_check(struct store *s, bool single_writer, struct store_caps *caps,
-		 struct err *err)
+/* A key below scratch/ that nobody else has. */
+static int scratch_key(char key[64], struct err *err)
 {
 	uint8_t id[16];
-	char hex[2 * sizeof(id) + 1], key[64];
-	int rc = io_random(id, sizeof(id)), gone;
+	char hex[2 * sizeof(id) + 1];
+	int rc = io_random(id, sizeof(id));
 
 	if (rc < 0)
 		return fail(err, rc, "no random numbers: %m");
 	hex_encode(id, sizeof(id), hex);
-	snprintf(key, sizeof(key), "scratch/%s", hex);
+	snprintf(key, 64, "scratch/%s", hex);
+	return 0;
+}
+
+int bucket_check(struct store *s, bool single_writer, struct store_caps *caps,
+		 struct err *err)
+{
+	char key[64];
+	int rc = scratch_key(key, err), gone;
+
+	if (rc < 0)
+		return rc;
 	store_caps(s, caps);
 	rc = write_and_read(s, key, err);
 	if (rc == 0)
@@ -119,13 +132,45 @@ int bucket_check(struct store *s, bool single_writer, struct store_caps *caps,
 	return rc < 0 ? rc : gone;
 }
 
-int bucket_is_named(struct meta *m, struct err *err)
+int bucket_check_class(struct store *s, const char *storage_class,
+		       struct err *err)
+{
+	const struct store_put_opts o = { .storage_class = storage_class };
+	char key[64];
+	int rc = scratch_key(key, err);
+
+	if (rc < 0)
+		return rc;
+	rc = store_put(s, key, scratch, sizeof(scratch), &o);
+	if (rc < 0)
+		return bucket_fail(err, rc,
+				   "the store does not take objects of storage "
+				   "class '%s'",
+				   storage_class);
+	return remove_it(s, key, err);
+}
+
+/* Do any of the packs that are billed lie in the tier? */
+static int tier_is_named(struct meta_txn *t, const char *tier)
+{
+	struct meta_pack_totals all[BUCKET_TOTALS];
+	int n = meta_pack_totals(t, all, BUCKET_TOTALS);
+
+	for (int i = 0; i < MIN(n, BUCKET_TOTALS); i++)
+		if (strcmp(all[i].tier, tier) == 0 && all[i].objects)
+			return 1;
+	return MIN(n, 0);
+}
+
+int bucket_is_named(struct meta *m, const char *tier, struct err *err)
 {
 	struct meta_pack pack;
 	META_TXN(t);
 	int rc = meta_read(m, &t);
 
-	if (rc == 0)
+	if (rc == 0 && tier)
+		rc = tier_is_named(&t, tier);
+	else if (rc == 0)
 		rc = meta_pack_list(&t, META_PACK_STORED, 0, INT64_MAX, &pack,
 				    1);
 	return rc < 0 ? fail(err, rc, "cannot read the packs' rows: %m") : rc;

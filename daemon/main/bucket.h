@@ -20,6 +20,10 @@ int bucket_fail(struct err *err, int rc, const char *fmt, ...)
 int bucket_check(struct store *s, bool single_writer, struct store_caps *caps,
 		 struct err *err);
 
+/* Does the store take objects of the class? Tried with one below scratch/. */
+int bucket_check_class(struct store *s, const char *storage_class,
+		       struct err *err);
+
 /* Puts an object that must not be there: -EEXIST. A store that cannot do that
  * in one step (`create_only` is not) is asked first, which is weaker. */
 int bucket_create(struct store *s, bool create_only, const char *key,
@@ -32,8 +36,8 @@ void bucket_tell(const struct store_caps *caps, const char *store,
 /* 1 when the bucket holds packs, 0 when not, or -errno. */
 int bucket_has_packs(struct store *s, struct err *err);
 
-/* 1 when the namespace names objects that must be in its bucket, 0 when not,
- * or -errno. */
-int bucket_is_named(struct meta *m, struct err *err);
+/* 1 when the namespace names objects that must be in a bucket: of the tier, or
+ * (NULL) of any; 0 when not, or -errno. */
+int bucket_is_named(struct meta *m, const char *tier, struct err *err);
 
 #endif

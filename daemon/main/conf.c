@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "main/sources.h"
@@ -132,6 +133,86 @@ static int resolve_key(struct conf_trust *ct, struct err *err)
 	return ct->key_file ? 0 : fail(err, -ENOMEM, "%m");
 }
 
+/* ---- tiers ------------------------------------------------------------ */
+
+#define OBJECT_SIZE (16ULL << 20) /* `object_size` of a tier */
+
+static bool same_place(const struct config_tier *a, const struct config_tier *b)
+{
+	return a->store == b->store && strcmp(a->bucket, b->bucket) == 0 &&
+	       strcmp(a->prefix, b->prefix) == 0;
+}
+
+static unsigned find_place(struct conf_trust *ct, size_t tier)
+{
+	size_t i;
+
+	for (i = 0; i < ct->n_places; i++)
+		if (same_place(ct->tiers[ct->place[i]].t, ct->tiers[tier].t))
+			return (unsigned)i;
+	ct->place[ct->n_places++] = tier;
+	return (unsigned)i;
+}
+
+/* Also where the table says nothing of how its objects come back, or there is
+ * none: a read of one would be refused. */
+static bool is_archive(const char *storage_class)
+{
+	return strcmp(storage_class, "GLACIER") == 0 ||
+	       strcmp(storage_class, "DEEP_ARCHIVE") == 0;
+}
+
+/* What the price table says of the tier's class. */
+static void resolve_class(struct conf_tier *ct)
+{
+	const struct price_class *class = ct->terms.class;
+
+	ct->terms.archive = is_archive(ct->terms.storage_class);
+	if (!class)
+		return;
+	ct->minimum_bytes = class->minimum_bytes;
+	ct->minimum_ns = class->minimum_days * SEC_PER_DAY * NSEC_PER_SEC;
+	for (int i = 0; i < PRICE_SPEEDS; i++) {
+		if (!class->recall[i].known)
+			continue;
+		ct->terms.archive = true;
+		ct->restore_ns[i] = class->recall[i].takes_ns;
+	}
+}
+
+static void resolve_tier(struct conf_trust *ct, size_t i)
+{
+	const struct config_tier *t = &ct->t->tiers[i];
+	struct conf_tier *out = &ct->tiers[i];
+
+	out->t = t;
+	out->terms = (struct tier_terms){
+		.name = t->name,
+		.store = t->store->name,
+		.bucket = t->bucket,
+		.storage_class = t->storage_class ? t->storage_class : "",
+		.place = find_place(ct, i),
+		.object_size = t->object_size ? t->object_size : OBJECT_SIZE,
+		.prices = t->store->prices
+				  ? config_prices_find(ct->c, t->store->prices)
+				  : NULL,
+	};
+	if (out->terms.prices)
+		out->terms.class = price_table_class(out->terms.prices,
+						     out->terms.storage_class);
+	resolve_class(out);
+}
+
+static int resolve_tiers(struct conf_trust *ct, struct err *err)
+{
+	if (ct->t->n_tiers > MOVE_TIERS_MAX)
+		return fail(err, -E2BIG, "trust '%s' has more than %d tiers",
+			    ct->t->name, MOVE_TIERS_MAX);
+	for (; ct->n_tiers < ct->t->n_tiers; ct->n_tiers++)
+		resolve_tier(ct, ct->n_tiers);
+	return 0;
+}
+
 int conf_trust_init(struct conf_trust *out, const struct config *c,
 		    const char *name, struct err *err)
 {
@@ -151,7 +232,9 @@ int conf_trust_init(struct conf_trust *out, const struct config *c,
 	out->socket = config_socket(c, out->t);
 	if (!out->state_dir || !out->socket)
 		return fail(err, -ENOMEM, "%m");
-	rc = resolve_accounts(out, err);
+	rc = resolve_tiers(out, err);
+	if (rc == 0)
+		rc = resolve_accounts(out, err);
 	return rc < 0 ? rc : resolve_key(out, err);
 }
 

@@ -7,7 +7,9 @@
 
 #include "config/config.h"
 #include "ctl/ctl.h"
+#include "move/move.h"
 #include "super/super.h"
+#include "tier/opts.h"
 
 /*
  * Loads the config and prints every problem on stderr. 0, -EINVAL for bad
@@ -23,12 +25,27 @@ int conf_load(const char *path, struct config **out);
  */
 int conf_check_secrets(const struct config *c, bool *left_out);
 
+/* A tier of a trust, with what the price table says of its class. */
+struct conf_tier {
+	const struct config_tier *t;
+	struct tier_terms terms;
+	int64_t minimum_ns;		  /* an object is billed for so long */
+	uint64_t minimum_bytes;		  /* and as so many */
+	int64_t restore_ns[PRICE_SPEEDS]; /* 0 = not had */
+};
+
 /* One trust, with its accounts and paths resolved. */
 struct conf_trust {
 	const struct config *c;
 	const struct config_trust *t;
 	const struct config_tier *tier; /* the first */
-	uid_t uid;			/* the service account */
+	struct conf_tier tiers[MOVE_TIERS_MAX];
+	size_t n_tiers;
+	/* Distinct buckets (or prefixes of one): index of the first tier that
+	 * lies there; terms.place is the index in this list. */
+	size_t place[MOVE_TIERS_MAX];
+	size_t n_places;
+	uid_t uid; /* the service account */
 	gid_t gid;
 	uid_t root_uid; /* of the top directory */
 	gid_t root_gid;

@@ -11,22 +11,30 @@
 #include "main/kept.h"
 #include "store/drivers.h"
 
-#define ASK_AGAIN_NS (5 * NSEC_PER_SEC)
+#define ASK_AGAIN_NS	   (5 * NSEC_PER_SEC)
+#define ASK_LATER_TIERS_NS (15 * NSEC_PER_SEC)
+
+/* Of one place. */
+struct identity_place {
+	struct identity *id;
+	struct stack_place *place;
+	struct job *job;
+};
 
 struct identity {
 	pthread_cond_t cond;  /* CLOCK_MONOTONIC */
-	pthread_mutex_t lock; /* guards the next five */
+	pthread_mutex_t lock; /* guards the next five, of the first place */
 	bool asked; /* there was no answer: the next look comes too late */
 	bool known;
 	bool waited; /* the start has its answer, or did not wait for it */
 	int rc;
 	struct err err;
 
-	struct stack *stack;
 	const char *trust;
 	const struct pack_volume_id *volume;
 	const struct pack_root *root;
-	struct job *job;
+	struct identity_place place[MOVE_TIERS_MAX];
+	size_t n_places;
 };
 
 int identity_look(struct store *s, const struct pack_volume_id *volume,
@@ -60,15 +68,27 @@ static bool goes_away(int rc)
 	       rc == -EPROTO || rc == -EIO || rc == -ENOMEM;
 }
 
+/* Where new data and the claim of the bucket lie. */
+static bool is_first(const struct identity_place *p)
+{
+	return p == p->id->place;
+}
+
+/* Calls may pass; whose claim lies there may be asked for. */
+static void let_in(struct identity_place *p)
+{
+	struct gate *g = &p->place->gate;
+
+	gate_open(g);
+	if (is_first(p) && g->fence)
+		fence_open(g->fence);
+}
+
+/* The first place has a marker. */
 static void settle(struct identity *id, int rc, const struct err *err)
 {
 	bool late;
 
-	if (rc == 0) {
-		gate_open(&id->stack->gate);
-		if (id->stack->gate.fence)
-			fence_open(id->stack->gate.fence);
-	}
 	pthread_mutex_lock(&id->lock);
 	id->known = true;
 	id->rc = rc;
@@ -96,34 +116,68 @@ static void note_asked(struct identity *id)
 	pthread_cond_broadcast(&id->cond);
 }
 
+/* Is it over, one way or the other? */
+static bool settles(const struct identity_place *p, int rc)
+{
+	return rc == 0 || (is_first(p) && !goes_away(rc));
+}
+
+static void finish(struct identity_place *p, int rc, struct err *err)
+{
+	struct identity *id = p->id;
+
+	if (rc < 0 && !err->hint[0])
+		fail_hint(err, rc,
+			  "if it is the right bucket: mersey trust add %s",
+			  id->trust);
+	if (rc == 0)
+		let_in(p);
+	if (is_first(p))
+		settle(id, rc, err);
+	else
+		log_info("tier '%s': its bucket answers, and is this trust's "
+			 "own",
+			 p->place->tier->terms.name);
+}
+
+/* Not now. What the store answered, but not as it should, is its health. */
+static void note_trouble(struct identity_place *p, int rc, struct err *err)
+{
+	if (!store_is_transient(rc) && (rc == -ENOENT || !goes_away(rc)))
+		store_health_refuse(&p->place->health, rc, err->msg);
+	if (is_first(p))
+		note_asked(p->id);
+}
+
+static void log_trouble(const struct identity_place *p, const struct err *err)
+{
+	const char *tier = p->place->tier->terms.name;
+
+	log_warn("tier '%s': %s; going on without it%s%s", tier, err->msg,
+		 err->hint[0] ? "; try: " : "", err->hint);
+}
+
 static int64_t identity_run(struct job *job, void *arg)
 {
-	struct identity *id = arg;
-	bool said = false;
+	struct identity_place *p = arg;
+	struct identity *id = p->id;
+	int said = 0; /* what the log was told of last */
 
 	while (!job_stopping(job)) {
 		struct err err = ERR_INIT;
-		int rc = identity_look(id->stack->direct, id->volume, id->root,
+		int rc = identity_look(p->place->direct, id->volume, id->root,
 				       &err);
 
-		if (!goes_away(rc)) {
-			if (rc < 0 && !err.hint[0])
-				fail_hint(&err, rc,
-					  "if it is the right bucket: mersey "
-					  "trust add %s",
-					  id->trust);
-			settle(id, rc, &err);
+		if (settles(p, rc)) {
+			finish(p, rc, &err);
 			return JOB_IDLE;
 		}
-		if (rc == -ENOENT) /* an answer, but not the right one */
-			store_health_refuse(&id->stack->health, rc, err.msg);
-		if (!said)
-			log_warn("%s; going on without it%s%s", err.msg,
-				 err.hint[0] ? "; try: " : "", err.hint);
-		said = true;
-		note_asked(id);
+		if (rc != said)
+			log_trouble(p, &err);
+		said = rc;
+		note_trouble(p, rc, &err);
 		job_waiting(job, "%s", err.msg);
-		job_wait(job, ASK_AGAIN_NS);
+		job_wait(job, is_first(p) ? ASK_AGAIN_NS : ASK_LATER_TIERS_NS);
 	}
 	return JOB_IDLE;
 }
@@ -147,6 +201,21 @@ static int await(struct identity *id, int64_t wait_ns, struct err *err)
 	return id->rc;
 }
 
+static int start_jobs(struct identity *id, struct stack *stack)
+{
+	for (size_t i = 0; i < stack->n_places; i++) {
+		struct identity_place *p = &id->place[i];
+
+		*p = (struct identity_place){ .id = id,
+					      .place = &stack->place[i] };
+		id->n_places++;
+		p->job = job_start("identity", identity_run, p);
+		if (!p->job)
+			return -errno;
+	}
+	return 0;
+}
+
 int identity_start(struct stack *stack, const char *trust,
 		   const struct pack_volume_id *volume,
 		   const struct pack_root *root, int64_t wait_ns,
@@ -158,7 +227,6 @@ int identity_start(struct stack *stack, const char *trust,
 
 	if (!id)
 		return fail(err, -ENOMEM, "%m");
-	id->stack = stack;
 	id->trust = trust;
 	id->volume = volume;
 	id->root = root;
@@ -167,9 +235,9 @@ int identity_start(struct stack *stack, const char *trust,
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&id->cond, &attr);
 	pthread_condattr_destroy(&attr);
-	id->job = job_start("identity", identity_run, id);
-	rc = id->job ? await(id, wait_ns, err)
-		     : fail(err, -errno, "cannot start a thread: %m");
+	rc = start_jobs(id, stack);
+	rc = rc < 0 ? fail(err, rc, "cannot start a thread: %m")
+		    : await(id, wait_ns, err);
 	if (rc < 0) {
 		identity_stop(id);
 		return rc;
@@ -182,7 +250,8 @@ void identity_stop(struct identity *id)
 {
 	if (!id)
 		return;
-	job_stop(id->job);
+	for (size_t i = 0; i < id->n_places; i++)
+		job_stop(id->place[i].job);
 	pthread_cond_destroy(&id->cond);
 	pthread_mutex_destroy(&id->lock);
 	free(id);

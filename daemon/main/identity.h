@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Is the bucket this trust's own (S20)? A job reads the marker until there is
- * one. The right one opens the gate; a wrong one ends the process with a
- * sentence that says what is wrong: reading or writing there could mix up two
- * trusts. A bucket that shows none is like a store that is away: the gate
- * stays closed, and the job asks again.
+ * Is the bucket this trust's own (S20)? For each place of the stack a job reads
+ * the marker until there is one. The right one opens the gate. A wrong one in
+ * the first place ends the process with a sentence that says what is wrong:
+ * reading or writing there could mix up two trusts. A bucket that shows none is
+ * like a store that is away: the gate stays closed, and the job asks again.
+ *
+ * A later place is "not now" whatever is wrong with it: its gate stays closed,
+ * `status` says why, and the trust serves what the others have.
  */
 #ifndef MERSEY_MAIN_IDENTITY_H
 #define MERSEY_MAIN_IDENTITY_H
@@ -15,8 +18,9 @@
 struct identity;
 
 /*
- * Starts asking and waits for an answer for `wait_ns`: 0 = it is ours, or
- * no marker was seen yet (the job goes on); -errno = it is not. All borrowed.
+ * Starts asking and waits for an answer of the first place for `wait_ns`: 0 =
+ * it is ours, or no marker was seen yet (the job goes on); -errno = it is not.
+ * All borrowed.
  */
 int identity_start(struct stack *stack, const char *trust,
 		   const struct pack_volume_id *volume,

@@ -21,8 +21,6 @@
 /* How long a start waits for the store to say whose bucket it is. */
 #define IDENTITY_WAIT (2 * NSEC_PER_SEC)
 
-#define OBJECT_SIZE (16ULL << 20) /* `object_size` of a first tier */
-
 /* ---- limits: from three numbers of the config to those of the layers --- */
 
 static uint64_t clamp(uint64_t v, uint64_t least, uint64_t most)
@@ -36,10 +34,12 @@ static uint64_t clamp(uint64_t v, uint64_t least, uint64_t most)
  * thread); the rows of the namespace get an eighth, and the kernel-facing
  * buffers are small and fixed.
  */
-static unsigned memory_streams(const struct config_trust *t,
-			       const struct config_store *s)
+static unsigned memory_streams(const struct conf_trust *ct)
 {
-	uint64_t n = clamp(t->limit_memory / (4 * OBJECT_SIZE), 1, 8);
+	const struct config_store *s = ct->tier->store;
+	uint64_t n = clamp(ct->t->limit_memory /
+				   (4 * ct->tiers[0].terms.object_size),
+			   1, 8);
 
 	/* Half of the requests at once stay for who reads. */
 	return (unsigned)clamp(n, 1, MAX(s->in_flight / 2, 1U));
@@ -158,13 +158,13 @@ static int open_root(struct service *s, const struct super_secret *secrets,
 static int open_stack(struct service *s, const struct super_secret *secrets,
 		      size_t n, struct err *err)
 {
-	CLEANUP_FREE char *name =
-		io_path("credentials:%s", s->ct->tier->store->name);
+	struct stack_open in = {
+		.ct = s->ct,
+		.secrets = secrets,
+		.n_secrets = n,
+	};
 
-	if (!name)
-		return fail(err, -ENOMEM, "%m");
-	return stack_open(&s->stack, s->ct, super_secret_find(secrets, n, name),
-			  false, err);
+	return stack_open(&s->stack, &in, err);
 }
 
 /* What is not there yet is made by the setup. */
@@ -207,8 +207,8 @@ static int open_volume(struct service *s, struct err *err)
 	rc = meta_set_memory(s->meta, memory_rows(s->ct->t));
 	if (rc < 0)
 		return fail(err, rc, "the database wants memory: %m");
-	rc = kept_marker(s->ct->state_dir, s->stack.direct, s->root, &marked,
-			 err);
+	rc = kept_marker(s->ct->state_dir, s->stack.place[0].direct, s->root,
+			 &marked, err);
 	if (rc < 0)
 		return hint_setup(s, rc, err);
 	if (memcmp(&marked, &s->volume, sizeof(marked)) != 0)
@@ -216,8 +216,8 @@ static int open_volume(struct service *s, struct err *err)
 			    "database and volume marker in '%s' are of "
 			    "different volumes",
 			    s->ct->state_dir);
-	rc = kept_keyring(s->ct->state_dir, s->stack.direct, &s->volume,
-			  s->root, &s->keyring, err);
+	rc = kept_keyring(s->ct->state_dir, s->stack.place[0].direct,
+			  &s->volume, s->root, &s->keyring, err);
 	return hint_setup(s, rc, err);
 }
 
@@ -243,7 +243,7 @@ static void bucket_probed(void *arg, const struct store_caps *caps)
 {
 	const struct service *s = arg;
 
-	bucket_tell(caps, s->stack.store, s->stack.bucket);
+	bucket_tell(caps, s->stack.place[0].store, s->stack.place[0].bucket);
 }
 
 static int open_fence(struct service *s, struct err *err)
@@ -261,9 +261,9 @@ static int open_fence(struct service *s, struct err *err)
 	o.dir = s->real_dir = realpath(s->ct->state_dir, NULL);
 	if (!o.machine || !o.dir)
 		return fail(err, -errno, "cannot tell this gateway's name: %m");
-	rc = fence_start(&o, s->meta, s->stack.direct, &s->volume, s->root,
-			 &s->fence, err);
-	s->stack.gate.fence = s->stack.stores.fence = s->fence;
+	rc = fence_start(&o, s->meta, s->stack.place[0].direct, &s->volume,
+			 s->root, &s->fence, err);
+	stack_fence(&s->stack, s->fence);
 	return rc;
 }
 
@@ -288,12 +288,12 @@ static int open_data(struct service *s, struct err *err)
 		.max_unprotected_ns = t->max_unprotected_ns,
 		.read_wait_ns = t->read_wait_ns,
 		.delete_after_ns = t->delete_after_ns,
-		.object_size = OBJECT_SIZE,
-		.streams = memory_streams(t, s->ct->tier->store),
+		.object_size = s->ct->tiers[0].terms.object_size,
+		.streams = memory_streams(s->ct),
 		.in_flight = fetch_threads(t, s->ct->tier->store),
 		.recall_bytes = memory_recall(t),
 		.tier = s->ct->tier->name,
-		.storage_class = "",
+		.storage_class = s->ct->tiers[0].terms.storage_class,
 	};
 	struct meta_quota quota = { .bytes = t->quota_bytes,
 				    .files = t->quota_files };
@@ -404,14 +404,12 @@ static void data_path(void *arg, struct ctl_data_path *out)
 static void renew(void *arg, const struct super_secret *secret)
 {
 	struct service *s = arg;
-	const char *store = s->ct->tier->store->name;
-	CLEANUP_FREE char *want = io_path("credentials:%s", store);
 	struct err err = ERR_INIT;
-	int rc;
+	const char *store;
+	int rc = stack_renew(&s->stack, s->ct, secret, &store, &err);
 
-	if (!want || strcmp(secret->name, want) != 0)
+	if (rc == -ENOENT) /* of a store that no tier lies in */
 		return;
-	rc = stack_renew(&s->stack, s->ct, &secret->value, &err);
 	if (rc < 0)
 		log_err("the old credentials of store '%s' stay in use: %s",
 			store, err.msg);
@@ -465,6 +463,60 @@ static void log_data_path(const struct service *s)
 
 /* ---- serving --------------------------------------------------------- */
 
+/* What verbs see of the tiers, and what reports price them by. */
+static void describe_tiers(struct service *s)
+{
+	struct ctl_worker *w = &s->worker;
+
+	for (size_t i = 0; i < s->stack.n_places; i++) {
+		const struct stack_place *p = &s->stack.place[i];
+
+		w->places[w->n_places++] = (struct ctl_place){
+			.tier = p->tier->terms.name,
+			.store = p->store,
+			.bucket = p->bucket,
+			.direct = p->direct,
+			.health = &p->health,
+			.counts = p->counts == &p->own_counts ? p->counts
+							      : NULL,
+			.flow = p->flow,
+		};
+	}
+	for (size_t i = 0; i < s->ct->n_tiers; i++) {
+		const struct tier_terms *t = &s->ct->tiers[i].terms;
+
+		w->tiers[w->n_tiers++] = (struct ctl_tier){
+			.name = t->name,
+			.storage_class = t->storage_class,
+			.place = t->place,
+			.counts = s->stack.counts[i],
+		};
+		s->terms[i] = *t;
+		s->cost_tiers[i] = (struct cost_tier){
+			.tier = t->name,
+			.storage_class = t->storage_class,
+			.prices = t->prices,
+		};
+	}
+}
+
+static void describe_policies(struct service *s)
+{
+	const struct conf_trust *ct = s->ct;
+
+	s->cost = (struct cost_opts){ .tiers = s->cost_tiers,
+				      .n_tiers = ct->n_tiers,
+				      .exchange = &ct->c->exchange };
+	s->tier_opts = (struct tier_opts){
+		.tier = s->terms,
+		.n_tiers = ct->n_tiers,
+		.exchange = &ct->c->exchange,
+		.cache_size = ct->t->cache_size,
+	};
+	s->worker.cost = &s->cost;
+	s->worker.tier_opts = &s->tier_opts;
+}
+
 static int describe(struct service *s, const struct service_run *r,
 		    struct err *err)
 {
@@ -475,26 +527,11 @@ static int describe(struct service *s, const struct service_run *r,
 		rc = conf_role(&ct->c->finance, &s->finance);
 	if (rc < 0)
 		return fail(err, rc, "operators: %m");
-	s->cost_tier = (struct cost_tier){
-		.tier = ct->tier->name,
-		.storage_class = "",
-		.prices = ct->tier->store->prices
-				  ? config_prices_find(ct->c,
-						       ct->tier->store->prices)
-				  : NULL,
-	};
-	s->cost = (struct cost_opts){ .tiers = &s->cost_tier,
-				      .n_tiers = 1,
-				      .exchange = &ct->c->exchange };
 	s->worker = (struct ctl_worker){
 		.trust = ct->t->name,
 		.long_name = ct->t->long_name,
 		.gateway = ct->c->gateway_name,
 		.version = MERSEY_VERSION,
-		.tier = ct->tier->name,
-		.store_name = ct->tier->store->name,
-		.bucket = ct->tier->bucket,
-		.storage_class = "",
 		.mountpoint = r->mountpoint,
 		.state_dir = ct->state_dir,
 		.started_ns = clock_wall_ns(),
@@ -508,19 +545,16 @@ static int describe(struct service *s, const struct service_run *r,
 		.vfs = s->vfs,
 		.data_path = data_path,
 		.data_path_arg = s,
-		.store = s->stack.direct,
 		.fence = s->fence,
-		.health = &s->stack.health,
-		.counts = s->stack.counts,
-		.flow = &s->stack.flow,
 		.pace = &s->stack.pace,
 		.ledger = s->ledger,
 		.alarms = s->alarms,
-		.cost = &s->cost,
 		.ops = s->ops,
 		.finance = s->finance,
 		.worker_uid = geteuid(),
 	};
+	describe_tiers(s);
+	describe_policies(s);
 	return 0;
 }
 

@@ -35,8 +35,10 @@ struct service {
 	struct cache_backing cache_backing;
 	const struct fuse_server *fuse; /* while it serves */
 
-	struct cost_tier cost_tier;
+	struct cost_tier cost_tiers[MOVE_TIERS_MAX];
 	struct cost_opts cost;
+	struct tier_terms terms[MOVE_TIERS_MAX];
+	struct tier_opts tier_opts;
 	struct ctl_role ops, finance;
 	struct ctl_worker worker; /* what verbs see of all this */
 };

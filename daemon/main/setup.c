@@ -20,6 +20,7 @@
 #include "main/identity.h"
 #include "main/kept.h"
 #include "main/modes.h"
+#include "main/place.h"
 #include "main/service.h"
 #include "main/stack.h"
 
@@ -30,11 +31,18 @@ struct setup {
 	struct pack_root root;
 	struct pack_volume_id volume;
 	struct stack stack;
-	struct store_caps caps;
+	struct store_caps caps[MOVE_TIERS_MAX]; /* of the places */
 	char *database;
 	bool has_database;
 	bool names_objects; /* the database does */
+	bool names_place[MOVE_TIERS_MAX];
 };
+
+/* Where new data and the keys lie. */
+static struct stack_place *first(struct setup *s)
+{
+	return &s->stack.place[0];
+}
 
 /* ---- as root --------------------------------------------------------- */
 
@@ -53,10 +61,11 @@ static int make_private_dir(const char *path, uid_t uid, gid_t gid,
 }
 
 /* The bucket of a directory store, which nobody else would make. */
-static int make_bucket_dir(const struct conf_trust *ct, struct err *err)
+static int make_bucket_dir(const struct conf_trust *ct,
+			   const struct config_tier *t, struct err *err)
 {
 	CLEANUP_FREE char *path =
-		io_path("%s/%s", ct->tier->store->endpoint, ct->tier->bucket);
+		io_path("%s/%s", t->store->endpoint, t->bucket);
 
 	if (!path)
 		return fail(err, -ENOMEM, "%m");
@@ -72,8 +81,9 @@ static int make_dirs(const struct conf_trust *ct, struct err *err)
 	if (rc < 0)
 		return fail(err, rc, "cannot make '%s': %m", ct->c->state_dir);
 	rc = make_private_dir(ct->state_dir, ct->uid, ct->gid, err);
-	if (rc == 0 && ct->tier->store->kind == STORE_DIR)
-		rc = make_bucket_dir(ct, err);
+	for (size_t i = 0; rc == 0 && i < ct->n_tiers; i++)
+		if (ct->tiers[i].t->store->kind == STORE_DIR)
+			rc = make_bucket_dir(ct, ct->tiers[i].t, err);
 	return rc;
 }
 
@@ -98,21 +108,38 @@ static int prepare(struct setup *s, struct err *err)
 
 static int open_all(struct setup *s, struct err *err)
 {
-	CLEANUP_FREE char *name =
-		io_path("credentials:%s", s->ct->tier->store->name);
+	const struct stack_open in = {
+		.ct = s->ct,
+		.secrets = s->secret,
+		.n_secrets = s->n_secrets,
+		.beside = true,
+	};
 	const struct buf *key =
 		super_secret_find(s->secret, s->n_secrets, "key");
 	int rc;
 
 	s->database = service_database(s->ct->state_dir);
-	if (!name || !s->database || !key)
+	if (!s->database || !key)
 		return fail(err, -ENOMEM, "%m");
 	rc = pack_root_parse((const char *)key->data, key->len, &s->root, err);
 	if (rc < 0)
 		return fail_prefix(err, rc, "'%s'", s->ct->key_file);
-	return stack_open(&s->stack, s->ct,
-			  super_secret_find(s->secret, s->n_secrets, name),
-			  true, err);
+	return stack_open(&s->stack, &in, err);
+}
+
+/* Which places have objects of the database. */
+static int read_names(struct setup *s, struct meta *m, struct err *err)
+{
+	int rc = bucket_is_named(m, NULL, err);
+
+	s->names_objects = rc > 0;
+	for (size_t i = 0; rc >= 0 && i < s->ct->n_tiers; i++) {
+		const struct tier_terms *t = &s->ct->tiers[i].terms;
+
+		rc = bucket_is_named(m, t->name, err);
+		s->names_place[t->place] |= rc > 0;
+	}
+	return MIN(rc, 0);
 }
 
 /* The volume of a database that is there already. */
@@ -127,10 +154,9 @@ static int read_database(struct setup *s, struct err *err)
 			       : fail(err, -errno, "'%s': %m", s->database);
 	rc = meta_open(s->database, &m, s->volume.b, err);
 	if (rc == 0)
-		rc = bucket_is_named(m, err);
-	s->has_database = rc >= 0;
-	s->names_objects = rc > 0;
-	return MIN(rc, 0);
+		rc = read_names(s, m, err);
+	s->has_database = rc == 0;
+	return rc;
 }
 
 static int make_database(struct setup *s, struct err *err)
@@ -153,7 +179,7 @@ static int make_database(struct setup *s, struct err *err)
  */
 static int adopt(struct setup *s, struct err *err)
 {
-	int rc = bucket_has_packs(s->stack.direct, err);
+	int rc = bucket_has_packs(first(s)->direct, err);
 
 	if (rc < 0)
 		return rc;
@@ -203,7 +229,7 @@ static int create_volume(struct setup *s, struct err *err)
 		rc = make_database(s, err);
 	if (rc < 0)
 		return rc;
-	rc = bucket_create(s->stack.direct, s->caps.create_only,
+	rc = bucket_create(first(s)->direct, s->caps[0].create_only,
 			   PACK_MARKER_NAME, text.data, text.len);
 	if (rc < 0)
 		return bucket_fail(
@@ -221,7 +247,7 @@ static int setup_volume(struct setup *s, struct err *err)
 
 	if (rc < 0)
 		return rc;
-	rc = kept_fetch(s->stack.direct, PACK_MARKER_NAME, &text);
+	rc = kept_fetch(first(s)->direct, PACK_MARKER_NAME, &text);
 	if (rc == -ENOENT)
 		return create_volume(s, err);
 	if (rc < 0)
@@ -248,8 +274,8 @@ static int setup_marker_copy(struct setup *s, struct err *err)
 
 	if (!path || (unlink(path) < 0 && errno != ENOENT))
 		return fail(err, -errno, "cannot renew the marker's copy: %m");
-	return kept_marker(s->ct->state_dir, s->stack.direct, &s->root, &volume,
-			   err);
+	return kept_marker(s->ct->state_dir, first(s)->direct, &s->root,
+			   &volume, err);
 }
 
 /* The first generation key: into the bucket, then its copy. */
@@ -264,7 +290,7 @@ static int create_key(struct setup *s, struct err *err)
 	if (rc < 0)
 		return fail(err, rc, "cannot make a generation key: %m");
 	pack_key_object_name(1, &s->root, key);
-	rc = bucket_create(s->stack.direct, s->caps.create_only, key,
+	rc = bucket_create(first(s)->direct, s->caps[0].create_only, key,
 			   object.data, object.len);
 	if (rc < 0)
 		return bucket_fail(err, rc,
@@ -276,10 +302,67 @@ static int create_key(struct setup *s, struct err *err)
 static int setup_keys(struct setup *s, struct err *err)
 {
 	CLEANUP(pack_keyring_free_guard) struct pack_keyring *kr = NULL;
-	int rc = kept_keyring(s->ct->state_dir, s->stack.direct, &s->volume,
+	int rc = kept_keyring(s->ct->state_dir, first(s)->direct, &s->volume,
 			      &s->root, &kr, err);
 
 	return rc == -ENOENT ? create_key(s, err) : rc;
+}
+
+static const char *tier_name(const struct stack_place *p)
+{
+	return p->tier->terms.name;
+}
+
+/* As fail_prefix(): which tier is the trouble's. */
+static int in_tier(const struct setup *s, size_t place, int rc, struct err *err)
+{
+	return rc < 0 ? fail_prefix(err, rc, "trust '%s', tier '%s'",
+				    s->ct->t->name,
+				    tier_name(&s->stack.place[place]))
+		      : 0;
+}
+
+/* Before anything is made anywhere. */
+static int check_places(struct setup *s, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < s->stack.n_places; i++)
+		rc = in_tier(s, i,
+			     place_check(&s->stack.place[i], s->ct, &s->caps[i],
+					 err),
+			     err);
+	return rc;
+}
+
+static int setup_first(struct setup *s, struct err *err)
+{
+	int rc = setup_volume(s, err);
+
+	if (rc == 0)
+		rc = setup_marker_copy(s, err);
+	if (rc == 0)
+		rc = setup_keys(s, err);
+	return in_tier(s, 0, rc, err);
+}
+
+static int setup_others(struct setup *s, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 1; rc == 0 && i < s->stack.n_places; i++) {
+		const struct place_setup in = {
+			.from = first(s)->direct,
+			.volume = &s->volume,
+			.root = &s->root,
+			.named = s->names_place[i],
+			.create_only = s->caps[i].create_only,
+		};
+
+		rc = in_tier(s, i, place_setup(&s->stack.place[i], &in, err),
+			     err);
+	}
+	return rc;
 }
 
 static int run(struct setup *s, struct err *err)
@@ -288,23 +371,30 @@ static int run(struct setup *s, struct err *err)
 
 	super_secrets_done(s->secret, s->n_secrets);
 	s->n_secrets = 0;
-	if (rc == 0)
-		rc = bucket_check(s->stack.direct,
-				  s->ct->tier->single_writer_confirmed,
-				  &s->caps, err);
-	if (rc == 0)
-		rc = setup_volume(s, err);
-	if (rc == 0)
-		rc = setup_marker_copy(s, err);
-	if (rc == 0)
-		rc = setup_keys(s, err);
 	if (rc < 0)
-		fail_prefix(err, rc, "trust '%s', tier '%s'", s->ct->t->name,
-			    s->ct->tier->name);
-	return rc;
+		return fail_prefix(err, rc, "trust '%s'", s->ct->t->name);
+	rc = check_places(s, err);
+	if (rc == 0)
+		rc = setup_first(s, err);
+	return rc < 0 ? rc : setup_others(s, err);
 }
 
 /* ---- the answer ------------------------------------------------------ */
+
+static int answer_tier(const struct setup *s, size_t tier, struct buf *out)
+{
+	const struct tier_terms *t = &s->ct->tiers[tier].terms;
+	const struct store_caps *caps = &s->caps[t->place];
+	int rc = buf_addf(out, "%s{\"tier\": ", tier ? ", " : "");
+
+	rc = rc ?: buf_add_json(out, t->name);
+	return rc
+		       ?: buf_addf(out,
+				   ", \"capabilities\": {\"create_only\": %s, "
+				   "\"storage_class\": %s}}",
+				   caps->create_only ? "true" : "false",
+				   caps->storage_class ? "true" : "false");
+}
 
 static int answer(const struct setup *s, struct buf *out)
 {
@@ -324,15 +414,10 @@ static int answer(const struct setup *s, struct buf *out)
 		     ?: buf_addf(out,
 				 ", \"key_id\": \"%s\", \"volume\": \"%s\", ",
 				 key_id, volume);
-	rc = rc ?: buf_addf(out, "\"stores\": [{\"tier\": ");
-	rc = rc ?: buf_add_json(out, s->ct->tier->name);
-	rc = rc
-		     ?: buf_addf(out,
-				 ", \"capabilities\": {\"create_only\": %s, "
-				 "\"storage_class\": %s}}]}\n",
-				 s->caps.create_only ? "true" : "false",
-				 s->caps.storage_class ? "true" : "false");
-	return rc;
+	rc = rc ?: buf_addf(out, "\"stores\": [");
+	for (size_t i = 0; rc == 0 && i < s->ct->n_tiers; i++)
+		rc = answer_tier(s, i, out);
+	return rc ?: buf_addf(out, "]}\n");
 }
 
 static int print_answer(const struct setup *s, struct err *err)

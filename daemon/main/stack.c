@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "config/endpoint.h"
 
@@ -66,10 +67,10 @@ static void warn_accepted(const struct config_store *s)
 			 s->name, s->endpoint, s->accept_unverified_peer);
 }
 
-static struct store_opts driver_opts(const struct conf_trust *ct,
+static struct store_opts driver_opts(const struct config_tier *t,
 				     const struct store_credentials *c)
 {
-	const struct config_store *cs = ct->tier->store;
+	const struct config_store *cs = t->store;
 
 	return (struct store_opts){
 		.kind = cs->kind,
@@ -84,77 +85,126 @@ static struct store_opts driver_opts(const struct conf_trust *ct,
 		.connect_ns = cs->connect_ns,
 		.stall_ns = cs->stall_ns,
 		.request_ns = cs->request_ns,
-		.bucket = ct->tier->bucket,
-		.prefix = ct->tier->prefix,
+		.bucket = t->bucket,
+		.prefix = t->prefix,
 		.access_key = c->access_key,
 		.secret_key = c->secret_key,
 		.session_token = c->session_token,
 	};
 }
 
-/* The profile of the store's credentials; NULL = the file's own choice. */
-static const char *profile(const struct conf_trust *ct)
+/* ---- credentials ------------------------------------------------------ */
+
+#define SECRET_PREFIX "credentials:"
+
+/* The profile of a store's credentials; NULL = the file's own choice. */
+static const char *profile(const struct conf_trust *ct,
+			   const struct config_store *cs)
 {
 	const struct config_trust *t = ct->t;
 
 	for (size_t i = 0; i < t->n_credentials; i++)
-		if (t->credentials[i].store == ct->tier->store)
+		if (t->credentials[i].store == cs)
 			return t->credentials[i].profile;
 	return NULL;
 }
 
-static int parse(const struct conf_trust *ct, const struct buf *text,
-		 struct store_credentials *out, struct err *err)
+/* `text` NULL: there are none. */
+static int parse(const struct conf_trust *ct, const struct config_store *cs,
+		 const struct buf *text, struct store_credentials *out,
+		 struct err *err)
 {
-	const char *name = ct->tier->store->name;
 	int rc;
 
 	if (!text)
 		return fail(err, -ENOKEY, "no credentials for store '%s'",
-			    name);
+			    cs->name);
 	rc = store_credentials_parse((const char *)text->data, text->len,
-				     profile(ct), out, err);
-	return rc < 0 ? fail_prefix(err, rc, "credentials of store '%s'", name)
+				     profile(ct, cs), out, err);
+	return rc < 0 ? fail_prefix(err, rc, "credentials of store '%s'",
+				    cs->name)
 		      : 0;
 }
 
-static int open_driver(struct stack *s, const struct conf_trust *ct,
-		       const struct buf *credentials, bool beside,
-		       struct store **out, struct err *err)
+static int find(const struct stack_open *in, const struct config_store *cs,
+		struct store_credentials *out, struct err *err)
+{
+	CLEANUP_FREE char *name = io_path(SECRET_PREFIX "%s", cs->name);
+
+	if (!name)
+		return fail(err, -ENOMEM, "%m");
+	return parse(in->ct, cs,
+		     super_secret_find(in->secrets, in->n_secrets, name), out,
+		     err);
+}
+
+/* The store that a secret is of; NULL: none of these. */
+static const struct config_store *secret_store(const struct conf_trust *ct,
+					       const struct super_secret *s)
+{
+	const size_t n = strlen(SECRET_PREFIX);
+
+	if (strncmp(s->name, SECRET_PREFIX, n) != 0)
+		return NULL;
+	for (size_t i = 0; i < ct->n_places; i++) {
+		const struct config_store *cs =
+			ct->tiers[ct->place[i]].t->store;
+
+		if (strcmp(s->name + n, cs->name) == 0)
+			return cs;
+	}
+	return NULL;
+}
+
+/* All places of the store, or none but what a driver refused: keys of a form
+ * that one takes, all take. */
+int stack_renew(struct stack *s, const struct conf_trust *ct,
+		const struct super_secret *secret, const char **store,
+		struct err *err)
 {
 	CLEANUP(store_credentials_done) struct store_credentials c = { 0 };
-	const struct config_store *cs = ct->tier->store;
+	const struct config_store *cs = secret_store(ct, secret);
+	int rc;
+
+	if (!cs)
+		return fail(err, -ENOENT, "no store has them");
+	*store = cs->name;
+	rc = parse(ct, cs, &secret->value, &c, err);
+	for (size_t i = 0; rc == 0 && i < s->n_places; i++) {
+		const struct config_tier *t = s->place[i].tier->t;
+		struct store_opts o = driver_opts(t, &c);
+
+		if (t->store != cs)
+			continue;
+		rc = store_renew(s->place[i].driver, &o);
+		if (rc < 0)
+			fail(err, rc, "store '%s' takes no such keys: %m",
+			     cs->name);
+	}
+	return rc;
+}
+
+/* ---- opening ---------------------------------------------------------- */
+
+static int open_driver(struct stack_place *p, const struct stack_open *in,
+		       struct err *err)
+{
+	CLEANUP(store_credentials_done) struct store_credentials c = { 0 };
+	const struct config_store *cs = p->tier->t->store;
 	struct store_opts o;
 	int rc = 0;
 
 	if (cs->kind != STORE_DIR)
-		rc = parse(ct, credentials, &c, err);
+		rc = find(in, cs, &c, err);
 	if (rc < 0)
 		return rc;
-	o = driver_opts(ct, &c);
-	o.beside = beside;
-	rc = store_open(&o, out, err);
+	o = driver_opts(p->tier->t, &c);
+	o.beside = in->beside;
+	rc = store_open(&o, &p->driver, err);
 	if (rc < 0)
 		return fail_prefix(err, rc, "store '%s'", cs->name);
-	s->driver = *out;
-	warn_accepted(cs);
-	return 0;
-}
-
-int stack_renew(struct stack *s, const struct conf_trust *ct,
-		const struct buf *credentials, struct err *err)
-{
-	CLEANUP(store_credentials_done) struct store_credentials c = { 0 };
-	struct store_opts o;
-	int rc = parse(ct, credentials, &c, err);
-
-	if (rc < 0)
-		return rc;
-	o = driver_opts(ct, &c);
-	rc = store_renew(s->driver, &o);
-	return rc < 0 ? fail(err, rc, "store '%s' takes no such keys: %m",
-			     o.name)
-		      : 0;
+	p->shared = store_shared_new(p->driver);
+	return p->shared ? 0 : fail(err, -ENOMEM, "%m");
 }
 
 /* Who waits for others has their turn before work in the background: programs
@@ -165,94 +215,191 @@ static bool is_urgent(enum store_cause cause)
 }
 
 /* A handle of one cause around the shared driver; NULL without memory. */
-static struct store *handle(struct stack *s, const struct conf_trust *ct,
-			    struct store *shared, enum store_cause cause)
+static struct store *handle(struct stack *s, struct stack_place *p,
+			    const struct conf_trust *ct, enum store_cause cause,
+			    struct store_counts *counts)
 {
 	struct store_retry_opts o = patience(ct, cause);
-	struct store *h = store_meter_new(store_shared_ref(shared),
-					  &s->counts[cause], &s->health);
+	struct store *h = store_meter_new(store_shared_ref(p->shared), counts,
+					  &p->health);
 
-	h = store_breaker_new(h, &s->flow.breaker);
-	h = store_limit_new(h, &s->flow.limiter, is_urgent(cause));
+	h = store_breaker_new(h, &p->flow->breaker);
+	h = store_limit_new(h, &p->flow->limiter, is_urgent(cause));
 	h = store_pace_new(h, &s->pace, is_urgent(cause));
-	o.budget = &s->flow.budget;
+	o.budget = &p->flow->budget;
 	return store_retry_new(h, &o);
 }
 
-int stack_open(struct stack *s, const struct conf_trust *ct,
-	       const struct buf *credentials, bool beside, struct err *err)
+/* Requests at once are counted, and failures seen, for each endpoint. */
+static void open_flow(struct stack *s, struct stack_place *p,
+		      const struct conf_trust *ct)
 {
-	CLEANUP(store_free_guard) struct store *shared = NULL;
-	struct store *driver = NULL;
-	int rc;
+	const struct config_store *cs = p->tier->t->store;
 
-	memset(s, 0, sizeof(*s));
-	s->tier = ct->tier->name;
-	s->store = ct->tier->store->name;
-	s->bucket = ct->tier->bucket;
-	store_pace_init(&s->pace, &ct->t->bandwidth);
+	for (struct stack_place *q = s->place; q < p; q++)
+		if (q->tier->t->store == cs)
+			p->flow = q->flow;
+	if (p->flow)
+		return;
+	p->flow = &p->own_flow;
 	/* A read that waits must see several probes of a store that is away. */
 	store_flow_init(
-		&s->flow, ct->tier->store->in_flight,
+		p->flow, cs->in_flight,
 		MIN(ct->t->read_wait_ns / 4, STORE_BREAKER_PAUSE_MAX_NS));
-	rc = open_driver(s, ct, credentials, beside, &driver, err);
+	warn_accepted(cs);
+}
+
+static int open_place(struct stack *s, size_t tier, const struct stack_open *in,
+		      struct err *err)
+{
+	struct stack_place *p = &s->place[s->n_places];
+	int rc;
+
+	p->tier = &in->ct->tiers[tier];
+	p->store = p->tier->t->store->name;
+	p->bucket = p->tier->t->bucket;
+	p->counts = *p->tier->terms.storage_class
+			    ? &p->own_counts
+			    : &s->counts[tier][STORE_CAUSE_BACKUP];
+	open_flow(s, p, in->ct);
+	s->n_places++;
+	rc = open_driver(p, in, err);
 	if (rc < 0)
 		return rc;
-	shared = store_shared_new(driver);
-	if (!shared)
-		return fail(err, -ENOMEM, "%m");
-	s->direct = handle(s, ct, shared, STORE_CAUSE_BACKUP);
-	if (!s->direct)
-		return fail(err, -ENOMEM, "%m");
+	p->direct = handle(s, p, in->ct, STORE_CAUSE_BACKUP, p->counts);
+	return p->direct ? 0 : fail(err, -ENOMEM, "%m");
+}
+
+static int open_tier(struct stack *s, size_t tier, const struct stack_open *in,
+		     struct err *err)
+{
+	const struct conf_tier *ct = &in->ct->tiers[tier];
+	struct stack_place *p = &s->place[ct->terms.place];
+	struct move_tier *mt = &s->stores.tier[tier];
+
+	*mt = (struct move_tier){
+		.name = ct->terms.name,
+		.storage_class = ct->terms.storage_class,
+		.object_size = ct->terms.object_size,
+		.place = ct->terms.place,
+		.archive = ct->terms.archive,
+		.minimum_bytes = ct->minimum_bytes,
+		.minimum_ns = ct->minimum_ns,
+	};
+	memcpy(mt->restore_ns, ct->restore_ns, sizeof(mt->restore_ns));
+	s->stores.n_tiers++;
 	for (int i = 0; i < STORE_CAUSE_COUNT; i++) {
-		s->stores.cause[i] =
-			gate_store_new(handle(s, ct, shared, i), &s->gate);
-		if (!s->stores.cause[i])
+		mt->cause[i] = gate_store_new(
+			handle(s, p, in->ct, i, &s->counts[tier][i]), &p->gate);
+		if (!mt->cause[i])
 			return fail(err, -ENOMEM, "%m");
 	}
 	return 0;
 }
 
+int stack_open(struct stack *s, const struct stack_open *in, struct err *err)
+{
+	const struct conf_trust *ct = in->ct;
+	int rc = 0;
+
+	memset(s, 0, sizeof(*s));
+	store_pace_init(&s->pace, &ct->t->bandwidth);
+	for (size_t i = 0; rc == 0 && i < ct->n_places; i++)
+		rc = open_place(s, ct->place[i], in, err);
+	for (size_t i = 0; rc == 0 && i < ct->n_tiers; i++)
+		rc = open_tier(s, i, in, err);
+	memcpy(s->stores.cause, s->stores.tier[0].cause,
+	       sizeof(s->stores.cause));
+	return rc;
+}
+
+void stack_fence(struct stack *s, struct fence *f)
+{
+	s->stores.fence = f;
+	for (size_t i = 0; i < s->n_places; i++)
+		s->place[i].gate.fence = f;
+}
+
+/* Has it a flow of its own? */
+static bool owns_flow(const struct stack_place *p)
+{
+	return p->flow == &p->own_flow;
+}
+
 void stack_stop(struct stack *s)
 {
-	store_flow_stop(&s->flow);
-	store_pace_stop(&s->pace);
+	for (size_t i = 0; i < s->n_places; i++)
+		if (owns_flow(&s->place[i]))
+			store_flow_stop(s->place[i].flow);
+	if (s->n_places)
+		store_pace_stop(&s->pace);
 }
 
 void stack_close(struct stack *s)
 {
-	for (int i = 0; i < STORE_CAUSE_COUNT; i++)
-		store_free(s->stores.cause[i]);
-	store_free(s->direct);
-	store_flow_done(&s->flow);
-	store_pace_done(&s->pace);
+	for (size_t i = 0; i < s->stores.n_tiers; i++)
+		for (int k = 0; k < STORE_CAUSE_COUNT; k++)
+			store_free(s->stores.tier[i].cause[k]);
+	for (size_t i = 0; i < s->n_places; i++) {
+		store_free(s->place[i].direct);
+		store_free(s->place[i].shared);
+	}
+	for (size_t i = 0; i < s->n_places; i++)
+		if (owns_flow(&s->place[i]))
+			store_flow_done(s->place[i].flow);
+	if (s->n_places)
+		store_pace_done(&s->pace);
 	memset(s, 0, sizeof(*s));
+}
+
+/* ---- counters --------------------------------------------------------- */
+
+static struct cost_counts counts_of(const struct store_counts *from,
+				    const char *tier, const char *class,
+				    enum store_cause cause)
+{
+	struct store_counts c;
+
+	store_meter_read(from, &c);
+	return (struct cost_counts){
+		.tier = tier,
+		.storage_class = class,
+		.cause = store_cause_name(cause),
+		/* Priced as such, all of them. */
+		.puts = c.puts + c.copies + c.restores,
+		.gets = c.gets,
+		.heads = c.heads,
+		.lists = c.lists,
+		.deletes = c.deletes,
+		.in_bytes = c.in_bytes,
+		.out_bytes = c.out_bytes,
+		.errors = c.errors,
+		.unknown = c.unknown,
+	};
 }
 
 size_t stack_counts(void *arg, struct cost_counts *out, size_t max)
 {
-	struct stack *s = arg;
-	size_t i;
+	const struct stack *s = arg;
+	size_t n = 0;
 
-	for (i = 0; i < STORE_CAUSE_COUNT && i < max; i++) {
-		struct store_counts c;
+	for (size_t i = 0; i < s->stores.n_tiers; i++) {
+		const struct move_tier *t = &s->stores.tier[i];
 
-		store_meter_read(&s->counts[i], &c);
-		out[i] = (struct cost_counts){
-			.tier = s->tier,
-			.storage_class = "",
-			.cause = store_cause_name(i),
-			/* Priced as such, all of them. */
-			.puts = c.puts + c.copies + c.restores,
-			.gets = c.gets,
-			.heads = c.heads,
-			.lists = c.lists,
-			.deletes = c.deletes,
-			.in_bytes = c.in_bytes,
-			.out_bytes = c.out_bytes,
-			.errors = c.errors,
-			.unknown = c.unknown,
-		};
+		for (int k = 0; k < STORE_CAUSE_COUNT; k++, n++)
+			if (n < max)
+				out[n] = counts_of(&s->counts[i][k], t->name,
+						   t->storage_class, k);
 	}
-	return STORE_CAUSE_COUNT;
+	for (size_t i = 0; i < s->n_places; i++) {
+		const struct stack_place *p = &s->place[i];
+
+		if (p->counts != &p->own_counts)
+			continue;
+		if (n < max)
+			out[n] = counts_of(p->counts, p->tier->terms.name, "",
+					   STORE_CAUSE_BACKUP);
+		n++;
+	}
+	return n;
 }

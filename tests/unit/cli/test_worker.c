@@ -212,18 +212,18 @@ static void test_store_test(void **state)
 static void test_store_test_fails(void **state)
 {
 	struct store_fault_plan plan = { .flip_percent = 100 };
-	struct store *whole = worker.store;
+	struct store *whole = worker.places[0].direct;
 
-	worker.store = store_fault_new(store_mem_new(), &plan);
-	assert_non_null(worker.store);
+	worker.places[0].direct = store_fault_new(store_mem_new(), &plan);
+	assert_non_null(worker.places[0].direct);
 	assert_int_equal(mersey("store", "test", "rem", NULL), CLI_ATTENTION);
 	assert_has(run_out, "rem/near: store 'ceph', bucket 'rem-mersey'\n");
 	assert_has(run_out, "put                NO ");
 	plan = (struct store_fault_plan){ .down = true };
 	assert_int_equal(mersey("store", "test", "rem", NULL), CLI_NOT_NOW);
 	assert_has(run_msg, "store 'ceph' does not answer");
-	store_free(worker.store);
-	worker.store = whole;
+	store_free(worker.places[0].direct);
+	worker.places[0].direct = whole;
 }
 
 /* A program that counts wrong is found out. */
@@ -269,13 +269,14 @@ static void test_unlock(void **state)
 	assert_int_equal(mersey("store", "unlock", "rem", "--yes", NULL),
 			 CLI_FAILED);
 	assert_int_equal(pack_claim_make(&other, &text), 0);
-	assert_int_equal(store_put(worker.store, "gen/00000005", text.data,
-				   text.len, NULL),
+	assert_int_equal(store_put(worker.places[0].direct, "gen/00000005",
+				   text.data, text.len, NULL),
 			 0);
 	text.len = 0;
 	assert_int_equal(pack_root_new(&root, &text), 0);
-	assert_int_equal(
-		fence_start(&o, m, worker.store, &volume, &root, &f, &err), 0);
+	assert_int_equal(fence_start(&o, m, worker.places[0].direct, &volume,
+				     &root, &f, &err),
+			 0);
 	worker.fence = f;
 	assert_int_equal(mersey("store", "unlock", "rem", NULL), CLI_NOT_NOW);
 	fence_open(f);

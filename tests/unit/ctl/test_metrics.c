@@ -46,7 +46,8 @@ static void make_everything(void)
 	fake.asked = 1000;
 	fake.failing = 3;
 	worker.data_path = fake_path;
-	assert_int_equal(store_head(worker.store, "none", &info), -ENOENT);
+	assert_int_equal(store_head(worker.places[0].direct, "none", &info),
+			 -ENOENT);
 }
 
 static json_t *samples(void)

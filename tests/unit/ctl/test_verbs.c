@@ -422,8 +422,9 @@ static void test_doctor(void **state)
 		assert_string_equal(level_of(a, ok[i]), "ok");
 	assert_string_not_equal(level_of(a, "disk"), "absent");
 	assert_string_equal(level_of(a, "store"), "fail"); /* no marker */
-	assert_int_equal(
-		store_put(worker.store, PACK_MARKER_NAME, "x", 1, NULL), 0);
+	assert_int_equal(store_put(worker.places[0].direct, PACK_MARKER_NAME,
+				   "x", 1, NULL),
+			 0);
 	b = ask("{\"id\":1,\"verb\":\"doctor\"}");
 	assert_string_equal(level_of(b, "store"), "ok");
 }

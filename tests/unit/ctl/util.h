@@ -226,20 +226,21 @@ static inline int worker_setup(void **state)
 		.long_name = "Liverpool University Hospitals",
 		.gateway = "gw1",
 		.version = "1",
-		.tier = "near",
-		.store_name = "ceph",
-		.bucket = "rem-mersey",
-		.storage_class = "",
+		.tiers = { { "near", "", 0, store_count } },
+		.n_tiers = 1,
+		.places = { { .tier = "near",
+			      .store = "ceph",
+			      .bucket = "rem-mersey",
+			      .direct = s,
+			      .health = &health,
+			      .flow = &flow } },
+		.n_places = 1,
 		.mountpoint = "/srv/mersey/rem",
 		.state_dir = dir,
 		.started_ns = clock_wall_ns(),
 		.alarm_unprotected_ns = 900 * NSEC_PER_SEC,
 		.meta = m,
 		.cache = c,
-		.store = s,
-		.health = &health,
-		.counts = store_count,
-		.flow = &flow,
 		.pace = &pace,
 		.cost = &fake_cost,
 		.ops = { &ops_uid, 1, &ops_gid, 1 },
@@ -255,7 +256,7 @@ static inline int worker_teardown(void **state)
 {
 	alarms_close(worker.alarms);
 	cost_ledger_stop(worker.ledger);
-	store_free(worker.store);
+	store_free(worker.places[0].direct);
 	store_pace_done(&pace);
 	store_flow_done(&flow);
 	return state_teardown(state);

@@ -183,6 +183,7 @@ static void test_look(void **state)
 /* A stack whose direct store can be cut off. */
 struct cut {
 	struct stack stack;
+	struct conf_tier tier;
 	struct store_fault_plan plan;
 };
 
@@ -190,19 +191,22 @@ static void cut_init(struct cut *c, bool down)
 {
 	memset(c, 0, sizeof(*c));
 	c->plan.down = down;
-	c->stack.direct = store_fault_new(mem, &c->plan);
-	assert_non_null(c->stack.direct);
+	c->stack.place[0].direct = store_fault_new(mem, &c->plan);
+	assert_non_null(c->stack.place[0].direct);
+	c->tier.terms.name = "near";
+	c->stack.place[0].tier = &c->tier;
+	c->stack.n_places = 1;
 }
 
 static void cut_done(struct cut *c)
 {
-	store_free(c->stack.direct); /* frees mem */
+	store_free(c->stack.place[0].direct); /* frees mem */
 	mem = NULL;
 }
 
 static bool gate_is_open(struct cut *c)
 {
-	return __atomic_load_n(&c->stack.gate.open, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&c->stack.place[0].gate.open, __ATOMIC_ACQUIRE);
 }
 
 static void test_identity_right(void **state)
@@ -253,7 +257,7 @@ static void test_identity_missing(void **state)
 					200 * MS, &id, &err),
 			 0);
 	assert_false(gate_is_open(&c));
-	store_health_read(&c.stack.health, &health);
+	store_health_read(&c.stack.place[0].health, &health);
 	assert_false(health.down);
 	assert_int_equal(health.last_error, -ENOENT);
 	assert_non_null(strstr(health.detail, "mersey.json"));
@@ -398,15 +402,15 @@ static void test_is_named(void **state)
 
 	assert_int_equal(meta_create(&o, &err), 0);
 	assert_int_equal(meta_open(path, &m, id, &err), 0);
-	assert_int_equal(bucket_is_named(m, &err), 0);
+	assert_int_equal(bucket_is_named(m, NULL, &err), 0);
 	assert_int_equal(meta_begin(m, &t), 0);
 	assert_int_equal(meta_pack_intend(&t, &pack), 0);
 	assert_int_equal(meta_commit(&t, NULL), 0);
-	assert_int_equal(bucket_is_named(m, &err), 0);
+	assert_int_equal(bucket_is_named(m, NULL, &err), 0);
 	assert_int_equal(meta_begin(m, &t), 0);
 	assert_int_equal(meta_pack_stored(&t, &pack), 0);
 	assert_int_equal(meta_commit(&t, NULL), 0);
-	assert_int_equal(bucket_is_named(m, &err), 1);
+	assert_int_equal(bucket_is_named(m, NULL, &err), 1);
 	meta_close(m);
 }
 

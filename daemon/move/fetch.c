@@ -277,16 +277,30 @@ static void fetch_progress(void *arg, size_t got)
 	pthread_cond_broadcast(&x->changed);
 }
 
-static int fetch_get(struct fetch *x, const char *object, char *why,
+static ssize_t fetch_try(struct fetch *x, const struct move_key *key)
+{
+	const struct move_tier *tier = x->mv->s.tier;
+	ssize_t n;
+
+	if (key->tier < 0) /* the next start may know it */
+		return -EAGAIN;
+	store_on_progress(fetch_progress, x);
+	n = store_get(tier[key->tier].cause[x->cause], key->object, x->pack_off,
+		      x->buf, x->stored);
+	store_on_progress(NULL, NULL);
+	return n;
+}
+
+static int fetch_get(struct fetch *x, struct move_key *key, char *why,
 		     size_t size, const char **what)
 {
 	int64_t begun = clock_boot_ns();
-	ssize_t n;
+	ssize_t n = fetch_try(x, key);
 
-	store_on_progress(fetch_progress, x);
-	n = store_get(x->mv->s.cause[x->cause], object, x->pack_off, x->buf,
-		      x->stored);
-	store_on_progress(NULL, NULL);
+	/* The pack went to another place, and this waited for so long that
+	 * nothing is left in the old one. */
+	if (n == -ENOENT && keys_moved(x->mv, key) == 1)
+		n = fetch_try(x, key);
 	if (n > 0)
 		atomic_store(&x->got, (size_t)n);
 	mates_learn(x->mv, atomic_load(&x->got), clock_boot_ns() - begun);
@@ -353,14 +367,14 @@ void fetch_run(struct fetch *x, struct opener *o)
 		return;
 	rc = keys_get(x->mv, x->pack, &key);
 	if (rc == 0)
-		rc = fetch_get(x, key.object, why, sizeof(why), &what);
+		rc = fetch_get(x, &key, why, sizeof(why), &what);
 	if (!fetch_parts(x, &key, o, rc == -ENOKEY ? -EIO : rc, what, false))
 		return;
 	/* Perhaps it was damaged on the way: that is not the object's fault. */
 	log_warn("object '%s' came with bytes that were not stored: it is "
 		 "fetched once more",
 		 key.object);
-	rc = fetch_get(x, key.object, why, sizeof(why), &what);
+	rc = fetch_get(x, &key, why, sizeof(why), &what);
 	fetch_parts(x, &key, o, rc, what, true);
 }
 

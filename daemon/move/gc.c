@@ -21,9 +21,9 @@
 #define GC_CLOCK      "gc.clock" /* of the process: GC_AGREED, or not yet */
 #define GC_AGREED     "agreed"
 
-static struct store *gc_store(struct move *mv)
+static struct store *gc_store(const struct move_tier *tier)
 {
-	return mv->s.cause[STORE_CAUSE_POLICY];
+	return tier->cause[STORE_CAUSE_POLICY];
 }
 
 /* ---- clocks --------------------------------------------------------- */
@@ -43,9 +43,10 @@ static int gc_differs(struct job *job, const char *what, int64_t ns)
 }
 
 /* A store tells its time in answers: asks for one if need be. */
-static int gc_skew(struct move *mv, struct job *job, int64_t *ahead)
+static int gc_skew(const struct move_tier *tier, struct job *job,
+		   int64_t *ahead)
 {
-	struct store *s = gc_store(mv);
+	struct store *s = gc_store(tier);
 	struct store_info info;
 	char why[128];
 	int rc = store_skew(s, ahead);
@@ -54,7 +55,7 @@ static int gc_skew(struct move *mv, struct job *job, int64_t *ahead)
 		return rc;
 	rc = store_head(s, PACK_MARKER_NAME, &info);
 	if (rc < 0 && rc != -ENOENT) {
-		job_error(job, "tier '%s': %s", mv->o.tier,
+		job_error(job, "tier '%s': %s", tier->name,
 			  move_why(rc, why, sizeof(why)));
 		return rc;
 	}
@@ -63,7 +64,7 @@ static int gc_skew(struct move *mv, struct job *job, int64_t *ahead)
 		job_error(job,
 			  "nothing is deleted: tier '%s' does not tell its "
 			  "time",
-			  mv->o.tier);
+			  tier->name);
 	return rc;
 }
 
@@ -86,10 +87,11 @@ static int gc_high_water(struct move *mv, int64_t now, int64_t *high)
 	return rc < 0 ? rc : meta_commit(&t, NULL);
 }
 
-static int gc_clocks(struct move *mv, struct job *job, int64_t *now)
+static int gc_clocks(struct move *mv, const struct move_tier *tier,
+		     struct job *job, int64_t *now)
 {
 	int64_t ahead, high, drift;
-	int rc = gc_skew(mv, job, &ahead);
+	int rc = gc_skew(tier, job, &ahead);
 
 	if (rc < 0)
 		return rc;
@@ -172,9 +174,10 @@ static int gc_renew(struct move *mv, int64_t now)
 
 /* All clocks agree: *now is the time, and what was condemned by this process
  * has the right one. */
-static int gc_time(struct move *mv, struct job *job, int64_t *now)
+static int gc_time(struct move *mv, const struct move_tier *tier,
+		   struct job *job, int64_t *now)
 {
-	int rc = gc_clocks(mv, job, now), note;
+	int rc = gc_clocks(mv, tier, job, now), note;
 
 	if (rc < 0) {
 		/* What was condemned meanwhile may look old when it is set. */
@@ -222,6 +225,18 @@ static int gc_page(struct move *mv, uint64_t after, int64_t before,
 				       pack, GC_PAGE);
 }
 
+/* Leaves those of a page that lie in one tier. How many. */
+static int gc_of_tier(struct move *mv, size_t tier, struct meta_pack *pack,
+		      int n)
+{
+	int i, left = 0;
+
+	for (i = 0; i < n; i++)
+		if (tier_find(mv, pack[i].tier) == (int)tier)
+			pack[left++] = pack[i];
+	return left;
+}
+
 static int gc_rows(struct move *mv, struct job *job,
 		   const struct meta_pack *pack, const int *rc, int n)
 {
@@ -243,24 +258,24 @@ static int gc_rows(struct move *mv, struct job *job,
  * nothing (S25). A pack that was condemned before its PUT was answered has no
  * name of a version in its row: the store says which there is.
  */
-static int gc_version(struct move *mv, const struct meta_pack *pack)
+static int gc_version(struct store *s, const struct meta_pack *pack)
 {
 	const char *version = pack->version;
 	struct store_info info;
 	int rc;
 
 	if (!*version) {
-		rc = store_head(gc_store(mv), pack->object, &info);
+		rc = store_head(s, pack->object, &info);
 		if (rc < 0)
 			return rc == -ENOENT ? 0 : rc;
 		version = info.version;
 	}
-	return *version ? store_del_version(gc_store(mv), pack->object, version)
-			: store_del1(gc_store(mv), pack->object);
+	return *version ? store_del_version(s, pack->object, version)
+			: store_del1(s, pack->object);
 }
 
 /* The first failure is explained. */
-static int gc_versions(struct move *mv, const struct meta_pack *pack, int n,
+static int gc_versions(struct store *s, const struct meta_pack *pack, int n,
 		       int *rc, char why[128])
 {
 	int i, first = 0;
@@ -268,7 +283,7 @@ static int gc_versions(struct move *mv, const struct meta_pack *pack, int n,
 	for (i = 0; i < n; i++) {
 		rc[i] = first < 0 && !gc_lasting(first)
 				? first
-				: gc_version(mv, &pack[i]);
+				: gc_version(s, &pack[i]);
 		if (rc[i] == 0 || first < 0)
 			continue;
 		first = rc[i];
@@ -277,7 +292,7 @@ static int gc_versions(struct move *mv, const struct meta_pack *pack, int n,
 	return first;
 }
 
-static int gc_objects(struct move *mv, const struct meta_pack *pack, int n,
+static int gc_objects(struct store *s, const struct meta_pack *pack, int n,
 		      int *rc, char why[128])
 {
 	const char *key[GC_PAGE];
@@ -285,16 +300,17 @@ static int gc_objects(struct move *mv, const struct meta_pack *pack, int n,
 
 	for (i = 0; i < n; i++)
 		key[i] = pack[i].object;
-	first = store_del(gc_store(mv), key, (size_t)n, rc);
+	first = store_del(s, key, (size_t)n, rc);
 	if (first < 0)
 		move_why(first, why, 128);
 	return first;
 }
 
 /* The rows are CONDEMNED for good (no move leads back), and durable. */
-static int gc_delete(struct move *mv, struct job *job,
-		     const struct meta_pack *pack, int n)
+static int gc_delete(struct move *mv, const struct move_tier *tier,
+		     struct job *job, const struct meta_pack *pack, int n)
 {
+	struct store *s = gc_store(tier);
 	int rc[GC_PAGE] = { 0 }, first, row;
 	struct store_caps caps;
 	char why[128];
@@ -302,16 +318,16 @@ static int gc_delete(struct move *mv, struct job *job,
 	first = meta_durable(mv->m, 0);
 	if (first < 0)
 		return first;
-	store_caps(gc_store(mv), &caps);
-	first = caps.versions ? gc_versions(mv, pack, n, rc, why)
-			      : gc_objects(mv, pack, n, rc, why);
+	store_caps(s, &caps);
+	first = caps.versions ? gc_versions(s, pack, n, rc, why)
+			      : gc_objects(s, pack, n, rc, why);
 	if (first == -ENOTSUP && caps.versions)
 		job_error(job,
 			  "tier '%s': the bucket keeps versions, and this "
 			  "store cannot delete them: nothing is freed",
-			  mv->o.tier);
+			  tier->name);
 	else if (first < 0)
-		job_error(job, "tier '%s': %s", mv->o.tier, why);
+		job_error(job, "tier '%s': %s", tier->name, why);
 	row = gc_rows(mv, job, pack, rc, n);
 	return first < 0 ? first : row;
 }
@@ -334,11 +350,11 @@ static int64_t gc_interval(const struct move *mv)
 }
 
 /* What cannot be deleted (a lock) keeps no other from it. */
-static int gc_some(struct move *mv, struct job *job, int64_t now)
+static int gc_some(struct move *mv, size_t tier, struct job *job, int64_t now)
 {
 	CLEANUP_FREE struct meta_pack *pack = calloc(GC_PAGE, sizeof(*pack));
 	int64_t before = gc_before(mv, now);
-	int n, rc, first = 0;
+	int n, of, rc, first = 0;
 	uint64_t after = 0;
 
 	if (!pack)
@@ -348,45 +364,79 @@ static int gc_some(struct move *mv, struct job *job, int64_t now)
 		if (n <= 0)
 			return n < 0 ? n : first;
 		after = pack[n - 1].row;
-		rc = gc_delete(mv, job, pack, n);
+		of = gc_of_tier(mv, tier, pack, n);
+		rc = of ? gc_delete(mv, &mv->s.tier[tier], job, pack, of) : 0;
 		first = first < 0 ? first : rc;
 	} while ((rc == 0 || gc_lasting(rc)) && n == GC_PAGE &&
 		 !job_stopping(job));
 	return first;
 }
 
-/* Nothing condemned: no reason to ask anybody for the time. */
-static int gc_any(struct move *mv)
+/* In which tiers is something condemned? Where nothing is nobody is asked for
+ * the time. How many. */
+static int gc_tiers(struct move *mv, bool any[MOVE_TIERS_MAX])
 {
-	struct meta_pack first;
-	META_TXN(t);
-	int rc = meta_read(mv->m, &t);
+	CLEANUP_FREE struct meta_pack *pack = calloc(GC_PAGE, sizeof(*pack));
+	uint64_t after = 0;
+	int n, i, tier, tiers = 0;
 
-	return rc < 0 ? rc
-		      : meta_pack_list(&t, META_PACK_CONDEMNED, 0, INT64_MAX,
-				       &first, 1);
+	if (!pack)
+		return -ENOMEM;
+	do {
+		n = gc_page(mv, after, INT64_MAX, pack);
+		for (i = 0; i < n; i++) {
+			tier = tier_find(mv, pack[i].tier);
+			after = pack[i].row;
+			if (tier < 0 || any[tier])
+				continue;
+			any[tier] = true;
+			tiers++;
+		}
+	} while (n == GC_PAGE && tiers < (int)mv->s.n_tiers);
+	return n < 0 ? n : tiers;
+}
+
+static int gc_tier(struct move *mv, size_t tier, struct job *job)
+{
+	int64_t now = 0; /* set by gc_clocks() */
+	int rc = gc_time(mv, &mv->s.tier[tier], job, &now);
+
+	return rc < 0 ? rc : gc_some(mv, tier, job, now);
+}
+
+/* A store that is away keeps no other from it; a clock that is wrong does. */
+static int gc_all(struct move *mv, struct job *job,
+		  const bool any[MOVE_TIERS_MAX])
+{
+	int rc = 0, first = 0;
+	size_t i;
+
+	for (i = 0; i < mv->s.n_tiers && rc != -EUCLEAN; i++) {
+		if (!any[i] || job_stopping(job))
+			continue;
+		rc = gc_tier(mv, i, job);
+		first = first < 0 ? first : rc;
+	}
+	return first;
 }
 
 int64_t gc_run(struct job *job, void *arg)
 {
+	bool any[MOVE_TIERS_MAX] = { false };
 	struct move *mv = arg;
 	char why[FENCE_WHY_SIZE];
-	int64_t now = 0; /* set by gc_clocks() */
 	uint32_t gen;
 	int rc;
 
 	job_begin(job, 0, 0);
 	job_waiting(job, NULL);
-	rc = gc_any(mv);
+	rc = gc_tiers(mv, any);
 	if (rc > 0 && fence_generation(mv->s.fence, &gen, why) < 0) {
 		job_waiting(job, "%s", why);
 		return MIN(gc_interval(mv), GC_FENCED_NS);
 	}
-	if (rc > 0) {
-		rc = gc_time(mv, job, &now);
-		if (rc == 0)
-			rc = gc_some(mv, job, now);
-	}
+	if (rc > 0)
+		rc = gc_all(mv, job, any);
 	return rc < 0 ? rc : gc_interval(mv);
 }
 

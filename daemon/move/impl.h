@@ -8,7 +8,8 @@
  * mates.c    what comes along with a file
  * fetcher.c  the list of fetches, its threads and buffers (fetch.h)
  * fetch.c    one of them: GET, open frames, fill
- * keys.c     packs' names and data keys, the recently used
+ * keys.c     packs' names, tiers and data keys, the recently used
+ * tiers.c    the tiers of the trust
  * protect.c  the job: which files, when
  * study.c    which study files belong to
  * seal.c     what was chosen becomes a pack: beside the other streams
@@ -48,6 +49,7 @@ struct move_key {
 	uint64_t row; /* 0 = free */
 	uint64_t used;
 	uint64_t study; /* that all of the pack is of, or 0 */
+	int tier;	/* index in struct move_stores; < 0: not configured */
 	char object[128];
 	struct pack_key key;
 };
@@ -55,6 +57,7 @@ struct move_key {
 struct move_keys {
 	pthread_mutex_t lock; /* guards all below */
 	uint64_t clock;
+	uint64_t moved; /* packs that went to another place */
 	struct move_key key[KEYS_MAX];
 };
 
@@ -121,7 +124,8 @@ struct move {
 	struct meta *m;
 	struct cache *c;
 	struct pack_keyring *kr;
-	struct move_stores s;
+	struct move_stores s; /* n_tiers > 0 */
+	bool one_tier;
 	_Atomic bool stopping;
 	struct move_keys keys;
 	struct fetcher fetcher;
@@ -174,6 +178,18 @@ static inline void move_key_wipe(struct move_key *k)
 }
 /* Copies the name and key of a pack; for CLEANUP(move_key_wipe). */
 int keys_get(struct move *mv, uint64_t row, struct move_key *out);
+/* Is the pack elsewhere than `key` says? Then 1, and key says where. */
+int keys_moved(struct move *mv, struct move_key *key);
+/* A pack has another place now. What was read before says nothing of it. */
+void keys_forget(struct move *mv, uint64_t row);
+
+/* ---- tiers.c -------------------------------------------------------- */
+
+/* Fills mv->s.tier when there is only the first one. */
+void tiers_init(struct move *mv);
+/* Index of the tier of that name, or -ENODEV: it is not configured (any more).
+ * Where there is only the first one all packs lie there. */
+int tier_find(const struct move *mv, const char *name);
 
 /* ---- protect.c seal.c large.c diff.c build.c send.c ------------------ */
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names and data keys of the packs that were read from lately. */
+/* Names, tiers and data keys of the packs that were read from lately. */
 #include "move/impl.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#include "base/log.h"
 
 void keys_init(struct move_keys *k)
 {
@@ -19,11 +21,14 @@ void keys_done(struct move_keys *k)
 	pthread_mutex_destroy(&k->lock);
 }
 
-static bool keys_find(struct move_keys *k, uint64_t row, struct move_key *out)
+/* *moved: see keys_add(). */
+static bool keys_find(struct move_keys *k, uint64_t row, struct move_key *out,
+		      uint64_t *moved)
 {
 	size_t i;
 
 	LOCK_SCOPE(&k->lock);
+	*moved = k->moved;
 	for (i = 0; i < KEYS_MAX; i++) {
 		if (k->key[i].row != row)
 			continue;
@@ -34,11 +39,15 @@ static bool keys_find(struct move_keys *k, uint64_t row, struct move_key *out)
 	return false;
 }
 
-static void keys_add(struct move_keys *k, const struct move_key *key)
+/* Remembers what was read, unless a pack has moved since. */
+static void keys_add(struct move_keys *k, const struct move_key *key,
+		     uint64_t moved)
 {
 	size_t i, oldest = 0;
 
 	LOCK_SCOPE(&k->lock);
+	if (k->moved != moved)
+		return;
 	for (i = 1; i < KEYS_MAX; i++)
 		if (k->key[i].used < k->key[oldest].used)
 			oldest = i;
@@ -47,7 +56,6 @@ static void keys_add(struct move_keys *k, const struct move_key *key)
 	k->key[oldest].used = ++k->clock;
 }
 
-/* A pack's row never changes in what is needed here. */
 static int keys_load(struct move *mv, uint64_t row, struct move_key *out)
 {
 	struct meta_pack pack = { 0 };
@@ -68,18 +76,52 @@ static int keys_load(struct move *mv, uint64_t row, struct move_key *out)
 	out->row = row;
 	out->study = pack.study;
 	snprintf(out->object, sizeof(out->object), "%s", pack.object);
+	out->tier = tier_find(mv, pack.tier);
+	if (out->tier < 0)
+		log_warn("object '%s' lies in tier '%s', which is not "
+			 "configured",
+			 pack.object, pack.tier);
 	return pack_key_derive(mv->kr, pack.generation, pack.salt, &id,
 			       &out->key);
 }
 
 int keys_get(struct move *mv, uint64_t row, struct move_key *out)
 {
+	uint64_t moved;
 	int rc;
 
-	if (keys_find(&mv->keys, row, out))
+	if (keys_find(&mv->keys, row, out, &moved))
 		return 0;
 	rc = keys_load(mv, row, out);
 	if (rc == 0)
-		keys_add(&mv->keys, out);
+		keys_add(&mv->keys, out, moved);
 	return rc;
+}
+
+int keys_moved(struct move *mv, struct move_key *key)
+{
+	CLEANUP(move_key_wipe) struct move_key now = { 0 };
+	int rc = keys_get(mv, key->row, &now);
+
+	if (rc < 0)
+		return rc;
+	if (now.tier == key->tier && strcmp(now.object, key->object) == 0)
+		return 0;
+	*key = now;
+	return 1;
+}
+
+void keys_forget(struct move *mv, uint64_t row)
+{
+	struct move_keys *k = &mv->keys;
+	size_t i;
+
+	LOCK_SCOPE(&k->lock);
+	k->moved++;
+	for (i = 0; i < KEYS_MAX; i++) {
+		if (k->key[i].row != row)
+			continue;
+		pack_key_done(&k->key[i].key);
+		k->key[i] = (struct move_key){ 0 };
+	}
 }

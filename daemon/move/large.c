@@ -320,6 +320,6 @@ int large_protect(struct move *mv, struct job *job, struct parcel *p)
 	else if (rc == 0)
 		rc = large_packs(mv, job, &lg);
 	if (rc < 0 && *p->why)
-		job_error(job, "tier '%s': %s", mv->o.tier, p->why);
+		job_error(job, "tier '%s': %s", mv->s.tier[0].name, p->why);
 	return rc;
 }

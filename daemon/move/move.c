@@ -74,6 +74,7 @@ static struct move *move_new(const struct move_opts *o, struct meta *m,
 	mv->c = c;
 	mv->kr = kr;
 	mv->s = *stores;
+	tiers_init(mv);
 	mv->wall0_ns = clock_wall_ns();
 	mv->boot0_ns = clock_boot_ns();
 	mv->ghost = (struct value_ghost)VALUE_GHOST_INIT;

@@ -75,6 +75,7 @@ static int pack_describe(struct move *mv, const struct pack_writer *w,
 			 size_t len, const uint8_t digest[PACK_DIGEST_SIZE],
 			 struct meta_pack *pack)
 {
+	const struct move_tier *tier = &mv->s.tier[0];
 	int64_t now = clock_wall_ns();
 	uint32_t writer;
 	int rc = fence_generation(mv->s.fence, &writer, NULL);
@@ -88,9 +89,9 @@ static int pack_describe(struct move *mv, const struct pack_writer *w,
 	pack->generation = pack_writer_generation(w);
 	pack->length = len;
 	pack->created_ns = now;
-	snprintf(pack->tier, sizeof(pack->tier), "%s", mv->o.tier);
+	snprintf(pack->tier, sizeof(pack->tier), "%s", tier->name);
 	snprintf(pack->storage_class, sizeof(pack->storage_class), "%s",
-		 mv->o.storage_class);
+		 tier->storage_class);
 	pack_object_name(writer, (uint64_t)now, pack_writer_id(w),
 			 pack->object);
 	return 0;
@@ -154,7 +155,8 @@ static int send_compare(struct store *s, struct meta_pack *pack,
 
 static int send_try(struct move *mv, struct meta_pack *pack, const void *data)
 {
-	struct store *s = mv->s.cause[STORE_CAUSE_PROTECT];
+	const struct move_tier *tier = &mv->s.tier[0];
+	struct store *s = tier->cause[STORE_CAUSE_PROTECT];
 	struct store_put_opts o = { .sha256 = pack->digest,
 				    .version = pack->version };
 	struct store_caps caps;
@@ -162,8 +164,8 @@ static int send_try(struct move *mv, struct meta_pack *pack, const void *data)
 
 	store_caps(s, &caps);
 	o.if_absent = caps.create_only;
-	if (*mv->o.storage_class)
-		o.storage_class = mv->o.storage_class;
+	if (*tier->storage_class)
+		o.storage_class = tier->storage_class;
 	rc = store_put(s, pack->object, data, pack->length, &o);
 	return rc == -EEXIST ? send_compare(s, pack, data) : rc;
 }
@@ -208,11 +210,13 @@ static int send_put(struct move *mv, struct job *job, struct parcel *p,
 	while ((rc = send_try(mv, pack, data)) < 0) {
 		move_why(rc, p->why, sizeof(p->why));
 		if (!send_waits(rc)) {
-			job_error(job, "tier '%s': %s", mv->o.tier, p->why);
+			job_error(job, "tier '%s': %s", mv->s.tier[0].name,
+				  p->why);
 			break;
 		}
-		job_waiting(job, "tier '%s': %s; next try in %s", mv->o.tier,
-			    p->why, units_format_duration(pause, next));
+		job_waiting(job, "tier '%s': %s; next try in %s",
+			    mv->s.tier[0].name, p->why,
+			    units_format_duration(pause, next));
 		rc = send_pause(mv, job, p, pause);
 		if (rc == 0 && !parcel_wanted(p))
 			rc = -ESTALE;

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Packs lie in several tiers: each is read from its own, and deleted there. */
+#include "tests/unit/move/tiers.h"
+
+#define SIZE (100 * KIB)
+
+/* Starts anew with another tier as the first. */
+static void first_is(size_t i)
+{
+	stop_move();
+	tiers_swap(0, i);
+	assert_int_equal(start_move(), 0);
+}
+
+static void test_reads(void **state)
+{
+	uint64_t old = protected_file("old", 1, SIZE), new;
+	struct meta_pack p;
+
+	assert_int_equal(objects_in(0), 1);
+	assert_int_equal(objects_in(1), 0);
+	first_is(FAR);
+	new = protected_file("new", 2, SIZE);
+	assert_int_equal(objects_in(0), 1);
+	assert_int_equal(objects_in(1), 1);
+	pack_of(new, &p);
+	assert_string_equal(p.tier, "far");
+	expect_file(old, 1, SIZE);
+	expect_file(new, 2, SIZE);
+	/* One that is away keeps nobody from the other. */
+	evict_file(old);
+	evict_file(new);
+	__atomic_store_n(&place_plan[0].down, true, __ATOMIC_RELAXED);
+	expect_file(new, 2, SIZE);
+	assert_int_equal(recall(old, 0, SIZE), -ETIMEDOUT);
+	__atomic_store_n(&place_plan[0].down, false, __ATOMIC_RELAXED);
+	expect_file(old, 1, SIZE);
+	first_is(FAR);
+}
+
+/* A tier that the configuration does not name any more says nothing about
+ * what lies there. */
+static void test_unknown(void **state)
+{
+	uint64_t ino = protected_file("old", 1, SIZE);
+
+	stop_move();
+	stores.tier[NEAR].name = "renamed";
+	assert_int_equal(start_move(), 0);
+	assert_int_equal(recall(ino, 0, SIZE), -ETIMEDOUT);
+	stop_move();
+	stores.tier[NEAR].name = "near";
+	assert_int_equal(start_move(), 0);
+}
+
+static bool wait_objects(size_t at, size_t want)
+{
+	int i;
+
+	for (i = 0; i < 1000 && objects_in(at) != want; i++)
+		clock_sleep_ns(10000000);
+	return objects_in(at) == want;
+}
+
+/* What is condemned is deleted where it lies, also while another is away. */
+static void test_gc(void **state)
+{
+	uint64_t a = protected_file("a", 1, SIZE), b;
+
+	first_is(FAR);
+	b = protected_file("b", 2, SIZE);
+	unlink_file(a, "a");
+	unlink_file(b, "b");
+	move_reap_now(mv);
+	stop_move();
+	mopts.delete_after_ns = 1;
+	__atomic_store_n(&place_plan[1].down, true, __ATOMIC_RELAXED);
+	assert_int_equal(start_move(), 0);
+	move_reap_now(mv);
+	assert_true(wait_objects(0, 0));
+	__atomic_store_n(&place_plan[1].down, false, __ATOMIC_RELAXED);
+	assert_true(wait_objects(1, 0));
+	first_is(FAR);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TIERS_TEST(test_reads),
+		TIERS_TEST(test_unknown),
+		TIERS_TEST(test_gc),
+	};
+
+	return RUN_TESTS(tests, NULL, NULL);
+}

@@ -269,7 +269,7 @@ static int verb_find(struct cli *c)
 
 static int verb_check(struct cli *c)
 {
-	unsigned bad = c->given & ~(OPTS_COMMON | c->verb->opts);
+	uint64_t bad = c->given & ~(OPTS_COMMON | c->verb->opts);
 	int i;
 
 	if (cli_has(c, OPT_HELP) || cli_has(c, OPT_VERSION))

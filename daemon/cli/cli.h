@@ -56,7 +56,9 @@ enum cli_opt {
 	OPT_COUNT,
 };
 
-#define OPT_BIT(o) (1U << (o))
+/* Sets of options are masks. */
+#define OPT_BIT(o) (UINT64_C(1) << (o))
+_Static_assert(OPT_COUNT <= 64, "a mask has no room for more options");
 /* Every verb takes these. */
 #define OPTS_COMMON                                                       \
 	(OPT_BIT(OPT_CONFIG) | OPT_BIT(OPT_TRUST) | OPT_BIT(OPT_JSON) |   \
@@ -72,7 +74,7 @@ struct cli_verb {
 	const char *args; /* "[TRUST...]", for the usage line */
 	const char *help; /* one line */
 	const char *more; /* what --help says besides, or NULL */
-	unsigned opts;	  /* OPT_BITs beyond the common ones */
+	uint64_t opts;	  /* OPT_BITs beyond the common ones */
 	int min, max;	  /* arguments; max -1 = any number */
 	/* Fills c->result. 0, or -errno with c->err (and c->exit, c->code). */
 	int (*run)(struct cli *c);
@@ -84,7 +86,7 @@ struct cli_verb {
 struct cli {
 	FILE *out, *msg; /* stdout and stderr, but in tests */
 	const struct cli_verb *verb;
-	unsigned given; /* OPT_BITs that were given */
+	uint64_t given; /* OPT_BITs that were given */
 	const char *opt[OPT_COUNT];
 	const char *trust[CLI_TRUSTS_MAX];
 	size_t trusts;

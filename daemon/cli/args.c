@@ -34,6 +34,9 @@ const struct cli_option cli_options[OPT_COUNT] = {
 			     "stay, with messages on stderr" },
 	[OPT_OPTIONS] = { "options", "LIST",
 			  "or -o: as in fstab; may be repeated" },
+	[OPT_POLICY] = { "policy", "NAME",
+			 "a policy of the config instead of the trust's own" },
+	[OPT_LIMIT] = { "limit", "N", "at most so many" },
 };
 
 const struct cli_verb cli_verbs[] = {

@@ -53,6 +53,8 @@ enum cli_opt {
 	OPT_FORCE,
 	OPT_FOREGROUND,
 	OPT_OPTIONS,
+	OPT_POLICY,
+	OPT_LIMIT,
 	OPT_COUNT,
 };
 

@@ -98,6 +98,10 @@ struct tier_opts {
 	const struct price_exchange *exchange;
 	money_t budget; /* a month, in the currency of reports */
 	bool has_budget;
+	/* What this month cost until now, as the cost report has it, in that
+	 * currency; 0 or -errno. NULL: not known, and no budget holds. */
+	int (*spent)(void *arg, money_t *out);
+	void *spent_arg;
 	int64_t recall_wait_ns;
 	uint64_t cache_size;
 };

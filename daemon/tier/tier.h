@@ -95,7 +95,13 @@ struct tier; /* one per worker */
 int tier_start(const struct tier_opts *o, struct meta *m, struct move *mv,
 	       struct tier **out, struct err *err);
 void tier_stop(struct tier *t);
-struct job *tier_job(struct tier *t);
+DEFINE_GUARD(struct tier *, tier_stop);
+/* What it tells of itself; for `jobs`. */
+void tier_job(struct tier *t, struct job_info *out);
+const struct tier_opts *tier_opts_of(const struct tier *t);
+/* A policy by name; NULL and "": the trust's own. NULL: there is none. */
+const struct tier_policy *tier_policy_find(const struct tier *t,
+					   const char *name);
 
 /*
  * Looks at all files and stores what the policy (NULL: the trust's own) would
@@ -105,9 +111,42 @@ struct job *tier_job(struct tier *t);
 int tier_plan_make(struct tier *t, const struct tier_policy *p,
 		   bool (*tick)(void *arg, uint64_t files), void *arg,
 		   struct tier_plan *out, struct err *err);
-/* A stored one, priced as of now. -ENOENT. */
+/* The same for a question: nothing is stored, so it has no name. */
+int tier_plan_ask(struct tier *t, const struct tier_policy *p,
+		  bool (*tick)(void *arg, uint64_t files), void *arg,
+		  struct tier_plan *out, struct err *err);
+/* What is left of a stored one, priced as of now. -ENOENT. */
 int tier_plan_read(struct tier *t, const char *name, struct tier_plan *out,
 		   struct err *err);
+
+/* ---- explain.c ---------------------------------------------------------- */
+
+#define TIER_REASONS_MAX 16
+
+struct tier_explained_rule {
+	const char *class_name;
+	enum tier_action action;
+	const char *to; /* NULL: no move */
+	bool holds;
+	struct tier_reason reason[TIER_REASONS_MAX];
+	size_t n_reasons;
+};
+struct tier_explained {
+	const char *policy;
+	bool study;	/* it was judged as a part of its study */
+	uint64_t files; /* of that */
+	int matched;	/* index of the rule, -ENOENT: none */
+	/* Why that rule changes nothing now ("pinned"); "" = it does. */
+	const char *unchanged;
+	struct tier_explained_rule *rule;
+	size_t n_rules;
+};
+/* Frees what it holds; strings are the policy's. */
+void tier_explained_done(struct tier_explained *e);
+/* What a policy (NULL: the trust's own) says of a file, and why. -ENOENT: no
+ * such file; -ENOTSUP: there is no policy. */
+int tier_explain(struct tier *t, const struct tier_policy *p, uint64_t ino,
+		 struct tier_explained *out, struct err *err);
 
 /* ---- run.c --------------------------------------------------------------- */
 

@@ -313,6 +313,8 @@ int meta_inode_delete(struct meta_txn *t, uint64_t ino)
 		rc = meta_extent_clear(t, ino, NULL, 0, clock_wall_ns());
 	if (rc >= 0 && S_ISREG(old.mode))
 		rc = meta_naming_set(t, ino, 0, clock_wall_ns());
+	if (rc >= 0)
+		rc = meta_pin_forget(t, ino);
 	if (rc < 0)
 		return rc;
 	meta_counts_add(t->m, &old, -1);

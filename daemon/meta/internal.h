@@ -19,7 +19,7 @@
 #include "db/db.h"
 #include "meta/meta.h"
 
-#define META_SCHEMA	   6	      /* version of the tables, schema.c */
+#define META_SCHEMA	   7	      /* version of the tables, schema.c */
 #define META_LOG_BYTES	   (32 << 20) /* wakes the checkpoint */
 #define META_CHECKPOINT_NS (30 * 1000000000LL)
 #define META_ROWS_DEFAULT  (2 << 20) /* bytes */
@@ -33,11 +33,18 @@ enum meta_group {
 	META_G_PATH,
 	META_G_XATTR,
 	META_G_PACK,
+	META_G_RELOCATE,
+	META_G_RESTORE,
+	META_G_PIN,
+	META_G_PLAN,
+	META_G_RUN,
+	META_G_SUBJECT,
 	META_G_CLAIM,
 	META_G_EXTENT,
 	META_G_NAMING,
 	META_G_PRESENCE,
 	META_G_LEDGER,
+	META_G_BILL,
 	META_G_VALUE,
 	META_G_TOTALS,
 	META_G_RECOUNT,
@@ -276,8 +283,20 @@ int meta_quota_file(const struct meta *m);
 /* xattr.c, presence.c, extent.c: all rows of an inode */
 int meta_xattr_clear(struct meta_txn *t, uint64_t ino);
 
+/* study.c: a row of id, uid, patient, date, modality. */
+bool meta_study_read(struct db_stmt *st, struct meta_study *out);
+
 /* study.c: the file's bytes change, and with them what its header says. */
 int meta_instance_forget(struct meta_txn *t, uint64_t ino);
+
+/* pin.c: the inode goes. */
+int meta_pin_forget(struct meta_txn *t, uint64_t ino);
+
+/* restore.c: the order is one of another row now. */
+int meta_restore_follow(struct meta_txn *t, uint64_t pack, uint64_t to);
+
+/* pack.c: one more, or one less, of what is billed. */
+int meta_pack_count(struct meta_txn *t, const struct meta_pack *p, int sign);
 
 /* pack.c: n extents, or namings, more or fewer name the pack */
 int meta_pack_name(struct meta_txn *t, uint64_t row);

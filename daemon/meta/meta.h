@@ -424,12 +424,18 @@ struct meta_pack {
 	/* Of the object, where the bucket keeps versions; "" = it does not, or
 	 * the PUT's answer did not say. */
 	char version[META_VERSION_SIZE];
+	/* By the terms of its class: billed as so many bytes, since when, and
+	 * paid for until when at least (0 = as long as it is there). */
+	uint64_t billed;
+	int64_t stored_ns, keep_ns;
 };
 
-/* Inserts as INTENT; sets in->row. */
+/* Inserts as INTENT; sets in->row. An intent that is condemned is billed by
+ * what is said here of billed, stored_ns and keep_ns. */
 int meta_pack_intend(struct meta_txn *t, struct meta_pack *in);
 /* INTENT -> STORED (-EINVAL from another state); writes length, digest,
- * study and version. */
+ * study, version, billed (at least the length), stored_ns (0 = created_ns) and
+ * keep_ns. */
 int meta_pack_stored(struct meta_txn *t, const struct meta_pack *in);
 int meta_pack_get(struct meta_txn *t, uint64_t row, struct meta_pack *out);
 /* The row of an object, in whatever state; -ENOENT. */
@@ -454,6 +460,7 @@ int meta_pack_delete(struct meta_txn *t, uint64_t row);
 struct meta_pack_totals {
 	char tier[64], storage_class[32];
 	uint64_t objects, bytes; /* stored and condemned: what is billed */
+	uint64_t billed;	 /* as so many bytes */
 };
 /* One per tier and class. Count or -errno. */
 int meta_pack_totals(struct meta_txn *t, struct meta_pack_totals *out,

@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "meta/tiering.h"
+
 enum {
 	INTEND,
 	STORED,
@@ -28,14 +30,16 @@ enum {
 #define PACK_COLS                                                             \
 	"SELECT id, pack_id, object, generation, salt, digest, length, tier," \
 	" storage_class, state, created_ns, condemned_ns, extents, study,"    \
-	" version FROM pack"
+	" version, billed, stored_ns, keep_ns FROM pack"
 static const char *const sql[] = {
 	[INTEND] = "INSERT INTO pack (id, pack_id, object, generation, salt,"
 		   " digest, length, tier, storage_class, state, created_ns,"
-		   " condemned_ns, extents) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
-		   " ?7, ?8, ?9, 0, ?10, 0, 0)",
+		   " condemned_ns, extents, billed, stored_ns, keep_ns)"
+		   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10, 0,"
+		   " 0, ?11, ?12, ?13)",
 	[STORED] = "UPDATE pack SET state = 1, length = ?2, digest = ?3,"
-		   " study = ?4, version = ?5"
+		   " study = ?4, version = ?5, billed = ?6,"
+		   " stored_ns = ?7, keep_ns = ?8"
 		   " WHERE id = ?1 AND state = 0",
 	[GET] = PACK_COLS " WHERE id = ?1",
 	[FIND] = "SELECT id FROM pack WHERE object = ?1",
@@ -56,12 +60,13 @@ static const char *const sql[] = {
 	[UNNAME] = "UPDATE pack SET extents = extents - ?2"
 		   " WHERE id = ?1 AND extents >= ?2",
 	[TOTAL_ADD] = "INSERT INTO pack_total"
-		      " (tier, storage_class, objects, bytes)"
-		      " VALUES (?1, ?2, ?3, ?4)"
+		      " (tier, storage_class, objects, bytes, billed)"
+		      " VALUES (?1, ?2, ?3, ?4, ?5)"
 		      " ON CONFLICT (tier, storage_class) DO UPDATE"
 		      " SET objects = pack_total.objects + excluded.objects,"
-		      " bytes = pack_total.bytes + excluded.bytes",
-	[TOTALS] = "SELECT tier, storage_class, objects, bytes"
+		      " bytes = pack_total.bytes + excluded.bytes,"
+		      " billed = pack_total.billed + excluded.billed",
+	[TOTALS] = "SELECT tier, storage_class, objects, bytes, billed"
 		   " FROM pack_total WHERE objects > 0"
 		   " ORDER BY tier, storage_class LIMIT ?1",
 };
@@ -77,6 +82,9 @@ static bool pack_read(struct db_stmt *st, struct meta_pack *out)
 	out->condemned_ns = db_int(st, 11);
 	out->extents = (uint64_t)db_int(st, 12);
 	out->study = (uint64_t)db_int(st, 13);
+	out->billed = (uint64_t)db_int(st, 15);
+	out->stored_ns = db_int(st, 16);
+	out->keep_ns = db_int(st, 17);
 	if (!m_blob(st, 1, out->id, sizeof(out->id)) ||
 	    !m_text(st, 2, out->object, sizeof(out->object)) ||
 	    !m_u32(st, 3, UINT32_MAX, &out->generation) ||
@@ -88,11 +96,12 @@ static bool pack_read(struct db_stmt *st, struct meta_pack *out)
 	    !m_text(st, 14, out->version, sizeof(out->version)))
 		return false;
 	out->state = (enum meta_pack_state)state;
-	return db_int(st, 6) >= 0 && db_int(st, 12) >= 0 && db_int(st, 13) >= 0;
+	return db_int(st, 6) >= 0 && db_int(st, 12) >= 0 &&
+	       db_int(st, 13) >= 0 && db_int(st, 15) >= 0;
 }
 
 /* What is billed: objects that are, or may be, in the store. */
-static int pack_total(struct meta_txn *t, const struct meta_pack *p, int sign)
+int meta_pack_count(struct meta_txn *t, const struct meta_pack *p, int sign)
 {
 	struct db_stmt *st = m_stmt(t, META_G_PACK, TOTAL_ADD, sql);
 
@@ -100,6 +109,7 @@ static int pack_total(struct meta_txn *t, const struct meta_pack *p, int sign)
 	m_bind_text(st, 2, p->storage_class);
 	m_bind_int(st, 3, sign);
 	m_bind_int(st, 4, sign * (int64_t)p->length);
+	m_bind_int(st, 5, sign * (int64_t)p->billed);
 	return m_run_one(t, st);
 }
 
@@ -115,6 +125,9 @@ int meta_pack_intend(struct meta_txn *t, struct meta_pack *in)
 	in->extents = 0;
 	in->study = 0;
 	in->version[0] = '\0';
+	in->billed = MAX(in->billed, in->length);
+	if (!in->stored_ns)
+		in->stored_ns = in->created_ns;
 	st = m_stmt(t, META_G_PACK, INTEND, sql);
 	m_bind_u64(st, 1, in->row);
 	m_bind_blob(st, 2, in->id, sizeof(in->id));
@@ -126,6 +139,9 @@ int meta_pack_intend(struct meta_txn *t, struct meta_pack *in)
 	m_bind_text(st, 8, in->tier);
 	m_bind_text(st, 9, in->storage_class);
 	m_bind_int(st, 10, in->created_ns);
+	m_bind_u64(st, 11, in->billed);
+	m_bind_int(st, 12, in->stored_ns);
+	m_bind_int(st, 13, in->keep_ns);
 	return m_run_one(t, st);
 }
 
@@ -138,17 +154,21 @@ int meta_pack_stored(struct meta_txn *t, const struct meta_pack *in)
 	if (rc < 0)
 		return rc;
 	if (p.state != META_PACK_INTENT || in->length > INT64_MAX ||
-	    in->study > INT64_MAX)
+	    in->billed > INT64_MAX || in->study > INT64_MAX)
 		return m_fail(t, -EINVAL);
 	p.length = in->length;
+	p.billed = MAX(in->billed, in->length);
 	st = m_stmt(t, META_G_PACK, STORED, sql);
 	m_bind_u64(st, 1, in->row);
 	m_bind_u64(st, 2, in->length);
 	m_bind_blob(st, 3, in->digest, sizeof(in->digest));
 	m_bind_u64(st, 4, in->study);
 	m_bind_text(st, 5, in->version);
+	m_bind_u64(st, 6, p.billed);
+	m_bind_int(st, 7, in->stored_ns ? in->stored_ns : p.created_ns);
+	m_bind_int(st, 8, in->keep_ns);
 	rc = m_run_one(t, st);
-	return rc < 0 ? rc : pack_total(t, &p, 1);
+	return rc < 0 ? rc : meta_pack_count(t, &p, 1);
 }
 
 int meta_pack_get(struct meta_txn *t, uint64_t row, struct meta_pack *out)
@@ -231,7 +251,7 @@ static int pack_condemn(struct meta_txn *t, const struct meta_pack *p,
 	rc = m_run_one(t, st);
 	/* The PUT of an intent may have succeeded. */
 	if (rc == 0 && p->state == META_PACK_INTENT)
-		rc = pack_total(t, p, 1);
+		rc = meta_pack_count(t, p, 1);
 	return rc;
 }
 
@@ -274,8 +294,10 @@ int meta_pack_delete(struct meta_txn *t, uint64_t row)
 	m_bind_u64(st, 1, row);
 	rc = m_run_one(t, st);
 	if (rc == 0 && p.state == META_PACK_CONDEMNED)
-		rc = pack_total(t, &p, -1);
-	return rc;
+		rc = meta_pack_count(t, &p, -1);
+	if (rc == 0)
+		rc = meta_restore_delete(t, row);
+	return rc == -ENOENT ? 0 : rc;
 }
 
 int meta_pack_name(struct meta_txn *t, uint64_t row)
@@ -322,6 +344,7 @@ int meta_pack_totals(struct meta_txn *t, struct meta_pack_totals *out,
 
 		p->objects = (uint64_t)db_int(st, 2);
 		p->bytes = (uint64_t)db_int(st, 3);
+		p->billed = (uint64_t)db_int(st, 4);
 		if (!m_text(st, 0, p->tier, sizeof(p->tier)) ||
 		    !m_text(st, 1, p->storage_class, sizeof(p->storage_class)))
 			return m_unclean(t, st);

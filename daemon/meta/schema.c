@@ -201,6 +201,116 @@ static const char meta_v6[] =
 	"ALTER TABLE pack ADD COLUMN version TEXT NOT NULL DEFAULT '';";
 
 /*
+ * Tiering: what a pack is billed as, since when and until when at least (0 =
+ * no least time; of packs from before: their length, since they were made);
+ * orders to archive classes; pins; plans and runs; and what a bill has besides
+ * requests. A study's files are found whatever their state.
+ */
+static const char meta_v7[] =
+	"ALTER TABLE pack ADD COLUMN billed INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE pack ADD COLUMN stored_ns INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE pack ADD COLUMN keep_ns INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE pack SET billed = length, stored_ns = created_ns;"
+	"ALTER TABLE pack_total ADD COLUMN billed INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE pack_total SET billed = bytes;"
+
+	"CREATE INDEX inode_of_study ON inode (study, ino) WHERE study > 0;"
+	"CREATE INDEX study_patient ON study (patient, id);"
+
+	"CREATE TABLE restore ("
+	" pack INTEGER PRIMARY KEY,"
+	" state INTEGER NOT NULL,"
+	" speed INTEGER NOT NULL,"
+	" days INTEGER NOT NULL,"
+	" ordered_ns INTEGER NOT NULL,"
+	" due_ns INTEGER NOT NULL,"
+	" until_ns INTEGER NOT NULL,"
+	" retry_ns INTEGER NOT NULL,"
+	" cause TEXT NOT NULL,"
+	" error TEXT NOT NULL);"
+	"CREATE INDEX restore_state ON restore (state, pack);"
+
+	"CREATE TABLE pin ("
+	" id INTEGER PRIMARY KEY,"
+	" ino INTEGER NOT NULL,"
+	" until_ns INTEGER NOT NULL,"
+	" made_ns INTEGER NOT NULL,"
+	" uid INTEGER NOT NULL,"
+	" cause TEXT NOT NULL,"
+	" files INTEGER NOT NULL,"
+	" bytes INTEGER NOT NULL,"
+	" ended INTEGER NOT NULL);"
+	"CREATE INDEX pin_until ON pin (until_ns) WHERE ended = 0;"
+	"CREATE INDEX pin_ended ON pin (id) WHERE ended = 1;"
+	"CREATE TABLE pin_file ("
+	" ino INTEGER NOT NULL,"
+	" pin INTEGER NOT NULL,"
+	" bytes INTEGER NOT NULL,"
+	" PRIMARY KEY (ino, pin)) WITHOUT ROWID;"
+	"CREATE INDEX pin_file_pin ON pin_file (pin, ino);"
+
+	"CREATE TABLE tier_plan ("
+	" id INTEGER PRIMARY KEY,"
+	" name TEXT NOT NULL UNIQUE,"
+	" policy TEXT NOT NULL,"
+	" state INTEGER NOT NULL,"
+	" made_ns INTEGER NOT NULL,"
+	" version INTEGER NOT NULL,"
+	" files INTEGER NOT NULL,"
+	" bytes INTEGER NOT NULL,"
+	" items INTEGER NOT NULL,"
+	" once TEXT NOT NULL,"
+	" per_month TEXT NOT NULL);"
+	"CREATE TABLE tier_item ("
+	" id INTEGER NOT NULL,"
+	" seq INTEGER NOT NULL,"
+	" study INTEGER NOT NULL,"
+	" subject INTEGER NOT NULL,"
+	" rule INTEGER NOT NULL,"
+	" action INTEGER NOT NULL,"
+	" target TEXT NOT NULL,"
+	" source TEXT NOT NULL,"
+	" files INTEGER NOT NULL,"
+	" bytes INTEGER NOT NULL,"
+	" state INTEGER NOT NULL,"
+	" reason TEXT NOT NULL,"
+	" PRIMARY KEY (id, seq)) WITHOUT ROWID;"
+	"CREATE TABLE tier_run ("
+	" id INTEGER PRIMARY KEY,"
+	" plan INTEGER NOT NULL,"
+	" plan_name TEXT NOT NULL,"
+	" policy TEXT NOT NULL,"
+	" started_by TEXT NOT NULL,"
+	" who TEXT NOT NULL,"
+	" state INTEGER NOT NULL,"
+	" started_ns INTEGER NOT NULL,"
+	" ended_ns INTEGER NOT NULL,"
+	" files INTEGER NOT NULL,"
+	" bytes INTEGER NOT NULL,"
+	" skipped INTEGER NOT NULL,"
+	" errors INTEGER NOT NULL,"
+	" cost TEXT NOT NULL,"
+	" predicted TEXT NOT NULL,"
+	" error TEXT NOT NULL);"
+
+	"CREATE TABLE ledger_item ("
+	" day INTEGER NOT NULL,"
+	" tier TEXT NOT NULL,"
+	" storage_class TEXT NOT NULL,"
+	" cause TEXT NOT NULL,"
+	" kind INTEGER NOT NULL,"
+	" whole INTEGER NOT NULL,"
+	" rest INTEGER NOT NULL,"
+	" PRIMARY KEY (day, tier, storage_class, cause, kind))"
+	" WITHOUT ROWID;"
+	"CREATE TABLE reread ("
+	" month INTEGER NOT NULL,"
+	" age INTEGER NOT NULL,"
+	" files INTEGER NOT NULL,"
+	" bytes INTEGER NOT NULL,"
+	" PRIMARY KEY (month, age)) WITHOUT ROWID;";
+
+/*
  * One step. The text is run first, then the function, for what text cannot
  * do: both in the one transaction of all steps. A step runs over the whole
  * namespace at most once, and reads by index where it can: clients wait for
@@ -217,6 +327,7 @@ static const struct meta_migration {
 	[3] = { .sql = meta_v4 },
 	[4] = { .sql = meta_v5 },
 	[5] = { .sql = meta_v6 },
+	[6] = { .sql = meta_v7 },
 };
 
 static int schema_step(struct meta_txn *t, const struct meta_migration *step)

@@ -47,7 +47,7 @@ static bool study_patient(struct db_stmt *st, int i, struct meta_study *out)
 	return true;
 }
 
-static bool study_read(struct db_stmt *st, struct meta_study *out)
+bool meta_study_read(struct db_stmt *st, struct meta_study *out)
 {
 	*out = (struct meta_study){ .row = (uint64_t)db_int(st, 0) };
 	return m_text(st, 1, out->uid, sizeof(out->uid)) &&
@@ -63,7 +63,7 @@ static int study_row(struct meta_txn *t, struct db_stmt *st,
 
 	if (rc < 0)
 		return rc;
-	if (!study_read(st, out))
+	if (!meta_study_read(st, out))
 		return m_unclean(t, st);
 	db_reset(st);
 	return 0;

@@ -12,12 +12,19 @@
 /* ---- packs on their way between tiers -------------------------------- */
 
 /*
+ * The bytes of an INTENT are stored, but are not its own: writes length,
+ * version, billed, stored_ns and keep_ns as meta_pack_stored() does, and it
+ * stays an INTENT. For meta_pack_relocate(), in one transaction with it.
+ */
+int meta_pack_placed(struct meta_txn *t, const struct meta_pack *in);
+/*
  * A pack whose sealed bytes were stored once more, in another place: `to` is
  * an INTENT (its row was made before the copy was sent, its pack_id is a
  * placeholder), `row` is STORED. The two rows swap object, tier, class,
  * version, billed, stored_ns and keep_ns: then `row`, which extents name, is
- * there, and `to` has the old place, CONDEMNED at now_ns. -EINVAL from other
- * states, -ESTALE when `row` is nobody's any more.
+ * there, and `to` has the old place, CONDEMNED at now_ns, with the order of
+ * meta_restore_put() if there is one. -EINVAL from other states. -ESTALE, with
+ * nothing done: `row` is nobody's any more.
  */
 int meta_pack_relocate(struct meta_txn *t, uint64_t row, uint64_t to,
 		       int64_t now_ns);
@@ -104,6 +111,10 @@ int meta_restore_get(struct meta_txn *t, uint64_t pack,
 int meta_restore_list(struct meta_txn *t, enum meta_restore_state state,
 		      uint64_t after, struct meta_restore *out, size_t max);
 int meta_restore_delete(struct meta_txn *t, uint64_t pack);
+/* The copies that are there at now_ns, by tier and class of their packs. Count
+ * or -errno. */
+int meta_restore_held(struct meta_txn *t, int64_t now_ns,
+		      struct meta_pack_totals *out, size_t max);
 
 /* ---- pins --------------------------------------------------------------- */
 
@@ -115,7 +126,7 @@ struct meta_pin {
 	int64_t made_ns;
 	uint32_t uid;	       /* who asked */
 	char cause[32];	       /* "pin", "clinic-list", "policy" */
-	uint64_t files, bytes; /* filled by the list */
+	uint64_t files, bytes; /* filled by the list; as large as they were */
 };
 /* Makes a pin; sets in->id. */
 int meta_pin_add(struct meta_txn *t, struct meta_pin *in);
@@ -129,10 +140,12 @@ int meta_pinned_until(struct meta_txn *t, uint64_t ino, int64_t now_ns,
 /* Pins with id > after, ascending. Count or -errno. */
 int meta_pin_list(struct meta_txn *t, uint64_t after, struct meta_pin *out,
 		  size_t max);
-/* Takes a file out of all pins. Pins without files end. */
+/* Takes a file out of all pins. A pin whose last file goes ends. */
 int meta_unpin_file(struct meta_txn *t, uint64_t ino);
+/* It keeps nothing any more; -ENOENT when there is none. */
 int meta_pin_delete(struct meta_txn *t, uint64_t id);
-/* Ends at most max pins whose time is over. Count or -errno. */
+/* Ends at most max pins whose time is over, and removes some rows of those
+ * that have ended: to be called now and then. Count of the first, or -errno. */
 int meta_pin_expire(struct meta_txn *t, int64_t now_ns, size_t max);
 
 /* ---- plans and runs ------------------------------------------------------ */

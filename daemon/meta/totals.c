@@ -27,11 +27,13 @@ static const char *const sql[] = {
 		    " FROM inode WHERE nlink = 0",
 	[PACKS] = "SELECT COUNT(*) FROM"
 		  " (SELECT tier, storage_class, COUNT(*) AS o,"
-		  " SUM(length) AS b FROM pack WHERE state IN (1, 2)"
+		  " SUM(length) AS b, SUM(billed) AS c"
+		  " FROM pack WHERE state IN (1, 2)"
 		  " GROUP BY tier, storage_class) p"
 		  " LEFT JOIN pack_total q ON q.tier = p.tier"
 		  " AND q.storage_class = p.storage_class"
 		  " AND q.objects = p.o AND q.bytes = p.b"
+		  " AND q.billed = p.c"
 		  " WHERE q.tier IS NULL",
 	[PACK_TOTALS] = "SELECT COALESCE(SUM(objects), 0) -"
 			" (SELECT COUNT(*) FROM pack WHERE state IN (1, 2))"

@@ -12,6 +12,8 @@
 
 #include "tests/unit/meta/util.h"
 
+#include "meta/tiering.h"
+
 #define OLD_FRAME META_FRAME_SIZE
 #define OLD_DAY	  20000
 #define OLD_STUDY "1.2.826.0.1.3680043.8.498.1"
@@ -204,6 +206,38 @@ static inline void old_fill_claim(struct meta_txn *t)
 	assert_int_equal(meta_pack_stored(t, &stored), 0);
 }
 
+/* Since schema 7: terms of a pack, an order, a pin, a plan with its run, and
+ * what is billed beside requests. */
+static inline void old_fill_tiering(struct meta_txn *t)
+{
+	struct meta_pack stored = { .row = old_fill_pack(t, 6),
+				    .length = 13,
+				    .billed = 100,
+				    .stored_ns = 5,
+				    .keep_ns = 6 };
+	struct meta_restore order = { .pack = stored.row, .cause = "read" };
+	struct meta_pin pin = { .ino = META_ROOT_INO, .cause = "pin" };
+	struct meta_plan plan = { .name = "0123456789abcdef", .items = 1 };
+	struct meta_plan_item item = { .seq = 1, .target = "deep" };
+	struct meta_run run = { .trigger = "apply", .cost = "1.5" };
+	struct meta_ledger_item l = { .day = OLD_DAY,
+				      .kind = META_LEDGER_EARLY,
+				      .whole = 7 };
+	struct meta_reread reread = { .month = 600, .age = 2, .files = 3 };
+
+	assert_int_equal(meta_pack_stored(t, &stored), 0);
+	assert_int_equal(meta_restore_put(t, &order), 0);
+	assert_int_equal(meta_pin_add(t, &pin), 0);
+	assert_int_equal(
+		meta_pin_file(t, pin.id, old_find(t, "pacs/ct", "local")), 0);
+	assert_int_equal(meta_plan_add(t, &plan), 0);
+	item.plan = run.plan = plan.id;
+	assert_int_equal(meta_plan_item_add(t, &item), 0);
+	assert_int_equal(meta_run_add(t, &run), 0);
+	assert_int_equal(meta_ledger_item_add(t, &l), 0);
+	assert_int_equal(meta_reread_add(t, &reread), 0);
+}
+
 static inline void old_fill(void)
 {
 	META_TXN(t);
@@ -216,6 +250,7 @@ static inline void old_fill(void)
 	old_fill_rest(&t);
 	old_fill_study(&t);
 	old_fill_claim(&t);
+	old_fill_tiering(&t);
 	commit(&t);
 }
 
@@ -283,6 +318,9 @@ static inline void old_check_packs(struct meta_txn *t)
 	assert_int_equal(p.salt[31], 0x5a);
 	assert_int_equal(p.extents, 1);
 	assert_string_equal(p.object, "packs/1");
+	assert_int_equal(p.billed, p.length);
+	assert_int_equal(p.stored_ns, p.created_ns);
+	assert_int_equal(p.keep_ns, 0);
 	assert_int_equal(meta_extent_list(t, old_find(t, "pacs/ct", "partial"),
 					  0, OLD_FRAME, &e, 1),
 			 1);
@@ -298,6 +336,8 @@ static inline void old_check_packs(struct meta_txn *t)
 	assert_int_equal(meta_pack_list(t, META_PACK_INTENT, 0, 100, &p, 1), 1);
 	assert_int_equal(meta_pack_totals(t, n, 2), 1);
 	assert_string_equal(n[0].storage_class, "STANDARD");
+	assert_int_equal(n[0].billed - n[0].bytes,
+			 meta_pack_find(t, "packs/6", &p.row) == 0 ? 87 : 0);
 }
 
 static inline void old_check_rest(struct meta_txn *t)
@@ -366,6 +406,32 @@ static inline void old_check_claim(struct meta_txn *t)
 	assert_string_equal(p.version, "v1");
 }
 
+static inline void old_check_tiering(struct meta_txn *t)
+{
+	uint64_t ino = old_find(t, "pacs/ct", "local"), row;
+	struct meta_ledger_item l;
+	struct meta_plan_item item;
+	struct meta_restore order;
+	struct meta_reread reread;
+	struct meta_plan plan;
+	struct meta_run run;
+
+	if (meta_pack_find(t, "packs/6", &row) == -ENOENT)
+		return; /* an older database */
+	assert_int_equal(meta_restore_get(t, row, &order), 0);
+	assert_string_equal(order.cause, "read");
+	assert_int_equal(meta_pinned(t, ino, 1), 1);
+	assert_int_equal(meta_plan_find(t, "0123456789abcdef", &plan), 0);
+	assert_int_equal(meta_plan_items(t, plan.id, 0, true, &item, 1), 1);
+	assert_string_equal(item.target, "deep");
+	assert_int_equal(meta_run_list(t, 0, &run, 1), 1);
+	assert_string_equal(run.cost, "1.5");
+	assert_int_equal(meta_ledger_items(t, 0, OLD_DAY + 1, 0, &l, 1), 1);
+	assert_int_equal(l.whole, 7);
+	assert_int_equal(meta_rereads(t, 0, 0, &reread, 1), 1);
+	assert_int_equal(reread.files, 3);
+}
+
 /* Everything that old_fill() made is there, and can be worked with. */
 static inline void old_check(void)
 {
@@ -378,6 +444,7 @@ static inline void old_check(void)
 	old_check_rest(&t);
 	old_check_study(&t);
 	old_check_claim(&t);
+	old_check_tiering(&t);
 	old = old_find(&t, "", "fifo");
 	meta_abort(&t);
 	util_verify(m);

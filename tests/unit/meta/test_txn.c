@@ -200,13 +200,13 @@ static void test_open_refuses(void **state)
 	assert_sh("sqlite3 %s/other 'CREATE TABLE a (b)'", dir);
 	assert_int_equal(open_as("other", &err), -EUCLEAN);
 	assert_non_null(strstr(err.msg, "not the database of a trust"));
-	assert_sh("sqlite3 %s/db 'UPDATE schema_version SET version = 7'", dir);
+	assert_sh("sqlite3 %s/db 'UPDATE schema_version SET version = 8'", dir);
 	assert_int_equal(open_as("db", &err), -EPROTONOSUPPORT);
-	assert_non_null(strstr(err.msg, "schema 7"));
+	assert_non_null(strstr(err.msg, "schema 8"));
 	assert_true(err.hint[0]);
 	/* And is not changed by that. */
 	assert_sh(
-		"test $(sqlite3 %s/db 'SELECT version FROM schema_version') = 7",
+		"test $(sqlite3 %s/db 'SELECT version FROM schema_version') = 8",
 		dir);
 	assert_sh("sqlite3 %s/db 'UPDATE schema_version SET version = 1'", dir);
 	assert_sh("sqlite3 %s/db 'DELETE FROM idblock WHERE kind = 1'", dir);
@@ -233,7 +233,7 @@ static void test_check_finds(void **state)
 	commit(&t);
 	assert_int_equal(meta_check(m, &err), 0);
 	util_close();
-	assert_sh("dd if=/dev/urandom of=%s/db bs=4096 seek=40 count=20 "
+	assert_sh("dd if=/dev/urandom of=%s/db bs=4096 seek=80 count=20 "
 		  "conv=notrunc 2>/dev/null",
 		  dir);
 	m = util_open_at("db");

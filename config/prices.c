@@ -23,19 +23,74 @@ static void prices_complete_figure(const struct price_table *t,
 			 (int)sizeof(f->source) - 1, t->source);
 }
 
+static void prices_complete_steps(const struct price_table *t,
+				  struct price_step *step, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		prices_complete_figure(t, &step[i].gb);
+}
+
+static void prices_complete_class(const struct price_table *t,
+				  struct price_class *c)
+{
+	size_t i;
+
+	prices_complete_figure(t, &c->storage_gb_month);
+	prices_complete_figure(t, &c->put_1000);
+	prices_complete_figure(t, &c->get_1000);
+	prices_complete_figure(t, &c->retrieval_gb);
+	prices_complete_figure(t, &c->kwh_tb_month);
+	for (i = 0; i < PRICE_SPEEDS; i++) {
+		prices_complete_figure(t, &c->recall[i].gb);
+		prices_complete_figure(t, &c->recall[i].request_1000);
+	}
+	prices_complete_steps(t, c->steps, c->n_steps);
+}
+
 static void prices_complete(struct price_table *t)
 {
 	size_t i;
 
 	prices_complete_figure(t, &t->egress_gb);
-	for (i = 0; i < t->n_classes; i++) {
-		struct price_class *c = &t->classes[i];
+	prices_complete_figure(t, &t->kg_co2e_kwh);
+	prices_complete_figure(t, &t->network_kwh_gb);
+	prices_complete_steps(t, t->egress_steps, t->n_egress_steps);
+	for (i = 0; i < t->n_classes; i++)
+		prices_complete_class(t, &t->classes[i]);
+}
 
-		prices_complete_figure(t, &c->storage_gb_month);
-		prices_complete_figure(t, &c->put_1000);
-		prices_complete_figure(t, &c->get_1000);
-		prices_complete_figure(t, &c->retrieval_gb);
+/* A step that begins below the one before it would price nothing. */
+static void prices_check_steps(struct config_diag *d,
+			       const struct config_node *list,
+			       const struct price_step *step, size_t n)
+{
+	size_t i;
+
+	for (i = 1; i < n; i++) {
+		if (step[i].above_bytes > step[i - 1].above_bytes)
+			continue;
+		config_report_in(d, list->child[i], "above",
+				 "steps must ascend: this one begins no higher "
+				 "than the one before it");
+		return;
 	}
+}
+
+/* Only of what was read without a mistake: then nodes and items agree. */
+static void prices_check(struct config_diag *d, const struct config_node *root,
+			 const struct price_table *t)
+{
+	const struct config_node *classes = config_node_get(root, "classes");
+	size_t i;
+
+	prices_check_steps(d, config_node_get(root, "egress_steps"),
+			   t->egress_steps, t->n_egress_steps);
+	for (i = 0; i < t->n_classes; i++)
+		prices_check_steps(d,
+				   config_node_get(classes->child[i], "steps"),
+				   t->classes[i].steps, t->classes[i].n_steps);
 }
 
 /* Fills *t; what is wrong goes to d. */
@@ -44,11 +99,14 @@ static void prices_parse(struct config_diag *d, const char *path,
 {
 	CLEANUP(config_node_free_guard) struct config_node *root = NULL;
 	struct config_reader r = { .diag = d, .dir = "/" };
+	size_t before = d->added;
 
 	if (config_node_parse(path, text, len, d, &root) < 0 || !root)
 		return;
 	config_read_section(&r, &config_price_table, root, t);
 	prices_complete(t);
+	if (d->added == before && d->rc == 0)
+		prices_check(d, root, t);
 }
 
 int config_prices_parse(const char *path, const char *text, size_t len,

@@ -175,7 +175,7 @@ static void test_price_errors(void **state)
 	     "not be negative, not '-1' | write an exact decimal in quotes, "
 	     "such as \"0.79\"\n"
 	     "DIR/a.yaml:9:5 classes.standard.retrieval_gb.value: required key "
-	     "'value' is missing | value: The price: an exact decimal, in "
+	     "'value' is missing | value: The figure: an exact decimal, in "
 	     "quotes.\n"
 	     "DIR/a.yaml:10:3 classes.COLD.storage_gb_month: required key "
 	     "'storage_gb_month' is missing | storage_gb_month: A GB (2^30 "
@@ -185,6 +185,77 @@ static void test_price_errors(void **state)
 	     "quotes\n"
 	     "DIR/b.yaml:2:1 : not valid YAML: did not find expected node "
 	     "content, while parsing a flow node that began in line 2\n");
+}
+
+static void test_price_steps(void **state)
+{
+	CLEANUP(config_free_guard) struct config *c = NULL;
+	const struct price_class *s;
+
+#define STEP(above, value) \
+	"{above: " above ", price: {value: \"" value "\", confirmed: true}}"
+	put("s.yaml", 0644,
+	    "{name: s, currency: USD, as_of: 2026-11-01, source: list,\n"
+	    "egress_steps: [" STEP("0B", "0") ", " STEP(
+		    "1GiB",
+		    "2") "],\n"
+			 "classes: {STANDARD: {storage_gb_month: {value: \"3\", "
+			 "confirmed: true},\n"
+			 "steps: [" STEP(
+				 "1TiB",
+				 "1") "]}, COLD: {storage_gb_month: "
+				      "{value: \"1\", confirmed: true},\n"
+				      "recall: {bulk: {takes: 2d, gb: {value: \"0.5\", confirmed: "
+				      "true}, request_1000: {value: \"9\", confirmed: false}}}}}}\n");
+	c = load("version: 1\n"
+		 "cost: {prices: [s.yaml], currency: USD}\n"
+		 "stores: {nas: {kind: dir, path: /nas, prices: s}}\n"
+		 "trusts:\n" GOOD_REM,
+		 "");
+	s = price_table_class(config_prices_find(c, "s"), "COLD");
+	assert_true(s->recall[PRICE_BULK].known);
+	assert_false(s->recall[PRICE_STANDARD].known);
+	assert_true(s->recall[PRICE_BULK].request_1000.amount ==
+		    9 * MONEY_UNIT);
+	assert_string_equal(s->recall[PRICE_BULK].gb.source, "list");
+	s = price_table_class(config_prices_find(c, "s"), "STANDARD");
+	assert_int_equal(s->n_steps, 1);
+	assert_string_equal(s->steps[0].gb.as_of, "2026-11-01");
+	assert_int_equal(config_prices_find(c, "s")->n_egress_steps, 2);
+	put("d.yaml", 0644,
+	    "{name: d, currency: USD, as_of: 2026-11-01, source: list,\n"
+	    "egress_steps: [" STEP(
+		    "1GiB",
+		    "0") ",\n"
+			 " " STEP(
+				 "1GiB",
+				 "2") "],\n"
+				      "classes: {A: {storage_gb_month: {value: \"1\", confirmed: true},"
+				      "\nsteps: [" STEP("1B", "1") ", " STEP("2B", "1") ",\n" STEP(
+					      "3B",
+					      "1") ", " STEP("4B",
+							     "1") ",\n" STEP("5B",
+									     "1") "]}}}\n");
+	load(PRICED("d.yaml", "d"),
+	     "DIR/d.yaml:7:1 classes.A.steps[4]: 'steps' can have 4 items at "
+	     "most\n");
+	put("d.yaml", 0644,
+	    "{name: d, currency: GBP, as_of: 2026-11-01, source: list,\n"
+	    "egress_steps: [" STEP(
+		    "1GiB",
+		    "0") ",\n"
+			 " " STEP(
+				 "1GiB",
+				 "2") "],\n"
+				      "classes: {A: {storage_gb_month: {value: \"1\", confirmed: true},"
+				      "\nsteps: [" STEP("3B", "1") ",\n" STEP(
+					      "2B", "1") "]}}}\n");
+	load(PRICED("d.yaml", "d"),
+	     "DIR/d.yaml:3:10 egress_steps[1].above: steps must ascend: this "
+	     "one begins no higher than the one before it\n"
+	     "DIR/d.yaml:6:9 classes.A.steps[1].above: steps must ascend: this "
+	     "one begins no higher than the one before it\n");
+#undef STEP
 }
 
 /* ---- secrets ---------------------------------------------------------- */
@@ -305,6 +376,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_prices, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_price_files, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_price_steps, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_price_errors, setup,
 						teardown),

@@ -2,6 +2,7 @@
 /* Every file that is shipped loads without a problem. */
 #include "tests/test.h"
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "config/config.h"
 
@@ -103,7 +104,9 @@ static void test_prices(void **state)
 			assert_true(c->storage_gb_month.known);
 			assert_true(c->put_1000.known);
 			assert_true(c->get_1000.known);
-			assert_true(c->retrieval_gb.known);
+			assert_true(c->retrieval_gb.known !=
+				    price_class_archive(c));
+			assert_true(c->kwh_tb_month.known);
 			assert_int_equal(strlen(c->put_1000.as_of), 10);
 			assert_true(c->put_1000.source[0]);
 		}
@@ -129,6 +132,13 @@ static void test_figures(void **state)
 	assert_int_equal(gir->minimum_days, 90);
 	assert_int_equal(gir->minimum_bytes, 131072);
 	assert_true(aws->egress_gb.amount == 900000000);
+	assert_int_equal(aws->n_egress_steps, 4);
+	assert_true(aws->egress_steps[0].above_bytes == 0);
+	assert_true(aws->egress_steps[0].gb.amount == 0);
+	assert_true(aws->egress_steps[1].above_bytes == 100ULL << 30);
+	assert_int_equal(s->n_steps, 2);
+	assert_true(s->steps[0].above_bytes == 50ULL << 40);
+	assert_true(s->steps[0].gb.amount == 230000000);
 	assert_string_equal(aws->currency, "USD");
 	s = class(config_prices_find(c, "onprem"), "STANDARD");
 	assert_true(s->storage_gb_month.amount == 167000000);
@@ -136,13 +146,34 @@ static void test_figures(void **state)
 	assert_true(s->put_1000.known && s->put_1000.confirmed);
 }
 
+static void test_archive(void **state)
+{
+	CLEANUP(config_free_guard) struct config *c = load("example.yaml");
+	const struct price_table *aws = config_prices_find(c, "aws-eu-west-2");
+	const struct price_class *deep = class(aws, "DEEP_ARCHIVE");
+
+	assert_true(price_class_archive(deep));
+	assert_false(price_class_archive(class(aws, "GLACIER_IR")));
+	assert_int_equal(deep->minimum_days, 180);
+	assert_int_equal(deep->overhead_bytes, 32768);
+	assert_int_equal(deep->overhead_standard_bytes, 8192);
+	assert_true(deep->recall[PRICE_STANDARD].gb.amount == 200000000);
+	assert_true(deep->recall[PRICE_STANDARD].takes_ns ==
+		    12 * 3600 * NSEC_PER_SEC);
+	assert_true(deep->recall[PRICE_BULK].gb.amount == 25000000);
+	assert_true(deep->recall[PRICE_BULK].takes_ns ==
+		    48 * 3600 * NSEC_PER_SEC);
+	assert_false(deep->recall[PRICE_EXPEDITED].known);
+	assert_string_equal(deep->recall[PRICE_BULK].gb.as_of, "2026-11-01");
+	assert_true(aws->kg_co2e_kwh.amount == 1770000000);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_demo),
-		cmocka_unit_test(test_example),
-		cmocka_unit_test(test_prices),
-		cmocka_unit_test(test_figures),
+		cmocka_unit_test(test_demo),	cmocka_unit_test(test_example),
+		cmocka_unit_test(test_prices),	cmocka_unit_test(test_figures),
+		cmocka_unit_test(test_archive),
 	};
 
 	source_root = argc > 1 ? argv[1] : ".";

@@ -36,6 +36,7 @@ struct slot {
 	bool tmpfile;	      /* CREATE was TMPFILE */
 	bool no_setgid;	      /* an ACL is set from outside the group */
 	volatile bool cancel; /* interrupted, or the server stops */
+	volatile bool hangup; /* a read was interrupted */
 	struct vfs_wait wait;
 };
 

@@ -47,6 +47,7 @@ static int slot_init(struct fuse_server *s, struct slot *sl)
 	sl->s = s;
 	sl->wait.never = true;
 	sl->wait.cancel = &sl->cancel;
+	sl->wait.hangup = &sl->hangup;
 	sl->buf_size = PAGES_MAX * (size_t)sysconf(_SC_PAGESIZE) + HEADER_SIZE;
 	sl->buf.mem = map_touched(sl->buf_size);
 	sl->out = map_touched(MAX_IO);

@@ -114,10 +114,19 @@ static void cancel(fuse_req_t req, void *arg)
 	__atomic_store_n(&sl->cancel, true, __ATOMIC_SEQ_CST);
 }
 
+static void hang_up(fuse_req_t req, void *arg)
+{
+	struct slot *sl = arg;
+
+	__atomic_store_n(&sl->hangup, true, __ATOMIC_SEQ_CST);
+}
+
 /*
  * Does it, waiting for the store. A signal ends what may take as long as a
  * whole file does: the first change. It does not end a read: that is bounded
- * by read_wait, and programs do not expect EINTR from reading a file.
+ * by read_wait, and programs do not expect EINTR from reading a file. But one
+ * that waits for an archive class, for longer, gets its ETIMEDOUT then: who
+ * sent it may be gone.
  */
 static ssize_t do_waiting(struct slot *sl, const struct work *w,
 			  struct vfs_entry *e, int64_t until_ns)
@@ -126,16 +135,16 @@ static ssize_t do_waiting(struct slot *sl, const struct work *w,
 	ssize_t rc;
 
 	__atomic_store_n(&sl->cancel, false, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&sl->hangup, false, __ATOMIC_SEQ_CST);
 	if (sl->s->stopping)
 		cancel(w->req, sl);
-	if (may_end)
-		fuse_req_interrupt_func(w->req, cancel, sl);
+	fuse_req_interrupt_func(w->req, may_end ? cancel : hang_up, sl);
 	sl->wait.never = false;
 	sl->wait.until_ns = until_ns;
 	rc = work_do(sl, w, e);
 	sl->wait.never = true;
-	if (may_end) /* before the answer: the next request is another */
-		fuse_req_interrupt_func(w->req, NULL, NULL);
+	/* Before the answer: the next request is another. */
+	fuse_req_interrupt_func(w->req, NULL, NULL);
 	return rc;
 }
 

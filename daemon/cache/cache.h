@@ -11,6 +11,8 @@
  *   LOCAL, PARTIAL ── evict ──► REMOTE    (after the barrier: unlink)
  *   REMOTE ── first fetch made durable ──► PARTIAL ── last one ──► LOCAL
  *
+ * ARCHIVED and RECALLING are REMOTE where bytes must be restored to be read.
+ *
  * Invariants (cache_check()): never partial and dirty (S12): a change waits
  * until the file is complete. DIRTY and LOCAL files are complete. A file of
  * size 0 is complete without a cache file. Presence in the database is never
@@ -331,9 +333,9 @@ void cache_damage(struct cache_file *f, const char *what, int rc);
 /* ---- evicting and dropping ------------------------------------------ */
 
 /*
- * LOCAL or PARTIAL -> REMOTE: row, barrier, unlink. -EBUSY: open or being
- * sealed; -ENOTRECOVERABLE: dirty (P4); 0 with *freed = 0 when there was
- * nothing local.
+ * LOCAL or PARTIAL -> REMOTE, or ARCHIVED: row, barrier, unlink. -EBUSY: open
+ * or being sealed; -ENOTRECOVERABLE: dirty (P4); 0 with *freed = 0 when there
+ * was nothing local.
  */
 int cache_evict(struct cache *c, uint64_t ino, uint64_t *freed);
 
@@ -346,6 +348,17 @@ struct cache_victim {
 	int rc;
 };
 void cache_evict_many(struct cache *c, struct cache_victim *v, size_t n);
+
+/* Names of the tiers whose objects must be restored to be read; borrowed. None
+ * by default. Before the first eviction. */
+void cache_set_archives(struct cache *c, const char *const *tiers, size_t n);
+/*
+ * Inside the caller's write transaction: a file that has no bytes here becomes
+ * REMOTE, ARCHIVED or RECALLING, by where its packs are and what is ordered of
+ * them. Others are left as they are. 1: it changed, 0, or -errno; a file that
+ * is gone is left, too.
+ */
+int cache_place(struct cache *c, struct meta_txn *t, uint64_t ino);
 
 /* Unlinks the cache file of an inode whose nlink is 0, which nobody uses,
  * after the barrier; then the caller deletes the row. -EBUSY when in use. */

@@ -45,7 +45,7 @@ static int evict_row(struct meta_txn *t, struct cache_file *f,
 		return rc;
 	if (row->state == META_DIRTY)
 		return -ENOTRECOVERABLE;
-	return cache_move(t, row, META_REMOTE);
+	return cache_move_away(f->c, t, row);
 }
 
 struct evict {
@@ -96,7 +96,7 @@ static void evict_undone(struct cache_file *f)
 		return;
 	meta_abort(&t);
 	LOCK_SCOPE(&f->lock);
-	if (row.state == META_REMOTE)
+	if (cache_is_away(row.state))
 		presence_done(&f->have);
 	cache_follow_locked(f, &row);
 }

@@ -183,7 +183,7 @@ static int cache_forget_row(struct cache_file *f, struct meta_inode *row)
 	int rc = cache_begin_row(f, &t, row);
 
 	if (rc == 0)
-		rc = cache_move(&t, row, META_REMOTE);
+		rc = cache_move_away(f->c, &t, row);
 	if (rc == 0)
 		rc = meta_commit(&t, &seq);
 	return rc < 0 ? rc : meta_durable(f->c->m, seq);
@@ -319,7 +319,7 @@ static int touch_row(struct cache_file *f, int64_t now)
 
 	if (rc < 0)
 		return rc;
-	row.access_ns = value_touched(row.access_ns, row.state != META_REMOTE,
+	row.access_ns = value_touched(row.access_ns, !cache_is_away(row.state),
 				      since, now);
 	rc = meta_inode_update(&t, &row);
 	if (rc == 0)
@@ -338,7 +338,7 @@ void cache_touch(struct cache_file *f)
 	f->touched = true;
 	/* What is dirty is not evicted, and gets its key with the flush. */
 	if (f->state == META_DIRTY || f->dropped ||
-	    value_touched(f->access_ns, f->state != META_REMOTE, INT64_MAX,
+	    value_touched(f->access_ns, !cache_is_away(f->state), INT64_MAX,
 			  now) == f->access_ns)
 		return;
 	rc = touch_row(f, now);

@@ -155,6 +155,9 @@ struct cache {
 	struct cache_file *unsettled; /* oldest first */
 	unsigned unsettled_len;
 
+	const char *const *archive; /* tiers; set once */
+	size_t n_archives;
+
 	_Atomic uint64_t evicted_files, evicted_bytes;
 	_Atomic int64_t ghost_ns; /* who was touched after it left lately */
 	_Atomic uint64_t used;	  /* sum of all files' blocks */
@@ -198,6 +201,14 @@ int cache_begin_row(struct cache_file *f, struct meta_txn *t,
  * other columns what the move implies, writes the row.
  */
 int cache_move(struct meta_txn *t, struct meta_inode *row, enum meta_state to);
+/* The same for a file whose bytes are not here any more: to what its packs say
+ * (away.c). */
+int cache_move_away(struct cache *c, struct meta_txn *t,
+		    struct meta_inode *row);
+static inline bool cache_is_away(enum meta_state s)
+{
+	return s == META_REMOTE || s == META_ARCHIVED || s == META_RECALLING;
+}
 /* Takes the committed row over into memory. Caller holds f->lock. */
 void cache_follow_locked(struct cache_file *f, const struct meta_inode *row);
 /* Sets a file's `damaged`, durably; logs the sentence with the inode. */

@@ -168,7 +168,7 @@ static uint64_t scan_ino(const char *path)
 	return *end == '\0' && strcmp(want, path) == 0 ? ino : 0;
 }
 
-/* A left-over of an eviction that a crash cut short: its row is REMOTE, so
+/* A left-over of an eviction that a crash cut short: its row says away, so
  * nobody reads it, but it takes room. */
 static int scan_leftover(struct cache *c, uint64_t ino)
 {
@@ -183,7 +183,7 @@ static int scan_leftover(struct cache *c, uint64_t ino)
 		return rc;
 	LOCK_SCOPE(&f->lock);
 	if (f->busy || f->dropped || cache_in_use_locked(f) ||
-	    f->state != META_REMOTE || f->have.present > 0)
+	    !cache_is_away(f->state) || f->have.present > 0)
 		return 0;
 	cache_close_fd(&f->rfd);
 	cache_close_fd(&f->ffd); /* a fill that failed left it open */
@@ -229,7 +229,7 @@ static int scan_file(struct scan *s, const char *path)
 		return 0;
 	rc = ino ? meta_inode_find(s->c->m, ino, &row) : -ENOENT;
 	if (rc == 0)
-		return S_ISREG(row.mode) && row.state == META_REMOTE
+		return S_ISREG(row.mode) && cache_is_away(row.state)
 			       ? scan_leftover(s->c, ino)
 			       : 0;
 	return rc == -ENOENT ? scan_orphan(s, path, ino) : rc;

@@ -86,7 +86,7 @@ static int settle_row(struct meta_txn *t, const struct cache_file *f,
 			rc = meta_presence_put(t, f->ino, i,
 					       s->bits + i * PRESENCE_CHUNK);
 	row->cached_bytes = s->bytes;
-	if (row->state == META_REMOTE && !f->touched)
+	if (cache_is_away(row->state) && !f->touched)
 		row->access_ns = value_fetched(row->access_ns,
 					       atomic_load(&f->c->ghost_ns),
 					       clock_wall_ns());

@@ -2,15 +2,19 @@
 /*
  * States. Who moves them:
  *
- *   from \ to   DIRTY             LOCAL            PARTIAL       REMOTE
+ *   from \ to   DIRTY             LOCAL            PARTIAL       away
  *   DIRTY       changed again     protected        -             -
  *   LOCAL       changed           -                -             evicted, lost
  *   PARTIAL     truncated to 0    all frames here  more frames   evicted, lost
- *   REMOTE      truncated to 0    all frames here  some frames   left-overs
+ *   away        truncated to 0    all frames here  some frames   left-overs;
+ *                                                                moved, ordered
+ *
+ * Away: REMOTE, or in a class that must be restored to be read: ARCHIVED, and
+ * RECALLING while that is ordered. Which of them, its packs say (away.c); in
+ * memory they are the same, and may differ from the row.
  *
  * A protected file that changes is made whole first (S12), so PARTIAL and
- * REMOTE become DIRTY only when no byte of theirs is left. ARCHIVED and
- * RECALLING have no moves yet.
+ * what is away become DIRTY only when no byte of theirs is left.
  */
 #include "cache/impl.h"
 
@@ -20,14 +24,18 @@
 #include "base/log.h"
 
 #define TO(s) (1U << (s))
+#define AWAY  (TO(META_REMOTE) | TO(META_ARCHIVED) | TO(META_RECALLING))
+#define FROM_AWAY \
+	(TO(META_DIRTY) | TO(META_LOCAL) | TO(META_PARTIAL) | AWAY)
 
 static const unsigned cache_moves[META_STATES] = {
 	[META_DIRTY] = TO(META_DIRTY) | TO(META_LOCAL),
-	[META_LOCAL] = TO(META_DIRTY) | TO(META_REMOTE),
+	[META_LOCAL] = TO(META_DIRTY) | AWAY,
 	[META_PARTIAL] = TO(META_DIRTY) | TO(META_LOCAL) | TO(META_PARTIAL) |
-			 TO(META_REMOTE),
-	[META_REMOTE] = TO(META_DIRTY) | TO(META_LOCAL) | TO(META_PARTIAL) |
-			TO(META_REMOTE),
+			 AWAY,
+	[META_REMOTE] = FROM_AWAY,
+	[META_ARCHIVED] = FROM_AWAY,
+	[META_RECALLING] = FROM_AWAY,
 };
 
 int cache_begin_row(struct cache_file *f, struct meta_txn *t,
@@ -61,7 +69,7 @@ int cache_move(struct meta_txn *t, struct meta_inode *row, enum meta_state to)
 		rc = cache_move_to_dirty(t, row);
 	} else if (to == META_LOCAL) {
 		row->dirty_ns = 0;
-	} else if (to == META_REMOTE) {
+	} else if (cache_is_away(to)) {
 		row->cached_bytes = 0;
 	}
 	if (rc < 0)

@@ -20,12 +20,12 @@ static void fetch_bad(const struct part *p, const char *object,
  * bad. */
 static int fetch_error(int rc, char *why, size_t size, const char **what)
 {
-	/* P6: it says nothing about the object, or that it is in an archive
-	 * class (-ENOMEDIUM), or is no answer of a store (-EPROTO). */
-	if (store_is_transient(rc) || rc == -EACCES || rc == -ENOMEDIUM ||
-	    rc == -ENOTSUP || rc == -EPROTO)
+	/* P6: it says nothing about the object, or is no answer of a store
+	 * (-EPROTO). */
+	if (store_is_transient(rc) || rc == -EACCES || rc == -ENOTSUP ||
+	    rc == -EPROTO)
 		return -EAGAIN;
-	if (rc == -ENOMEM)
+	if (rc == -ENOMEM || rc == -ENOMEDIUM) /* in an archive class */
 		return rc;
 	if (rc == -ENOENT)
 		*what = "is missing";

@@ -36,7 +36,8 @@ struct part {
 	size_t at, stored;    /* their sealed bytes in the fetch */
 	bool claimed;	      /* opened by the fetch's thread, or soon */
 	bool done;
-	int rc; /* 0, -EIO bad for good, -ESTALE, -EAGAIN not now, others */
+	int rc; /* 0, -EIO bad for good, -ESTALE, -EAGAIN not now,
+		   -ENOMEDIUM archived, others */
 };
 
 /* Fields without a note do not change, or belong to the thread that runs it;

@@ -18,11 +18,13 @@
  * copies.c   files that never close
  * build.c    files into a pack
  * send.c     intent, PUT, commit
+ * restore.c   orders to archive classes, and who waits for them
+ * restoring.c the job that looks after them
  * evict.c reap.c gc.c   the other jobs
  * fence.c claim.c quarantine.c   who writes the bucket (fence_impl.h)
  *
  * Locks: build_lock > now.lock; fetcher.lock, keys.lock, jobs_lock,
- * sealing.lock and larges.lock are innermost. None is held over a call of a
+ * sealing.lock, larges.lock and restores.lock are innermost. None is held over a call of a
  * store.
  */
 #ifndef MERSEY_MOVE_IMPL_H
@@ -34,6 +36,7 @@
 #include "cache/value.h"
 #include "move/fetch.h"
 #include "move/move.h"
+#include "move/restore.h"
 
 #define MOVE_STREAMS_MAX 8
 #define MOVE_ITEMS_MAX	 1024 /* files of one pack: each holds a lease */
@@ -105,6 +108,33 @@ struct parcel {
 
 struct large; /* large.c */
 
+/* ---- restore -------------------------------------------------------- */
+
+/* Somebody waits for a pack. */
+struct restore_waiter {
+	struct restore_waiter *next;
+	uint64_t pack;
+	int64_t look_ns, pause_ns; /* boot time of the next look */
+};
+
+struct restores {
+	_Atomic bool any;	/* there may be orders */
+	pthread_mutex_t lock;	/* guards all below */
+	pthread_cond_t changed; /* one can be read; CLOCK_MONOTONIC */
+	struct restore_waiter *waiting;
+	unsigned waiters;
+	struct move_restores now; /* as the job saw it */
+};
+
+/* What is to be ordered. */
+struct restore_want {
+	uint64_t pack;
+	enum store_speed speed;
+	unsigned days;
+	enum store_cause cause;
+	bool absent; /* the store said so, whatever the rows say */
+};
+
 struct protect_now {
 	pthread_mutex_t lock; /* guards all below */
 	bool all;
@@ -130,6 +160,7 @@ struct move {
 	struct move_keys keys;
 	struct fetcher fetcher;
 	struct mates mates;
+	struct restores restores;
 	struct protect_now now;
 	pthread_mutex_t build_lock; /* one stream chooses files at a time */
 	_Atomic unsigned leases;    /* files that are held */
@@ -152,7 +183,7 @@ struct move {
 
 	pthread_mutex_t jobs_lock; /* guards the pointers to jobs */
 	struct stream stream[MOVE_STREAMS_MAX];
-	struct job *evict, *reap, *gc, *lost, *copies;
+	struct job *evict, *reap, *gc, *lost, *copies, *restore;
 	struct {
 		pthread_mutex_t lock; /* held while it runs */
 		bool (*fn)(void *arg, uint64_t ino);
@@ -291,6 +322,34 @@ int study_of_parcel(struct meta_txn *t, const struct parcel *p,
 		    uint64_t *study);
 /* What the file behind `fd` says of itself; empty when it is no DICOM. */
 int dicom_header_read(int fd, uint64_t size, struct dicom_header *out);
+
+/* ---- restore.c restoring.c ------------------------------------------ */
+
+void restores_init(struct restores *rs);
+void restores_done(struct restores *rs);
+/* The tier of that name, or NULL. */
+const struct move_tier *restore_tier(const struct move *mv, const char *name);
+/* How long a restore takes, by the class's terms. */
+int64_t restore_takes(const struct move_tier *tier, enum store_speed speed);
+/* Can a pack be read, by the rows? 0; -EINPROGRESS: it is ordered;
+ * -ENOMEDIUM: it must be, or -errno. */
+int restore_check(struct move *mv, uint64_t pack);
+/* Inside a write transaction: makes an order if there is none that does. 0:
+ * it can be read, -EINPROGRESS, or -errno. */
+int restore_want(struct meta_txn *t, struct move *mv,
+		 const struct restore_want *w);
+/* Orders a pack for who reads a file, with the rest of the file and of its
+ * study. 0 or -errno. */
+int restore_for(struct move *mv, uint64_t ino, uint64_t pack, bool absent,
+		enum store_cause cause);
+/* A program opened a file to read it: what of it is archived is ordered. */
+void restore_opened(struct move *mv, uint64_t ino);
+/* Waits up to until_ns (boot time) for a pack: 0, -ETIMEDOUT, also when
+ * *hangup is true or too many wait already, -EINTR, or as restore_check(). */
+int restore_wait(struct move *mv, uint64_t pack, int64_t until_ns,
+		 const volatile bool *cancel, const volatile bool *hangup);
+/* The job "restore" (job_run_fn). */
+int64_t restoring_run(struct job *job, void *mv);
 
 /* ---- evict.c reap.c gc.c -------------------------------------------- */
 

@@ -289,12 +289,14 @@ void move_opened(struct move *mv, uint64_t ino)
 	struct fetch *x;
 	int n, i;
 
+	restore_opened(mv, ino);
 	if (!mates_opened(mv, ino, &next))
 		return;
 	pack = calloc(AHEAD_PACKS, sizeof(*pack));
 	n = pack ? mates_packs(mv, &next, pack) : 0;
 	for (i = 0; i < n; i++) {
-		if (mates_has(mv, pack[i].row))
+		if (mates_has(mv, pack[i].row) ||
+		    restore_check(mv, pack[i].row) < 0)
 			continue;
 		if (!fetcher_has_room(mv)) {
 			mates_again(mv, next.pack);

@@ -87,6 +87,8 @@ static struct move *move_new(const struct move_opts *o, struct meta *m,
 	pthread_mutex_init(&mv->held.lock, NULL);
 	fetcher_init(&mv->fetcher);
 	mates_init(&mv->mates);
+	restores_init(&mv->restores);
+	atomic_store(&mv->restores.any, true);
 	return mv;
 }
 
@@ -131,6 +133,9 @@ static int move_jobs_start(struct move *mv, struct err *err)
 		rc = move_job(mv, &mv->evict, "evict", evict_run, mv, err);
 	if (rc == 0)
 		rc = move_job(mv, &mv->reap, "reap", reap_run, mv, err);
+	if (rc == 0)
+		rc = move_job(mv, &mv->restore, "restore", restoring_run, mv,
+			      err);
 	if (rc == 0)
 		rc = move_job(mv, &mv->gc, "gc", gc_run, mv, err);
 	if (rc == 0)
@@ -189,6 +194,7 @@ void move_stop(struct move *mv)
 		move_job_stop(mv, &mv->stream[i].job);
 	move_job_stop(mv, &mv->evict);
 	move_job_stop(mv, &mv->reap);
+	move_job_stop(mv, &mv->restore);
 	move_job_stop(mv, &mv->gc);
 	move_job_stop(mv, &mv->lost);
 	move_job_stop(mv, &mv->copies);
@@ -196,6 +202,7 @@ void move_stop(struct move *mv)
 	keys_done(&mv->keys);
 	fetcher_done(&mv->fetcher);
 	mates_done(&mv->mates);
+	restores_done(&mv->restores);
 	pthread_mutex_destroy(&mv->held.lock);
 	pthread_mutex_destroy(&mv->jobs_lock);
 	larges_done(mv);
@@ -207,7 +214,7 @@ void move_stop(struct move *mv)
 
 size_t move_jobs(struct move *mv, struct job_info *out, size_t max)
 {
-	struct job *job[MOVE_STREAMS_MAX + 5];
+	struct job *job[MOVE_STREAMS_MAX + 6];
 	size_t n = 0, i;
 
 	LOCK_SCOPE(&mv->jobs_lock);
@@ -215,6 +222,7 @@ size_t move_jobs(struct move *mv, struct job_info *out, size_t max)
 		job[n++] = mv->stream[i].job;
 	job[n++] = mv->evict;
 	job[n++] = mv->reap;
+	job[n++] = mv->restore;
 	job[n++] = mv->gc;
 	job[n++] = mv->lost;
 	job[n++] = mv->copies;

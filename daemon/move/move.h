@@ -63,7 +63,9 @@ DEFINE_GUARD(struct move *, move_stop);
  * Makes bytes [off, off+len) of the file present; len 0 = to the end.
  * Readers that want the same frames share a fetch. `cause` READ or RECALL.
  * 0, or:
- *   -ETIMEDOUT  the store did not answer within read_wait (P6)
+ *   -ETIMEDOUT  the store did not answer within read_wait, or did not bring
+ *               bytes back from an archive class within recall_wait (P6); that
+ *               is ordered, and the next call may find them
  *   -EIO        what came is damaged, foreign or missing: logged with the
  *               object's name (P5)
  *   -EINTR      *cancel became true (NULL: never)
@@ -72,18 +74,29 @@ int move_recall(struct move *mv, struct cache_file *f, uint64_t off,
 		uint64_t len, enum store_cause cause,
 		const volatile bool *cancel);
 
+/* How a program waits that reads. */
+struct move_patience {
+	const volatile bool *cancel; /* as above */
+	/* It may be gone: then a wait for an archive ends with -ETIMEDOUT. NULL:
+	 * never. */
+	const volatile bool *hangup;
+	/* While nothing comes not beyond that, either (clock_boot_ns()); 0: as
+	 * long as any. */
+	int64_t until_ns;
+};
+
 /* The same for a program that reads; without waiting for it, what is missing
- * between there and `ahead` is fetched, too. While nothing comes it waits not
- * beyond until_ns, either (clock_boot_ns(); 0: as long as any). */
+ * between there and `ahead` is fetched, too. */
 int move_read(struct move *mv, struct cache_file *f, uint64_t off, uint64_t len,
-	      uint64_t ahead, const volatile bool *cancel, int64_t until_ns);
+	      uint64_t ahead, const struct move_patience *p);
 /* Fetches what is missing of [off, end), without waiting for it: when threads
  * and memory have nothing better to do, and while the file is open. */
 void move_ahead(struct move *mv, struct cache_file *f, uint64_t off,
 		uint64_t end);
 
-/* A program opened a file to read it: what is likely to be next is fetched.
- * Costs nothing while nothing was recalled lately. */
+/* A program opened a file to read it: what is likely to be next is fetched,
+ * and what of it lies in an archive class is ordered. Costs nothing while
+ * nothing was recalled lately and there is no archive. */
 void move_opened(struct move *mv, uint64_t ino);
 
 /* What programs' reads of files that were not here have cost. */

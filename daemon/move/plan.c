@@ -123,7 +123,7 @@ static int beside_add(struct meta_txn *t, struct beside *b,
 
 	if (rc < 0)
 		return rc == -ENOENT ? 0 : rc;
-	if (row.state != META_REMOTE && row.state != META_PARTIAL)
+	if (row.state == META_DIRTY || row.state == META_LOCAL)
 		return 0;
 	*p = (struct part){ .ino = e->ino,
 			    .version = row.content_version,

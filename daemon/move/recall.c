@@ -31,7 +31,12 @@ struct recall {
 	enum store_cause cause;
 	const volatile bool *cancel;
 	int64_t deadline_ns; /* boot time; moves on with progress */
-	int64_t until_ns;    /* the first deadline, at the latest; 0 = none */
+	const volatile bool *hangup;
+	int64_t until_ns;   /* the first deadline, at the latest; 0 = none */
+	int64_t archive_ns; /* until when it waits for an archive; 0 = it has
+			       not begun */
+	uint64_t archived;  /* pack that must be restored first */
+	bool absent;	    /* the store said so */
 	int64_t pause_ns;
 	unsigned n;
 	struct place mine[MOVE_FETCHERS_MAX]; /* oldest first */
@@ -60,10 +65,17 @@ static int recall_fetch(struct recall *r, const struct want *w, uint64_t *len,
 			struct place *at)
 {
 	struct fetch *x;
-	int rc = plan_fetch(r->mv, w, &x, len);
+	int rc = plan_fetch(r->mv, w, &x, len), ready;
 
-	if (rc == 1)
+	if (rc == 1) {
+		ready = restore_check(r->mv, x->pack);
+		if (ready < 0) {
+			r->archived = x->pack;
+			fetch_free(x);
+			return ready;
+		}
 		rc = fetcher_add(r->mv, x, at) < 0 ? -EINTR : 1;
+	}
 	else if (rc == 0)
 		rc = cache_fill(r->f, w->version, w->off, NULL, *len);
 	return rc;
@@ -122,6 +134,10 @@ static void recall_ahead(struct recall *r, uint64_t pos)
 			continue;
 		}
 		rc = plan_fetch(r->mv, &w, &x, &len);
+		if (rc == 1 && restore_check(r->mv, x->pack) < 0) {
+			fetch_free(x); /* nobody asked for that */
+			return;
+		}
 		if (rc < 0)
 			return;
 		pos = rc ? part_end(&x->part[x->own]) : off + len;
@@ -214,6 +230,10 @@ static int recall_take_first(struct recall *r)
 	pthread_mutex_unlock(&r->mv->fetcher.lock);
 	if (rc == -EIO && recall_there(r, at.p))
 		rc = 0; /* it was a frame of others that is bad */
+	if (rc == -ENOMEDIUM) {
+		r->archived = at.x->pack;
+		r->absent = true;
+	}
 	if (rc == 0)
 		recall_progress(r);
 	fetcher_leave(r->mv, &at);
@@ -261,6 +281,32 @@ static int recall_pause(struct recall *r)
 	return rc;
 }
 
+/*
+ * In an archive class: it is ordered, and waited for as long as a program may
+ * wait. `why`: -EINPROGRESS when it is ordered already.
+ */
+static int recall_archived(struct recall *r, int why)
+{
+	int64_t now = clock_boot_ns();
+	int rc = 0;
+
+	if (why == -ENOMEDIUM)
+		rc = restore_for(r->mv, cache_ino(r->f), r->archived,
+				 take(r->absent), r->cause);
+	if (rc < 0)
+		return rc;
+	if (!r->archive_ns)
+		r->archive_ns = now + r->mv->o.recall_wait_ns;
+	if (r->until_ns)
+		r->archive_ns = MIN(r->archive_ns, MAX(r->until_ns, now));
+	rc = restore_wait(r->mv, r->archived, r->archive_ns, r->cancel,
+			  r->hangup);
+	recall_progress(r);
+	if (rc == -ENOMEDIUM) /* its copy has gone meanwhile */
+		rc = 0;
+	return rc == 0 && clock_boot_ns() >= r->archive_ns ? -ETIMEDOUT : rc;
+}
+
 static int recall_loop(struct recall *r, uint64_t len)
 {
 	uint64_t moff, mlen;
@@ -284,6 +330,8 @@ static int recall_loop(struct recall *r, uint64_t len)
 			/* Changed by a writer, or left by another reader. */
 			rc = recall_check(r);
 			clock_sleep_ns(1000000);
+		} else if (rc == -ENOMEDIUM || rc == -EINPROGRESS) {
+			rc = recall_archived(r, rc);
 		} else if (rc == -EAGAIN) {
 			rc = recall_pause(r);
 		}
@@ -321,15 +369,16 @@ int move_recall(struct move *mv, struct cache_file *f, uint64_t off,
 }
 
 int move_read(struct move *mv, struct cache_file *f, uint64_t off, uint64_t len,
-	      uint64_t ahead, const volatile bool *cancel, int64_t until_ns)
+	      uint64_t ahead, const struct move_patience *p)
 {
 	struct recall r = { .mv = mv,
 			    .f = f,
 			    .off = off,
 			    .ahead = ahead,
 			    .cause = STORE_CAUSE_READ,
-			    .cancel = cancel,
-			    .until_ns = until_ns };
+			    .cancel = p->cancel,
+			    .hangup = p->hangup,
+			    .until_ns = p->until_ns };
 
 	return recall_run(&r, len);
 }

@@ -24,4 +24,13 @@ int move_restore(struct move *mv, uint64_t pack, enum store_speed speed,
 int move_restore_wait(struct move *mv, uint64_t pack, int64_t wait_ns,
 		      const volatile bool *cancel);
 
+/* Orders, as the job saw them a moment ago. */
+struct move_restores {
+	uint64_t ordered, ready; /* packs: not yet to be read; to be read */
+	uint64_t failed;	 /* of those ordered: refused, or late */
+	int64_t due_ns;		 /* wall: when the first should come, or 0 */
+	char error[128];	 /* of one that failed */
+};
+void move_restores(struct move *mv, struct move_restores *out);
+
 #endif

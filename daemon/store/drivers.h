@@ -104,6 +104,16 @@ int store_open(const struct store_opts *opts, struct store **out,
 
 /* Memory, for tests. NULL without memory. */
 struct store *store_mem_new(void);
+/* How it brings objects of archive classes back from now on: by the wall clock,
+ * which may be shifted. */
+struct store_mem_archive {
+	int64_t takes_ns[3]; /* by enum store_speed */
+	bool never;	     /* it takes orders, and brings nothing */
+	int error;	     /* it takes none; -errno */
+};
+void store_mem_terms(struct store *s, const struct store_mem_archive *a);
+/* Orders that it took by such terms. */
+unsigned store_mem_orders(struct store *s);
 
 /*
  * A directory. Objects are files below <endpoint>/<bucket>/<prefix>; the

@@ -2,9 +2,9 @@
 /*
  * A store in memory, for tests: one sorted array under one lock.
  *
- * GLACIER and DEEP_ARCHIVE are archive classes, as on AWS. An expedited
- * restore is done at once, any other when a get or head has found that it
- * is not. Versions have names, but only the newest is kept; so a put over a
+ * GLACIER and DEEP_ARCHIVE are archive classes, as on AWS. Without terms of a
+ * test an expedited restore is done at once, any other when a get or head has
+ * found that it is not. Versions have names, but only the newest is kept; so a put over a
  * locked object is refused, where S3 would keep both.
  */
 #include <stdio.h>
@@ -23,6 +23,7 @@ struct mem_object {
 	uint64_t version;
 	int64_t lock_until_ns;
 	bool restoring;
+	int64_t ready_ns; /* of a restore by the terms */
 	int64_t restored_until_ns; /* also while it is being restored */
 };
 
@@ -32,6 +33,9 @@ struct mem_store {
 	struct mem_object *object; /* in byte order of the keys */
 	size_t n, cap;
 	uint64_t versions; /* so far */
+	bool has_terms;
+	struct store_mem_archive terms;
+	unsigned orders; /* taken by them */
 };
 
 static struct mem_store *mem(struct store *s)
@@ -83,7 +87,8 @@ static enum store_archive mem_archive(const struct mem_object *o)
 		return STORE_READY;
 	if (o->restored_until_ns <= clock_wall_ns())
 		return STORE_ARCHIVED;
-	return o->restoring ? STORE_RESTORING : STORE_READY;
+	return o->restoring || o->ready_ns > clock_wall_ns() ? STORE_RESTORING
+							     : STORE_READY;
 }
 
 /* The same, and a restore gets on. */
@@ -292,6 +297,25 @@ static int mem_copy(struct store *s, const char *from, const char *to,
 	return rc;
 }
 
+/* By the terms of a test. */
+static int mem_order_locked(struct mem_store *m, struct mem_object *o,
+			    unsigned days, enum store_speed speed)
+{
+	const struct store_mem_archive *a = &m->terms;
+	int64_t now = clock_wall_ns(), ready = now;
+
+	if (a->error)
+		return a->error;
+	if (mem_archive(o) != STORE_READY)
+		ready += a->takes_ns[speed];
+	o->ready_ns = a->never ? INT64_MAX : ready;
+	o->restored_until_ns =
+		a->never ? INT64_MAX
+			 : ready + (int64_t)days * SEC_PER_DAY * NSEC_PER_SEC;
+	m->orders++;
+	return 0;
+}
+
 static int mem_restore(struct store *s, const char *key, unsigned days,
 		       enum store_speed speed)
 {
@@ -302,6 +326,8 @@ static int mem_restore(struct store *s, const char *key, unsigned days,
 	o = mem_get_locked(m, key);
 	if (!o)
 		return -ENOENT;
+	if (m->has_terms)
+		return mem_order_locked(m, o, days, speed);
 	if (mem_archive(o) == STORE_ARCHIVED)
 		o->restoring = speed != STORE_EXPEDITED;
 	o->restored_until_ns =
@@ -378,6 +404,23 @@ static const struct store_ops mem_ops = {
 	.skew = mem_skew,
 	.free = mem_free,
 };
+
+void store_mem_terms(struct store *s, const struct store_mem_archive *a)
+{
+	struct mem_store *m = mem(s);
+
+	LOCK_SCOPE(&m->lock);
+	m->has_terms = true;
+	m->terms = *a;
+}
+
+unsigned store_mem_orders(struct store *s)
+{
+	struct mem_store *m = mem(s);
+
+	LOCK_SCOPE(&m->lock);
+	return m->orders;
+}
 
 struct store *store_mem_new(void)
 {

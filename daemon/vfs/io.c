@@ -270,10 +270,16 @@ static bool was_refused(const struct handle *h)
 static int wait_for_range(struct vfs *v, struct handle *h, uint64_t off,
 			  uint64_t len, const struct vfs_wait *w)
 {
+	struct move_patience p = { 0 };
+
 	if (w && w->until_ns && clock_boot_ns() >= w->until_ns)
 		return -ETIMEDOUT;
+	if (w)
+		p = (struct move_patience){ .cancel = w->cancel,
+					    .hangup = w->hangup,
+					    .until_ns = w->until_ns };
 	return move_read(v->move, h->f, off, len, ahead_end(&h->ra, off, len),
-			 w ? w->cancel : NULL, w ? w->until_ns : 0);
+			 &p);
 }
 
 /* Brings what is missing of [off, off+len), and sets what follows going. */

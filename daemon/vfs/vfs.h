@@ -120,6 +120,9 @@ int vfs_rename(struct vfs *v, const struct vfs_cred *who, uint64_t parent,
 struct vfs_wait {
 	bool never; /* return -EINPROGRESS instead; nothing was changed */
 	const volatile bool *cancel; /* -EINTR when it becomes true, or NULL */
+	/* Of a read that waits for an archive: -ETIMEDOUT when it becomes
+	 * true, or NULL. */
+	const volatile bool *hangup;
 	/* Of a read while nothing comes: not beyond that (clock_boot_ns()), as
 	 * it has waited before; 0 = it has not. */
 	int64_t until_ns;

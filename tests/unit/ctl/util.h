@@ -117,7 +117,7 @@ int move_recall(struct move *mv, struct cache_file *f, uint64_t off,
 }
 
 int move_read(struct move *mv, struct cache_file *f, uint64_t off, uint64_t len,
-	      uint64_t ahead, const volatile bool *cancel, int64_t until_ns)
+	      uint64_t ahead, const struct move_patience *p)
 {
 	return -ETIMEDOUT;
 }

@@ -23,10 +23,9 @@
 
 #include "base/log.h"
 
-#define TO(s) (1U << (s))
-#define AWAY  (TO(META_REMOTE) | TO(META_ARCHIVED) | TO(META_RECALLING))
-#define FROM_AWAY \
-	(TO(META_DIRTY) | TO(META_LOCAL) | TO(META_PARTIAL) | AWAY)
+#define TO(s)	  (1U << (s))
+#define AWAY	  (TO(META_REMOTE) | TO(META_ARCHIVED) | TO(META_RECALLING))
+#define FROM_AWAY (TO(META_DIRTY) | TO(META_LOCAL) | TO(META_PARTIAL) | AWAY)
 
 static const unsigned cache_moves[META_STATES] = {
 	[META_DIRTY] = TO(META_DIRTY) | TO(META_LOCAL),

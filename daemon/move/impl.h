@@ -24,8 +24,8 @@
  * fence.c claim.c quarantine.c   who writes the bucket (fence_impl.h)
  *
  * Locks: build_lock > now.lock; fetcher.lock, keys.lock, jobs_lock,
- * sealing.lock, larges.lock and restores.lock are innermost. None is held over a call of a
- * store.
+ * sealing.lock, larges.lock and restores.lock are innermost. None is held over
+ * a call of a store.
  */
 #ifndef MERSEY_MOVE_IMPL_H
 #define MERSEY_MOVE_IMPL_H
@@ -118,7 +118,6 @@ struct restore_waiter {
 };
 
 struct restores {
-	_Atomic bool any;	/* there may be orders */
 	pthread_mutex_t lock;	/* guards all below */
 	pthread_cond_t changed; /* one can be read; CLOCK_MONOTONIC */
 	struct restore_waiter *waiting;
@@ -331,7 +330,7 @@ void restores_done(struct restores *rs);
 const struct move_tier *restore_tier(const struct move *mv, const char *name);
 /* How long a restore takes, by the class's terms. */
 int64_t restore_takes(const struct move_tier *tier, enum store_speed speed);
-/* Can a pack be read, by the rows? 0; -EINPROGRESS: it is ordered;
+/* Can a pack be read, as far as is known? 0; -EINPROGRESS: it is ordered;
  * -ENOMEDIUM: it must be, or -errno. */
 int restore_check(struct move *mv, uint64_t pack);
 /* Inside a write transaction: makes an order if there is none that does. 0:

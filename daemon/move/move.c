@@ -88,7 +88,6 @@ static struct move *move_new(const struct move_opts *o, struct meta *m,
 	fetcher_init(&mv->fetcher);
 	mates_init(&mv->mates);
 	restores_init(&mv->restores);
-	atomic_store(&mv->restores.any, true);
 	return mv;
 }
 

@@ -77,8 +77,8 @@ int move_recall(struct move *mv, struct cache_file *f, uint64_t off,
 /* How a program waits that reads. */
 struct move_patience {
 	const volatile bool *cancel; /* as above */
-	/* It may be gone: then a wait for an archive ends with -ETIMEDOUT. NULL:
-	 * never. */
+	/* It may be gone: then a wait for an archive ends with -ETIMEDOUT.
+	 * NULL: never. */
 	const volatile bool *hangup;
 	/* While nothing comes not beyond that, either (clock_boot_ns()); 0: as
 	 * long as any. */

@@ -75,8 +75,7 @@ static int recall_fetch(struct recall *r, const struct want *w, uint64_t *len,
 			return ready;
 		}
 		rc = fetcher_add(r->mv, x, at) < 0 ? -EINTR : 1;
-	}
-	else if (rc == 0)
+	} else if (rc == 0)
 		rc = cache_fill(r->f, w->version, w->off, NULL, *len);
 	return rc;
 }

@@ -6,7 +6,6 @@
 #include "move/impl.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "move/restore.h"
 
@@ -34,12 +33,9 @@ void restores_done(struct restores *rs)
 
 const struct move_tier *restore_tier(const struct move *mv, const char *name)
 {
-	size_t i;
+	int i = tier_find(mv, name);
 
-	for (i = 0; i < mv->s.n_tiers; i++)
-		if (strcmp(mv->s.tier[i].name, name) == 0)
-			return &mv->s.tier[i];
-	return NULL;
+	return i < 0 ? NULL : &mv->s.tier[i];
 }
 
 static bool restore_archives(const struct move *mv)
@@ -68,8 +64,7 @@ int64_t restore_takes(const struct move_tier *tier, enum store_speed speed)
 static enum store_speed restore_speed(const struct move_tier *tier,
 				      enum store_speed want)
 {
-	if (tier && !tier->restore_ns[want] &&
-	    tier->restore_ns[STORE_STANDARD])
+	if (tier && !tier->restore_ns[want] && tier->restore_ns[STORE_STANDARD])
 		return STORE_STANDARD;
 	return want;
 }
@@ -91,25 +86,31 @@ static bool restore_copy(const struct meta_restore *r, int64_t margin_ns)
 	return r->state == META_RESTORE_READY;
 }
 
-/* Inside a transaction: as restore_check(). */
-static int restore_look(struct meta_txn *t, struct move *mv, uint64_t pack)
+/* By the order, if there is one; else by the tier. */
+static int restore_look(struct meta_txn *t, bool archive, uint64_t pack)
 {
-	const struct move_tier *tier;
 	struct meta_restore r;
-	struct meta_pack p;
 	int rc = meta_restore_get(t, pack, &r);
 
-	if (rc == 0 && restore_copy(&r, 0))
-		return 0;
-	if (rc == 0)
-		return r.state == META_RESTORE_READY ? -ENOMEDIUM
-						     : -EINPROGRESS;
 	if (rc == -ENOENT)
-		rc = meta_pack_get(t, pack, &p);
+		return archive ? -ENOMEDIUM : 0;
+	if (rc < 0 || restore_copy(&r, 0))
+		return rc;
+	return r.state == META_RESTORE_READY ? -ENOMEDIUM : -EINPROGRESS;
+}
+
+/* 1, 0 or -errno. */
+static int restore_archived(struct meta_txn *t, struct move *mv, uint64_t pack)
+{
+	const struct move_tier *tier;
+	struct meta_pack p;
+	int rc = meta_pack_get(t, pack, &p);
+
 	if (rc < 0)
-		return rc == -ENOENT ? 0 : rc; /* the fetch says what is wrong */
+		return rc == -ENOENT ? 0
+				     : rc; /* the fetch says what is wrong */
 	tier = restore_tier(mv, p.tier);
-	return tier && tier->archive ? -ENOMEDIUM : 0;
+	return tier && tier->archive;
 }
 
 int restore_check(struct move *mv, uint64_t pack)
@@ -117,10 +118,23 @@ int restore_check(struct move *mv, uint64_t pack)
 	META_TXN(t);
 	int rc;
 
-	if (!atomic_load(&mv->restores.any) && !restore_archives(mv))
+	if (!restore_archives(mv))
 		return 0;
 	rc = meta_read(mv->m, &t);
-	return rc < 0 ? rc : restore_look(&t, mv, pack);
+	if (rc == 0)
+		rc = restore_archived(&t, mv, pack);
+	return rc <= 0 ? rc : restore_look(&t, true, pack);
+}
+
+/* The same for who waits: an order counts in each tier. */
+static int restore_arrived(struct move *mv, uint64_t pack)
+{
+	META_TXN(t);
+	int rc = meta_read(mv->m, &t);
+
+	if (rc == 0)
+		rc = restore_archived(&t, mv, pack);
+	return rc < 0 ? rc : restore_look(&t, rc == 1, pack);
 }
 
 /* ---- orders ----------------------------------------------------------- */
@@ -149,8 +163,7 @@ static bool restore_does(const struct meta_restore *r,
 		return !w->absent && restore_copy(r, RESTORE_MARGIN_NS);
 	/* One that failed is asked for again in its own time; a person need
 	 * not wait for that. */
-	if (r->state == META_RESTORE_FAILED &&
-	    w->cause == STORE_CAUSE_RECALL)
+	if (r->state == META_RESTORE_FAILED && w->cause == STORE_CAUSE_RECALL)
 		return false;
 	return restore_rank(restore_speed(tier, w->speed)) <=
 	       restore_rank(r->speed);
@@ -184,7 +197,6 @@ int restore_want(struct meta_txn *t, struct move *mv,
 /* They are rows now: the job's turn. */
 static void restore_wake(struct move *mv)
 {
-	atomic_store(&mv->restores.any, true);
 	move_wake(mv, &mv->restore);
 }
 
@@ -291,7 +303,8 @@ static int restore_first(struct move *mv, uint64_t ino, uint64_t *out)
 		n = meta_extent_packs(&t, ino, after, pack, RESTORE_PAGE);
 		for (i = 0; i < n; i++) {
 			after = pack[i];
-			if (restore_look(&t, mv, after) != -ENOMEDIUM)
+			if (restore_archived(&t, mv, after) != 1 ||
+			    restore_look(&t, true, after) != -ENOMEDIUM)
 				continue;
 			*out = after;
 			return 0;
@@ -306,8 +319,7 @@ void restore_opened(struct move *mv, uint64_t ino)
 	uint64_t pack = 0;
 	int rc;
 
-	if (!restore_archives(mv) ||
-	    meta_inode_find(mv->m, ino, &row) < 0 ||
+	if (!restore_archives(mv) || meta_inode_find(mv->m, ino, &row) < 0 ||
 	    (row.state != META_ARCHIVED && row.state != META_REMOTE &&
 	     row.state != META_PARTIAL))
 		return;
@@ -370,7 +382,7 @@ int restore_wait(struct move *mv, uint64_t pack, int64_t until_ns,
 		return -ETIMEDOUT;
 	move_wake(mv, &mv->restore);
 	for (;;) {
-		rc = restore_check(mv, pack);
+		rc = restore_arrived(mv, pack);
 		left = until_ns - clock_boot_ns();
 		if (rc != -EINPROGRESS)
 			break;

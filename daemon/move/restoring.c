@@ -35,7 +35,6 @@ struct restoring {
 	int64_t now;  /* wall */
 	int64_t next; /* wall: when something is to be done */
 	int failed;   /* what a store that is away said */
-	bool any;
 	struct move_restores sum;
 };
 
@@ -136,8 +135,8 @@ static int restoring_fail(struct restoring *g, struct meta_restore *r,
 	bool known = r->error[0] != '\0';
 
 	r->state = META_RESTORE_FAILED;
-	r->retry_ns = g->now + clamp_ns(g->now - r->ordered_ns,
-					RESTORING_RETRY, RESTORING_RETRIES);
+	r->retry_ns = g->now + clamp_ns(g->now - r->ordered_ns, RESTORING_RETRY,
+					RESTORING_RETRIES);
 	snprintf(r->error, sizeof(r->error), "%s", why);
 	if (!known)
 		log_warn("object '%s' of tier '%s' does not come back from the "
@@ -224,8 +223,7 @@ static int restoring_ask(struct restoring *g, struct meta_restore *r)
 	if (restoring_away(g, &p, rc))
 		return 0;
 	if (rc < 0)
-		return restoring_fail(g, r, &p,
-				      move_why(rc, why, sizeof(why)));
+		return restoring_fail(g, r, &p, move_why(rc, why, sizeof(why)));
 	rc = restoring_ordered(g, r, &p);
 	if (rc == 0)
 		restoring_place(g, r->pack);
@@ -260,8 +258,9 @@ static int restoring_late(struct restoring *g, struct meta_restore *r,
 	r->retry_ns = g->now + restoring_pause(r);
 	if (g->now < r->due_ns + grace)
 		return restoring_put(g, r);
-	snprintf(why, sizeof(why), "the store took the order %s ago and has "
-				   "not brought it",
+	snprintf(why, sizeof(why),
+		 "the store took the order %s ago and has "
+		 "not brought it",
 		 units_format_duration(g->now - r->ordered_ns, age));
 	return restoring_fail(g, r, p, why);
 }
@@ -284,8 +283,7 @@ static int restoring_look(struct restoring *g, struct meta_restore *r)
 	if (rc == -ENOENT)
 		return restoring_fail(g, r, &p, "the object is missing");
 	if (rc < 0)
-		return restoring_fail(g, r, &p,
-				      move_why(rc, why, sizeof(why)));
+		return restoring_fail(g, r, &p, move_why(rc, why, sizeof(why)));
 	if (info.archive == STORE_READY)
 		return restoring_ready(g, r, &info);
 	if (info.archive == STORE_ARCHIVED)
@@ -314,7 +312,6 @@ static void restoring_count(struct restoring *g, const struct meta_restore *r)
 {
 	struct move_restores *s = &g->sum;
 
-	g->any = true;
 	if (r->state == META_RESTORE_READY) {
 		s->ready++;
 		return;
@@ -398,8 +395,8 @@ static size_t restoring_hot(struct restoring *g, uint64_t pack[], size_t max)
 	for (w = rs->waiting; w; w = w->next) {
 		if (w->look_ns <= now && n < max) {
 			pack[n++] = w->pack;
-			w->pause_ns = clamp_ns(2 * w->pause_ns,
-					       RESTORING_SOON, RESTORING_HOT);
+			w->pause_ns = clamp_ns(2 * w->pause_ns, RESTORING_SOON,
+					       RESTORING_HOT);
 			w->look_ns = now + w->pause_ns;
 		}
 		g->next = MIN(g->next, g->now + w->look_ns - now);
@@ -455,23 +452,20 @@ static void restoring_tell(struct restoring *g)
 
 int64_t restoring_run(struct job *job, void *arg)
 {
-	struct restoring g = { .mv = arg,
-			       .job = job,
-			       .now = clock_wall_ns(),
-			       .next = INT64_MAX };
+	struct restoring g = {
+		.mv = arg, .job = job, .now = clock_wall_ns(), .next = INT64_MAX
+	};
 	int rc;
 
 	job_begin(job, 0, 0);
 	rc = restoring_round(&g);
 	if (rc < 0)
 		return rc;
-	if (!g.any) /* one that comes now wakes us again */
-		atomic_store(&g.mv->restores.any, false);
 	restoring_tell(&g);
 	if (g.failed)
 		return g.failed;
-	return g.next == INT64_MAX ? RESTORING_IDLE
-				   : clamp_ns(g.next - clock_wall_ns(),
-					      RESTORING_SOON / 10,
-					      RESTORING_IDLE);
+	return g.next == INT64_MAX
+		       ? RESTORING_IDLE
+		       : clamp_ns(g.next - clock_wall_ns(), RESTORING_SOON / 10,
+				  RESTORING_IDLE);
 }

@@ -4,8 +4,8 @@
  *
  * GLACIER and DEEP_ARCHIVE are archive classes, as on AWS. Without terms of a
  * test an expedited restore is done at once, any other when a get or head has
- * found that it is not. Versions have names, but only the newest is kept; so a put over a
- * locked object is refused, where S3 would keep both.
+ * found that it is not. Versions have names, but only the newest is kept; so a
+ * put over a locked object is refused, where S3 would keep both.
  */
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +23,7 @@ struct mem_object {
 	uint64_t version;
 	int64_t lock_until_ns;
 	bool restoring;
-	int64_t ready_ns; /* of a restore by the terms */
+	int64_t ready_ns;	   /* of a restore by the terms */
 	int64_t restored_until_ns; /* also while it is being restored */
 };
 

@@ -237,8 +237,7 @@ static inline bool wait_here(struct cache_file *f, uint64_t off, uint64_t len)
 static inline int read_at(struct cache_file *f, uint64_t off, uint64_t len,
 			  uint64_t ahead)
 {
-	return move_read(mv, f, off, len, ahead,
-			 &(struct move_patience){ 0 });
+	return move_read(mv, f, off, len, ahead, &(struct move_patience){ 0 });
 }
 
 #endif

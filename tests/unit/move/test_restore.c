@@ -212,9 +212,9 @@ static void test_open(void **state)
 	move_opened(mv, ino);
 	assert_true(wait_order(pack, META_RESTORE_ORDERED));
 	move_opened(mv, ino);
-	assert_int_equal(move_restore(mv, pack, STORE_BULK, 1,
-				      STORE_CAUSE_POLICY),
-			 -EINPROGRESS);
+	assert_int_equal(
+		move_restore(mv, pack, STORE_BULK, 1, STORE_CAUSE_POLICY),
+		-EINPROGRESS);
 	assert_int_equal(store_mem_orders(mem), 1);
 }
 
@@ -244,13 +244,13 @@ static void test_faster(void **state)
 	uint64_t pack = pack_row(protected_file("a", 1, SIZE));
 	struct meta_restore r;
 
-	assert_int_equal(move_restore(mv, pack, STORE_BULK, 3,
-				      STORE_CAUSE_POLICY),
-			 -EINPROGRESS);
+	assert_int_equal(
+		move_restore(mv, pack, STORE_BULK, 3, STORE_CAUSE_POLICY),
+		-EINPROGRESS);
 	assert_true(wait_order(pack, META_RESTORE_ORDERED));
-	assert_int_equal(move_restore(mv, pack, STORE_EXPEDITED, 1,
-				      STORE_CAUSE_RECALL),
-			 -EINPROGRESS);
+	assert_int_equal(
+		move_restore(mv, pack, STORE_EXPEDITED, 1, STORE_CAUSE_RECALL),
+		-EINPROGRESS);
 	while (store_mem_orders(mem) < 2)
 		clock_sleep_ns(1000000);
 	assert_true(wait_order(pack, META_RESTORE_ORDERED));
@@ -259,9 +259,8 @@ static void test_faster(void **state)
 	assert_int_equal(order_of(pack, &r), 0);
 	assert_int_equal(r.speed, STORE_EXPEDITED);
 	assert_int_equal(r.days, 3);
-	assert_int_equal(move_restore(mv, pack, STORE_BULK, 1,
-				      STORE_CAUSE_POLICY),
-			 0);
+	assert_int_equal(
+		move_restore(mv, pack, STORE_BULK, 1, STORE_CAUSE_POLICY), 0);
 	assert_int_equal(move_restore_wait(mv, pack, 0, NULL), 0);
 }
 
@@ -270,9 +269,9 @@ static void test_expires(void **state)
 {
 	uint64_t ino = protected_file("a", 1, SIZE), pack = pack_row(ino);
 
-	assert_int_equal(move_restore(mv, pack, STORE_STANDARD, 2,
-				      STORE_CAUSE_RECALL),
-			 -EINPROGRESS);
+	assert_int_equal(
+		move_restore(mv, pack, STORE_STANDARD, 2, STORE_CAUSE_RECALL),
+		-EINPROGRESS);
 	assert_true(wait_state(ino, META_RECALLING));
 	assert_true(wait_order(pack, META_RESTORE_ORDERED));
 	pass(13 * HOUR);
@@ -313,9 +312,9 @@ static void test_restart(void **state)
 	uint64_t ino = protected_file("a", 1, SIZE), pack = pack_row(ino);
 
 	SET(down, true);
-	assert_int_equal(move_restore(mv, pack, STORE_STANDARD, 2,
-				      STORE_CAUSE_RECALL),
-			 -EINPROGRESS);
+	assert_int_equal(
+		move_restore(mv, pack, STORE_STANDARD, 2, STORE_CAUSE_RECALL),
+		-EINPROGRESS);
 	cold_restart();
 	assert_int_equal(store_mem_orders(mem), 0);
 	assert_int_equal(move_restore_wait(mv, pack, 0, NULL), -ETIMEDOUT);
@@ -339,9 +338,9 @@ static void test_away(void **state)
 	int k, failing = 0;
 
 	SET(down, true);
-	assert_int_equal(move_restore(mv, pack, STORE_STANDARD, 2,
-				      STORE_CAUSE_RECALL),
-			 -EINPROGRESS);
+	assert_int_equal(
+		move_restore(mv, pack, STORE_STANDARD, 2, STORE_CAUSE_RECALL),
+		-EINPROGRESS);
 	for (k = 0; k < 3000 && !failing; k++) {
 		n = move_jobs(mv, j, ARRAY_SIZE(j));
 		for (i = 0; i < n; i++)
@@ -471,20 +470,13 @@ static void test_behind_our_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		COLD_TEST(test_read),
-		COLD_TEST(test_waits),
-		COLD_TEST(test_hangs_up),
-		COLD_TEST(test_open),
-		COLD_TEST(test_large),
-		COLD_TEST(test_faster),
-		COLD_TEST(test_expires),
-		COLD_TEST(test_gone_early),
-		COLD_TEST(test_restart),
-		COLD_TEST(test_away),
-		COLD_TEST(test_refused),
-		COLD_TEST(test_never),
-		COLD_TEST(test_billed),
-		COLD_TEST(test_behind_our_back),
+		COLD_TEST(test_read),	  COLD_TEST(test_waits),
+		COLD_TEST(test_hangs_up), COLD_TEST(test_open),
+		COLD_TEST(test_large),	  COLD_TEST(test_faster),
+		COLD_TEST(test_expires),  COLD_TEST(test_gone_early),
+		COLD_TEST(test_restart),  COLD_TEST(test_away),
+		COLD_TEST(test_refused),  COLD_TEST(test_never),
+		COLD_TEST(test_billed),	  COLD_TEST(test_behind_our_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,30 +26,6 @@ struct cost_counts {
 /* Fills at most max; returns how many there are. */
 typedef size_t (*cost_read_fn)(void *arg, struct cost_counts *out, size_t max);
 
-struct cost_ledger;
-
-/*
- * Starts the job "ledger": each second adds what is new in the counters, and
- * bytes stored x time, to the rows of the UTC day.
- *
- * Time is the boot clock's, so that a wall clock that is set invents no
- * byte-hours; the wall clock only says which day they belong to. The bucket
- * is billed while this process is away too: a gap within one boot is counted
- * by the boot clock, one across a boot by the wall clock and at most
- * COST_GAP_MAX_SECONDS of it.
- */
-#define COST_GAP_MAX_SECONDS (7 * SEC_PER_DAY)
-int cost_ledger_start(struct meta *m, cost_read_fn read, void *arg,
-		      struct cost_ledger **out);
-/* Writes what is new now; for reports and before the end. */
-int cost_ledger_flush(struct cost_ledger *l);
-struct job *cost_ledger_job(struct cost_ledger *l);
-/* Time that is not in the rows yet; some two seconds while all is well. */
-int64_t cost_ledger_lag_ns(struct cost_ledger *l);
-void cost_ledger_stop(struct cost_ledger *l);
-
-/* ---- what prices a trust ---------------------------------------------- */
-
 /* Which table prices a tier. */
 struct cost_tier {
 	const char *tier;		  /* borrowed */
@@ -61,6 +37,41 @@ struct cost_tier {
 	uint64_t object_size; /* of packs there; 0 = COST_OBJECT_SIZE */
 };
 #define COST_OBJECT_SIZE (64ULL << 20)
+
+/* ---- ledger ------------------------------------------------------------ */
+
+struct cost_ledger;
+
+struct cost_ledger_opts {
+	cost_read_fn read;
+	void *arg;
+	/* By whose terms objects have an overhead; borrowed. */
+	const struct cost_tier *tiers;
+	size_t n_tiers;
+};
+
+/*
+ * Starts the job "ledger": each second adds what is new in the counters, and
+ * byte-time of what is stored (also as the terms of its class bill it), of
+ * restored copies and of the cache, to the rows of the UTC day.
+ *
+ * Time is the boot clock's, so that a wall clock that is set invents no
+ * byte-hours; the wall clock only says which day they belong to. The bucket
+ * is billed while this process is away too: a gap within one boot is counted
+ * by the boot clock, one across a boot by the wall clock and at most
+ * COST_GAP_MAX_SECONDS of it.
+ */
+#define COST_GAP_MAX_SECONDS (7 * SEC_PER_DAY)
+int cost_ledger_start(struct meta *m, const struct cost_ledger_opts *o,
+		      struct cost_ledger **out);
+/* Writes what is new now; for reports and before the end. */
+int cost_ledger_flush(struct cost_ledger *l);
+struct job *cost_ledger_job(struct cost_ledger *l);
+/* Time that is not in the rows yet; some two seconds while all is well. */
+int64_t cost_ledger_lag_ns(struct cost_ledger *l);
+void cost_ledger_stop(struct cost_ledger *l);
+
+/* ---- what prices a trust ---------------------------------------------- */
 
 struct cost_opts {
 	const struct cost_tier *tiers;

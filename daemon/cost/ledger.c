@@ -16,10 +16,10 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "cost/stored.h"
 
 #define LEDGER_MARK	"ledger.mark"
 #define LEDGER_COUNTERS 64 /* tiers x causes */
-#define LEDGER_TOTALS	32 /* tiers x storage classes */
 
 /* The counters of one tier, class and cause when they were last flushed. */
 struct ledger_seen {
@@ -35,17 +35,14 @@ struct ledger_mark {
 
 struct cost_ledger {
 	struct meta *meta;
-	cost_read_fn read;
-	void *arg;
+	struct cost_ledger_opts o;
 	struct job *job;
 
 	pthread_mutex_t lock; /* guards all below; outside meta's mutex */
 	struct ledger_seen seen[LEDGER_COUNTERS];
 	size_t n_seen;
 	struct ledger_mark mark;
-	/* What was stored at the mark. */
-	struct meta_pack_totals held[LEDGER_TOTALS];
-	size_t n_held;
+	struct cost_stored stored; /* at the mark */
 };
 
 static void ledger_boot_id(char out[40])
@@ -126,41 +123,6 @@ static void ledger_name(struct meta_ledger *row, const char *tier,
 	snprintf(row->cause, sizeof(row->cause), "%s", cause);
 }
 
-/* bytes x seconds, in hours and the rest. */
-static void ledger_hours(uint64_t bytes, int64_t seconds,
-			 struct meta_ledger *row)
-{
-	unsigned __int128 bs = (unsigned __int128)bytes * (uint64_t)seconds;
-
-	row->byte_hours = (uint64_t)(bs / 3600);
-	row->byte_seconds = (uint64_t)(bs % 3600);
-}
-
-/* What `held` cost in the `seconds` that end at `end` (wall, in seconds),
- * a row for each UTC day they touch. */
-static int ledger_storage(struct meta_txn *t,
-			  const struct meta_pack_totals *held, int64_t end,
-			  int64_t seconds)
-{
-	int64_t at = end - seconds;
-
-	while (at < end) {
-		int64_t day = at / SEC_PER_DAY;
-		int64_t until = MIN(end, (day + 1) * SEC_PER_DAY);
-		struct meta_ledger row = { .day = (int32_t)day,
-					   .objects_peak = held->objects };
-		int rc;
-
-		ledger_name(&row, held->tier, held->storage_class, "");
-		ledger_hours(held->bytes, until - at, &row);
-		rc = meta_ledger_add(t, &row);
-		if (rc < 0)
-			return rc;
-		at = until;
-	}
-	return 0;
-}
-
 static struct ledger_seen *ledger_find(struct cost_ledger *l,
 				       const struct cost_counts *c)
 {
@@ -218,8 +180,7 @@ struct ledger_flush {
 	size_t n;
 	struct ledger_mark mark;
 	int64_t seconds;
-	struct meta_pack_totals held[LEDGER_TOTALS];
-	size_t n_held;
+	struct cost_stored stored;
 	bool changed; /* a row was added */
 };
 
@@ -248,43 +209,23 @@ static int ledger_add_requests(struct cost_ledger *l, struct meta_txn *t,
 	return 0;
 }
 
-static int ledger_add_storage(struct cost_ledger *l, struct meta_txn *t,
-			      struct ledger_flush *f)
-{
-	size_t i;
-
-	for (i = 0; i < l->n_held && f->seconds; i++) {
-		int rc;
-
-		if (!l->held[i].bytes)
-			continue;
-		rc = ledger_storage(t, &l->held[i],
-				    f->mark.wall_ns / NSEC_PER_SEC, f->seconds);
-		if (rc < 0)
-			return rc;
-		f->changed = true;
-	}
-	return 0;
-}
-
 static int ledger_write(struct cost_ledger *l, struct ledger_flush *f)
 {
 	META_TXN(t);
 	int rc = meta_begin(l->meta, &t);
-	int n;
 
 	if (rc == 0)
 		rc = ledger_add_requests(l, &t, f);
 	if (rc == 0)
-		rc = ledger_add_storage(l, &t, f);
+		rc = cost_stored_add(&t, &l->stored, l->o.tiers, l->o.n_tiers,
+				     f->mark.wall_ns / NSEC_PER_SEC,
+				     f->seconds);
 	if (rc < 0)
 		return rc;
-	n = meta_pack_totals(&t, f->held, LEDGER_TOTALS);
-	if (n < 0)
-		return n;
-	f->n_held = MIN((size_t)n, (size_t)LEDGER_TOTALS);
-	if (!f->changed)
-		return 0;
+	f->changed = f->changed || rc > 0;
+	rc = cost_stored_read(&t, &f->stored);
+	if (rc < 0 || !f->changed)
+		return rc;
 	rc = ledger_mark_save(&t, &f->mark);
 	return rc < 0 ? rc : meta_commit(&t, NULL);
 }
@@ -295,8 +236,7 @@ static void ledger_remember(struct cost_ledger *l, const struct ledger_flush *f)
 
 	for (i = 0; i < f->n; i++)
 		ledger_find(l, &f->counts[i])->at = f->counts[i];
-	memcpy(l->held, f->held, sizeof(l->held));
-	l->n_held = f->n_held;
+	l->stored = f->stored;
 	l->mark = f->mark;
 }
 
@@ -318,7 +258,7 @@ static int ledger_flush_locked(struct cost_ledger *l)
 
 	if (!f)
 		return -ENOMEM;
-	f->n = l->read(l->arg, f->counts, LEDGER_COUNTERS);
+	f->n = l->o.read(l->o.arg, f->counts, LEDGER_COUNTERS);
 	if (f->n > LEDGER_COUNTERS)
 		return -ENOBUFS;
 	ledger_elapsed(l, f);
@@ -360,18 +300,11 @@ static int ledger_hold(struct cost_ledger *l)
 {
 	META_TXN(t);
 	int rc = meta_read(l->meta, &t);
-	int n;
 
-	if (rc < 0)
-		return rc;
-	n = meta_pack_totals(&t, l->held, LEDGER_TOTALS);
-	if (n < 0)
-		return n;
-	l->n_held = MIN((size_t)n, (size_t)LEDGER_TOTALS);
-	return 0;
+	return rc < 0 ? rc : cost_stored_read(&t, &l->stored);
 }
 
-int cost_ledger_start(struct meta *m, cost_read_fn read, void *arg,
+int cost_ledger_start(struct meta *m, const struct cost_ledger_opts *o,
 		      struct cost_ledger **out)
 {
 	CLEANUP(ledger_free_guard)
@@ -382,8 +315,7 @@ int cost_ledger_start(struct meta *m, cost_read_fn read, void *arg,
 		return -ENOMEM;
 	pthread_mutex_init(&l->lock, NULL);
 	l->meta = m;
-	l->read = read;
-	l->arg = arg;
+	l->o = *o;
 	rc = ledger_resume(l);
 	if (rc == 0)
 		rc = ledger_hold(l);

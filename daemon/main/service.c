@@ -306,13 +306,41 @@ static int open_data(struct service *s, struct err *err)
 			  &s->move, err);
 }
 
+static void open_prices(struct service *s)
+{
+	const struct conf_trust *ct = s->ct;
+
+	for (size_t i = 0; i < ct->n_tiers; i++) {
+		const struct tier_terms *t = &ct->tiers[i].terms;
+
+		s->cost_tiers[i] = (struct cost_tier){
+			.tier = t->name,
+			.storage_class = t->storage_class,
+			.prices = t->prices,
+			.place = t->place,
+			.object_size = t->object_size,
+		};
+	}
+	s->cost =
+		(struct cost_opts){ .tiers = s->cost_tiers,
+				    .n_tiers = ct->n_tiers,
+				    .exchange = &ct->c->exchange,
+				    .disk_tb_month = ct->c->local_disk_tb_month,
+				    .vat = ct->c->vat };
+}
+
 static int open_front(struct service *s, struct err *err)
 {
 	struct vfs_opts vo = { .handles_max = handles_max(s->ct->t),
 			       .no_atime = s->ct->no_atime };
-	int rc =
-		cost_ledger_start(s->meta, stack_counts, &s->stack, &s->ledger);
+	struct cost_ledger_opts lo = { .read = stack_counts,
+				       .arg = &s->stack,
+				       .tiers = s->cost_tiers,
+				       .n_tiers = s->ct->n_tiers };
+	int rc;
 
+	open_prices(s);
+	rc = cost_ledger_start(s->meta, &lo, &s->ledger);
 	if (rc < 0)
 		return fail(err, rc, "cannot start the ledger: %m");
 	rc = vfs_new(&vo, s->meta, s->cache, s->move, &s->vfs);
@@ -492,11 +520,6 @@ static void describe_tiers(struct service *s)
 			.counts = s->stack.counts[i],
 		};
 		s->terms[i] = *t;
-		s->cost_tiers[i] = (struct cost_tier){
-			.tier = t->name,
-			.storage_class = t->storage_class,
-			.prices = t->prices,
-		};
 	}
 }
 
@@ -504,9 +527,6 @@ static void describe_policies(struct service *s)
 {
 	const struct conf_trust *ct = s->ct;
 
-	s->cost = (struct cost_opts){ .tiers = s->cost_tiers,
-				      .n_tiers = ct->n_tiers,
-				      .exchange = &ct->c->exchange };
 	s->tier_opts = (struct tier_opts){
 		.tier = s->terms,
 		.n_tiers = ct->n_tiers,

@@ -365,8 +365,9 @@ static struct cost_counts counts_of(const struct store_counts *from,
 		.tier = tier,
 		.storage_class = class,
 		.cause = store_cause_name(cause),
-		/* Priced as such, all of them. */
-		.puts = c.puts + c.copies + c.restores,
+		/* Priced as such. Restores are items of the ledger, written
+		 * with their orders: their price goes by speed and bytes. */
+		.puts = c.puts + c.copies,
 		.gets = c.gets,
 		.heads = c.heads,
 		.lists = c.lists,

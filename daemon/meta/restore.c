@@ -25,7 +25,8 @@ static const char *const sql[] = {
 		 " AND pack > ?2 ORDER BY pack LIMIT ?3",
 	[DELETE] = "DELETE FROM restore WHERE pack = ?1",
 	[FOLLOW] = "UPDATE restore SET pack = ?2 WHERE pack = ?1",
-	[HELD] = "SELECT p.tier, p.storage_class, COUNT(*), SUM(p.length)"
+	[HELD] = "SELECT p.tier, p.storage_class, COUNT(*), SUM(p.length),"
+		 " COALESCE(MIN(NULLIF(r.until_ns, 0)), 0)"
 		 " FROM restore r JOIN pack p ON p.id = r.pack"
 		 " WHERE r.state = 2 AND (r.until_ns = 0 OR r.until_ns > ?1)"
 		 " GROUP BY p.tier, p.storage_class"
@@ -124,17 +125,22 @@ int meta_restore_follow(struct meta_txn *t, uint64_t pack, uint64_t to)
 }
 
 int meta_restore_held(struct meta_txn *t, int64_t now_ns,
-		      struct meta_pack_totals *out, size_t max)
+		      struct meta_pack_totals *out, size_t max,
+		      int64_t *ends_ns)
 {
 	struct db_stmt *st = m_stmt(t, META_G_RESTORE, HELD, sql);
 	size_t n = 0;
 	int rc;
 
+	*ends_ns = 0;
 	m_bind_int(st, 1, now_ns);
 	m_bind_u64(st, 2, max);
 	while ((rc = m_step(t, st)) == 1 && n < max) {
 		struct meta_pack_totals *p = &out[n++];
+		int64_t ends = db_int(st, 4);
 
+		if (ends && (!*ends_ns || ends < *ends_ns))
+			*ends_ns = ends;
 		p->objects = (uint64_t)db_int(st, 2);
 		p->bytes = p->billed = (uint64_t)db_int(st, 3);
 		if (!m_text(st, 0, p->tier, sizeof(p->tier)) ||

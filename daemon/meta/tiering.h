@@ -111,10 +111,12 @@ int meta_restore_get(struct meta_txn *t, uint64_t pack,
 int meta_restore_list(struct meta_txn *t, enum meta_restore_state state,
 		      uint64_t after, struct meta_restore *out, size_t max);
 int meta_restore_delete(struct meta_txn *t, uint64_t pack);
-/* The copies that are there at now_ns, by tier and class of their packs. Count
- * or -errno. */
+/* The copies that are there at now_ns, by tier and class of their packs;
+ * *ends_ns is when the first of them ends (0 = nobody knows). Count or -errno.
+ */
 int meta_restore_held(struct meta_txn *t, int64_t now_ns,
-		      struct meta_pack_totals *out, size_t max);
+		      struct meta_pack_totals *out, size_t max,
+		      int64_t *ends_ns);
 
 /* ---- pins --------------------------------------------------------------- */
 

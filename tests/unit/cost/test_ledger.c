@@ -5,11 +5,24 @@
  */
 #include "tests/unit/cost/util.h"
 
+#include <sys/stat.h>
+
 #define HOUR	(3600 * NSEC_PER_SEC)
 #define DAY	(24 * HOUR)
 #define SLACK_S 20 /* a slow machine under a sanitizer */
 
 static struct cost_counts counts[2];
+
+/* Objects of tier deep have an overhead. */
+static struct price_class terms = { .name = "GLACIER",
+				    .overhead_bytes = 1000,
+				    .overhead_standard_bytes = 100 };
+static const struct price_table table = { .name = "table",
+					  .classes = &terms,
+					  .n_classes = 1 };
+static const struct cost_tier tiers[] = {
+	{ .tier = "near" }, { .tier = "deep", .prices = &table }
+};
 
 static size_t read_counts(void *arg, struct cost_counts *out, size_t max)
 {
@@ -29,9 +42,12 @@ static int setup(void **state)
 
 static struct cost_ledger *start(struct fixture *f)
 {
+	const struct cost_ledger_opts o = { .read = read_counts,
+					    .tiers = tiers,
+					    .n_tiers = ARRAY_SIZE(tiers) };
 	struct cost_ledger *l = NULL;
 
-	assert_int_equal(cost_ledger_start(f->meta, read_counts, NULL, &l), 0);
+	assert_int_equal(cost_ledger_start(f->meta, &o, &l), 0);
 	assert_int_equal(cost_ledger_flush(l), 0);
 	return l;
 }
@@ -207,6 +223,123 @@ static void test_boot_counts_the_gap_within_bounds(void **state)
 	assert_about(stored(f), (3600 + COST_GAP_MAX_SECONDS) * 1000ULL, 1000);
 }
 
+/* ---- as it is billed ------------------------------------------------- */
+
+static struct meta_pack stored_deep(struct fixture *f, unsigned n)
+{
+	struct meta_pack p = { .generation = 1,
+			       .length = 500,
+			       .billed = 800,
+			       .tier = "deep",
+			       .storage_class = "GLACIER" };
+	META_TXN(t);
+
+	assert_int_equal(io_random(p.id, sizeof(p.id)), 0);
+	snprintf(p.object, sizeof(p.object), "packs/deep-%u", n);
+	assert_int_equal(meta_begin(f->meta, &t), 0);
+	assert_int_equal(meta_pack_intend(&t, &p), 0);
+	assert_int_equal(meta_pack_stored(&t, &p), 0);
+	assert_int_equal(meta_commit(&t, NULL), 0);
+	return p;
+}
+
+/* Byte-seconds of a kind, all days together, of a tier. */
+static uint64_t items(struct fixture *f, const char *tier,
+		      enum meta_ledger_kind kind)
+{
+	struct meta_ledger_item i[64];
+	uint64_t sum = 0;
+	META_TXN(t);
+	int n, k;
+
+	assert_int_equal(meta_read(f->meta, &t), 0);
+	n = meta_ledger_items(&t, 0, INT32_MAX, 0, i, 64);
+	assert_true(n >= 0 && n < 64);
+	for (k = 0; k < n; k++)
+		if (i[k].kind == kind && strcmp(i[k].tier, tier) == 0)
+			sum += i[k].whole * 3600 + i[k].rest;
+	return sum;
+}
+
+static void test_terms(void **state)
+{
+	struct fixture *f = *state;
+	struct cost_ledger *l;
+
+	noon();
+	fixture_store(f, 700); /* tier near has no terms */
+	stored_deep(f, 1);
+	stored_deep(f, 2);
+	l = start(f);
+	clock_shift(DAY, DAY);
+	cost_ledger_stop(l);
+	assert_about(items(f, "deep", META_LEDGER_SMALL), 2 * 300 * 86400, 600);
+	assert_about(items(f, "deep", META_LEDGER_OVERHEAD), 2000 * 86400,
+		     2000);
+	assert_about(items(f, "deep", META_LEDGER_OVERHEAD_STANDARD),
+		     200 * 86400, 200);
+	assert_int_equal(items(f, "near", META_LEDGER_SMALL), 0);
+	assert_int_equal(items(f, "near", META_LEDGER_OVERHEAD), 0);
+	assert_int_equal(items(f, "deep", META_LEDGER_HELD), 0);
+	assert_about(stored(f), (700 + 1000) * 86400, 1700);
+}
+
+static void a_copy(struct fixture *f, uint64_t pack, int64_t until_ns)
+{
+	struct meta_restore r = { .pack = pack,
+				  .state = META_RESTORE_READY,
+				  .until_ns = until_ns };
+	META_TXN(t);
+
+	assert_int_equal(meta_begin(f->meta, &t), 0);
+	assert_int_equal(meta_restore_put(&t, &r), 0);
+	assert_int_equal(meta_commit(&t, NULL), 0);
+}
+
+/* A copy is billed until it ends, also when nobody was there to see it. */
+static void test_copies(void **state)
+{
+	struct fixture *f = *state;
+	struct meta_pack one, two, three;
+	struct cost_ledger *l;
+
+	noon();
+	one = stored_deep(f, 1);
+	two = stored_deep(f, 2);
+	three = stored_deep(f, 3);
+	a_copy(f, one.row, clock_wall_ns() + 12 * HOUR);
+	a_copy(f, two.row, clock_wall_ns() + 36 * HOUR);
+	a_copy(f, three.row, 0);
+	l = start(f);
+	clock_shift(10 * DAY, 10 * DAY);
+	cost_ledger_stop(l);
+	assert_about(items(f, "deep", META_LEDGER_HELD) + SLACK_S * 1000,
+		     500 * 3600 * (12 + 36 + 240), 1000 + 500 * 2);
+}
+
+static void test_disk(void **state)
+{
+	struct fixture *f = *state;
+	struct meta_inode in = { .mode = S_IFREG | 0644,
+				 .nlink = 1,
+				 .state = META_LOCAL,
+				 .size = 4000,
+				 .cached_bytes = 4096 };
+	struct cost_ledger *l;
+	META_TXN(t);
+
+	noon();
+	assert_int_equal(meta_begin(f->meta, &t), 0);
+	assert_int_equal(meta_new_ino(&t, &in.ino), 0);
+	assert_int_equal(meta_inode_insert(&t, &in), 0);
+	assert_int_equal(meta_commit(&t, NULL), 0);
+	l = start(f);
+	clock_shift(HOUR, HOUR);
+	cost_ledger_stop(l);
+	assert_about(items(f, COST_LOCAL, META_LEDGER_DISK), 4096 * 3600, 4096);
+	assert_int_equal(stored(f), 0);
+}
+
 static void test_requests(void **state)
 {
 	struct fixture *f = *state;
@@ -266,6 +399,9 @@ int main(void)
 		TEST(test_clock_jump_invents_nothing),
 		TEST(test_restart_counts_the_gap),
 		TEST(test_boot_counts_the_gap_within_bounds),
+		TEST(test_terms),
+		TEST(test_copies),
+		TEST(test_disk),
 		TEST(test_requests),
 		TEST(test_job_flushes_by_itself),
 	};

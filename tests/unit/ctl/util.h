@@ -208,6 +208,7 @@ static size_t fake_counts(void *arg, struct cost_counts *out, size_t max)
 
 static inline int worker_setup(void **state)
 {
+	const struct cost_ledger_opts lo = { .read = fake_counts };
 	struct store *s;
 	int rc = state_setup(state);
 
@@ -249,7 +250,7 @@ static inline int worker_setup(void **state)
 		.alarm_room_ns = 172800 * NSEC_PER_SEC,
 	};
 	assert_int_equal(alarms_open(m, &worker.alarms, NULL), 0);
-	return cost_ledger_start(m, fake_counts, NULL, &worker.ledger);
+	return cost_ledger_start(m, &lo, &worker.ledger);
 }
 
 static inline int worker_teardown(void **state)

@@ -310,12 +310,13 @@ static void test_restores(void **state)
 				  .cause = "recall" },
 			    out[3];
 	struct meta_pack_totals held[2];
+	int64_t ends;
 	META_TXN(t);
 
 	begin(&t);
 	r.pack = a_pack(&t, 1, "deep", 0);
 	assert_int_equal(meta_restore_put(&t, &r), 0);
-	assert_int_equal(meta_restore_held(&t, 0, held, 2), 0);
+	assert_int_equal(meta_restore_held(&t, 0, held, 2, &ends), 0);
 	r.state = META_RESTORE_READY;
 	r.until_ns = 100;
 	strcpy(r.error, "was slow");
@@ -331,10 +332,11 @@ static void test_restores(void **state)
 	assert_int_equal(out[0].until_ns, 100);
 	assert_int_equal(out[0].retry_ns, 3);
 	assert_string_equal(out[0].error, "was slow");
-	assert_int_equal(meta_restore_held(&t, 99, held, 2), 1);
+	assert_int_equal(meta_restore_held(&t, 99, held, 2, &ends), 1);
 	assert_string_equal(held[0].tier, "deep");
 	assert_int_equal(held[0].bytes, 500);
-	assert_int_equal(meta_restore_held(&t, 100, held, 2), 0);
+	assert_int_equal(ends, 100);
+	assert_int_equal(meta_restore_held(&t, 100, held, 2, &ends), 0);
 	assert_int_equal(meta_restore_delete(&t, r.pack), 0);
 	assert_int_equal(meta_restore_delete(&t, r.pack), -ENOENT);
 	commit(&t);

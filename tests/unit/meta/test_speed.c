@@ -4,6 +4,7 @@
 #include "tests/unit/meta/util.h"
 
 #include "base/clock.h"
+#include "meta/tiering.h"
 
 #define DIRS 100
 
@@ -95,9 +96,59 @@ static void settle(uint64_t ino, int i)
 	commit(&t);
 }
 
+/* A pack for each 16 files, as protect makes them of larger ones. */
+static void protect(uint64_t ino, int i, uint64_t *row)
+{
+	struct meta_pack p = { .length = 500, .tier = "near" };
+	uint32_t table = 100;
+	struct meta_extent e = { .ino = ino,
+				 .len = 1000,
+				 .frames = 1,
+				 .pack_off = (uint64_t)(i % 16) * 100,
+				 .table = &table };
+	META_TXN(t);
+
+	begin(&t);
+	if (i % 16 == 0) {
+		memcpy(p.id, &i, sizeof(i));
+		snprintf(p.object, sizeof(p.object), "packs/%d", i);
+		assert_int_equal(meta_pack_intend(&t, &p), 0);
+		assert_int_equal(meta_pack_stored(&t, &p), 0);
+		*row = p.row;
+	}
+	e.pack = *row;
+	assert_int_equal(meta_extent_insert(&t, &e), 0);
+	commit(&t);
+}
+
+/* All files, as a plan looks at them: in pages, by looks of their own. */
+static void subjects(void)
+{
+	static struct meta_subject page[1024];
+	int64_t longest = 0;
+	uint64_t after = 0;
+	int n, all = 0;
+
+	do {
+		int64_t began = clock_boot_ns();
+		META_TXN(t);
+
+		assert_int_equal(meta_look(m, &t), 0);
+		n = meta_subjects(&t, after, page, ARRAY_SIZE(page));
+		assert_true(n >= 0);
+		if (n)
+			after = page[n - 1].ino;
+		all += n;
+		longest = MAX(longest, clock_boot_ns() - began);
+	} while (n);
+	assert_int_equal(all, files);
+	printf("longest page of subjects %.1f ms\n", (double)longest / 1e6);
+}
+
 static void test_speed(void **state)
 {
 	uint64_t parent[DIRS], first;
+	uint64_t row = 0;
 	char name[32];
 	META_TXN(t);
 	int i;
@@ -128,6 +179,13 @@ static void test_speed(void **state)
 	for (i = 0; i < files; i++)
 		lookup(parent[i / 500 % DIRS], i);
 	report("lookup, in order", files);
+	start();
+	for (i = 0; i < files; i++)
+		protect(first + (uint64_t)i, i, &row);
+	report("protect", files);
+	start();
+	subjects();
+	report("subjects", files);
 	start();
 	for (i = 0; i < 100; i++)
 		assert_int_equal(meta_durable(m, 0), 0);

@@ -146,25 +146,31 @@ int units_parse_mode(const char *s, unsigned *mode)
 	return 0;
 }
 
+int units_days(int year, int month, int day, int32_t *days)
+{
+	struct tm tm = { .tm_year = year - 1900,
+			 .tm_mon = month - 1,
+			 .tm_mday = day };
+	time_t t = timegm(&tm);
+
+	/* it was made a date that exists */
+	if (year < 1 || year > 9999 || tm.tm_mon != month - 1 ||
+	    tm.tm_mday != day)
+		return -EINVAL;
+	*days = (int32_t)(t / SEC_PER_DAY);
+	return 0;
+}
+
 int units_parse_date(const char *s, int32_t *days)
 {
-	struct tm tm = { 0 }, back;
-	time_t t;
 	char dash;
 	int y, m, d;
 
 	if (strlen(s) != 10 ||
 	    sscanf(s, "%4d-%2d%c%2d", &y, &m, &dash, &d) != 4 || dash != '-' ||
-	    y < 1970 || y > 9999 || m < 1 || m > 12 || d < 1)
+	    y < 1970)
 		return -EINVAL;
-	tm.tm_year = y - 1900;
-	tm.tm_mon = m - 1;
-	tm.tm_mday = d;
-	t = timegm(&tm);
-	if (!gmtime_r(&t, &back) || back.tm_mday != d || back.tm_mon != m - 1)
-		return -EINVAL;
-	*days = (int32_t)(t / SEC_PER_DAY);
-	return 0;
+	return units_days(y, m, d, days);
 }
 
 const char *units_format_size(uint64_t bytes, char out[UNITS_SIZE])

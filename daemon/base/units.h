@@ -25,6 +25,9 @@ int units_parse_percent(const char *s, unsigned *percent);
 /* "0770" -> 0770; octal, at most 07777. */
 int units_parse_mode(const char *s, unsigned *mode);
 
+/* Of a date that exists, days since 1970-01-01; < 0 before. 0 or -EINVAL. */
+int units_days(int year, int month, int day, int32_t *days);
+
 /* "2027-03-31" -> days since 1970-01-01; the date must exist. */
 int units_parse_date(const char *s, int32_t *days);
 

@@ -23,6 +23,8 @@ struct tier_bound {
 	int64_t value;
 };
 
+#define TIER_GLOB_MAX 512 /* bytes */
+
 struct tier_words {
 	char **word;
 	size_t n;
@@ -31,11 +33,13 @@ struct tier_words {
 /* A file class: all that is set must hold; of a list, any item. */
 struct tier_class {
 	char *name;
-	struct tier_words path; /* globs: *, ?, [..], ** over slashes */
+	struct tier_words path; /* globs: *, ?, [..], ** over slashes;
+				   each at most TIER_GLOB_MAX long */
 	struct tier_bound size;
 	struct tier_bound last_access, last_modified, created; /* ages, ns */
 	struct tier_words owner;      /* users, by name or number */
-	uid_t *uid;		      /* of owner, resolved by main */
+	uid_t *uid;		      /* of owner, in its order; NULL: not
+					 resolved yet (config_policy_owners) */
 	struct tier_words modality;   /* any of the study's */
 	struct tier_bound study_date; /* a date */
 	struct tier_bound study_age;  /* an age, ns */

@@ -24,17 +24,27 @@ static int tier_check(struct cli *c, const struct config_trust *t)
 	return fail_hint(&c->err, rc, "mersey config show %s", t->name);
 }
 
+/* Does an earlier tier lie in the same bucket? Then that was tested. */
+static bool tested_before(const struct config_trust *t, size_t tier)
+{
+	const struct config_tier *a = &t->tiers[tier], *b;
+
+	for (b = t->tiers; b < a; b++)
+		if (a->store == b->store && strcmp(a->bucket, b->bucket) == 0 &&
+		    strcmp(a->prefix, b->prefix) == 0)
+			return true;
+	return false;
+}
+
 /* 1 when it was tested; a worker or store that does not answer is a problem
  * of its own. */
-static int test_one(struct cli *c, const struct config_trust *t, json_t *list)
+static int test_bucket(struct cli *c, const struct config_trust *t,
+		       const char *tier, json_t *list)
 {
 	CLEANUP_JSON json_t *r = NULL;
-	int rc = tier_check(c, t);
+	int rc = cli_call(c, t, "store_test", json_pack("{s:s}", "tier", tier),
+			  TEST_SECONDS, &r);
 
-	if (rc < 0)
-		return rc;
-	rc = cli_call(c, t, "store_test",
-		      json_pack("{s:s*}", "tier", test_tier), TEST_SECONDS, &r);
 	if (rc < 0 && cli_exit_of(rc) == CLI_NOT_NOW)
 		return strcmp(c->code, "unreachable") == 0
 			       ? cli_offline(c, t, rc)
@@ -43,6 +53,26 @@ static int test_one(struct cli *c, const struct config_trust *t, json_t *list)
 	if (rc < 0)
 		return rc;
 	return json_array_append(list, r) < 0 ? -ENOMEM : 1;
+}
+
+/* The bucket of the tier that was asked for, or all of the trust. 1 when any
+ * was tested. */
+static int test_one(struct cli *c, const struct config_trust *t, json_t *list)
+{
+	int rc = tier_check(c, t), tested = 0;
+
+	for (size_t i = 0; rc >= 0 && i < t->n_tiers; i++) {
+		const char *name = t->tiers[i].name;
+
+		if (test_tier ? strcmp(name, test_tier) != 0
+			      : tested_before(t, i))
+			continue;
+		rc = test_bucket(c, t, name, list);
+		tested |= rc == 1;
+		if (rc == 0 && strcmp(c->code, "unreachable") == 0)
+			break; /* the worker: nor do the others */
+	}
+	return rc < 0 ? rc : tested;
 }
 
 /* Is it missing, and needed? */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "main/identity.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -11,8 +12,7 @@
 #include "main/kept.h"
 #include "store/drivers.h"
 
-#define ASK_AGAIN_NS	   (5 * NSEC_PER_SEC)
-#define ASK_LATER_TIERS_NS (15 * NSEC_PER_SEC)
+#define ASK_AGAIN_NS (5 * NSEC_PER_SEC)
 
 /* Of one place. */
 struct identity_place {
@@ -140,11 +140,26 @@ static void finish(struct identity_place *p, int rc, struct err *err)
 			 p->place->tier->terms.name);
 }
 
-/* Not now. What the store answered, but not as it should, is its health. */
+/* The store answered, but not as a bucket of ours: until it is, that is its
+ * health. */
+static void refuse(struct identity_place *p, int rc, const struct err *err)
+{
+	char why[sizeof(err->msg) + 128];
+
+	if (is_first(p))
+		snprintf(why, sizeof(why), "%s", err->msg);
+	else
+		snprintf(why, sizeof(why),
+			 "%s; stop the trust, then: mersey trust add %s",
+			 err->msg, p->id->trust);
+	store_health_refuse(&p->place->health, rc, why);
+}
+
+/* Not now. */
 static void note_trouble(struct identity_place *p, int rc, struct err *err)
 {
-	if (!store_is_transient(rc) && (rc == -ENOENT || !goes_away(rc)))
-		store_health_refuse(&p->place->health, rc, err->msg);
+	if (rc == -ENOENT || !goes_away(rc))
+		refuse(p, rc, err);
 	if (is_first(p))
 		note_asked(p->id);
 }
@@ -177,7 +192,7 @@ static int64_t identity_run(struct job *job, void *arg)
 		said = rc;
 		note_trouble(p, rc, &err);
 		job_waiting(job, "%s", err.msg);
-		job_wait(job, is_first(p) ? ASK_AGAIN_NS : ASK_LATER_TIERS_NS);
+		job_wait(job, ASK_AGAIN_NS);
 	}
 	return JOB_IDLE;
 }

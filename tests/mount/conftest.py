@@ -25,6 +25,7 @@ import pytest
 BUILD = pathlib.Path(os.environ.get("MERSEY_BUILD", "build")).resolve()
 PLAIN = pathlib.Path(os.environ.get("MERSEY_PLAIN", BUILD)).resolve()
 WORK = os.environ.get("MERSEY_WORK", "/tmp")
+PRICES = pathlib.Path(__file__).resolve().parents[2] / "config/prices"
 # "false": the worker serves all files, as on an older kernel.
 PASSTHROUGH = os.environ.get("MERSEY_PASSTHROUGH", "true")
 FULL = bool(os.environ.get("MERSEY_FULL"))
@@ -107,6 +108,14 @@ class Gateway:
             "credentials": None,  # what stands for the store
             "profile": None,  # of the credentials file
             "environment": {},  # of merseyd and the CLI
+            # Further tiers, the same for all trusts. Each has a name; "bucket":
+            # a suffix of the first tier's, else it is that one; "class";
+            # "store": a store of its own, on another directory or, with
+            # "endpoint", at another server; "keys": more of the tier, as text.
+            "tiers": [],
+            "prices": "onprem",  # a table of config/prices
+            "policies": [],  # lines of the config
+            "trust_keys": [],  # more lines of each trust
         }
         self.keys.update(keys)
         self.proc = None
@@ -120,8 +129,14 @@ class Gateway:
 
     # ---- config
 
-    def bucket(self, trust):
-        return self.keys["buckets"].get(trust, f"{trust}-mersey")
+    def tier(self, name):
+        """What the test said of a tier; {} of the first."""
+        return next((t for t in self.keys["tiers"] if t["name"] == name), {})
+
+    def bucket(self, trust, tier="near"):
+        first = self.keys["buckets"].get(trust, f"{trust}-mersey")
+        suffix = self.tier(tier).get("bucket")
+        return f"{first}-{suffix}" if suffix else first
 
     def write_config(self):
         k = self.keys
@@ -134,42 +149,14 @@ class Gateway:
             f"  runtime_dir: {self.work}/run",
             *([f"  alarm_command: {k['alarm_command']}"] if k["alarm_command"] else []),
             "cost:",
-            f"  prices: [{pathlib.Path(__file__).resolve().parents[2]}/config/prices/onprem.yaml]",
+            f"  prices: [{', '.join(f'{PRICES}/{p}.yaml' for p in sorted({'onprem', k['prices']}))}]",
             "  currency: GBP",
+            '  exchange: {USD: "0.79", as_of: 2026-11-01, source: Bank of England}',
             "stores:",
-            "  near-store:",
         ]
-        if self.store == "dir":
-            # two stores, so that each trust's objects belong to its own uid
-            lines.pop()
-            for t in self.trusts:
-                lines += [
-                    f"  near-{t}:",
-                    "    kind: dir",
-                    f"    path: {self.work}/bucket/{t}",
-                    "    prices: onprem",
-                ]
-                d = self.work / "bucket" / t
-                d.mkdir(exist_ok=True)
-                os.chown(d, SERVICE[t], SERVICE[t])
-                d.chmod(0o700)
-        else:
-            lines += [
-                f"    kind: {self.store}",
-                f"    endpoint: {k['endpoint'] or self.s3['endpoint']}",
-                f"    region: {k['region'] or self.s3['region']}"
-                if self.store == "s3"
-                else "    accept_unverified_peer: the tests",
-                "    address_style: path",
-                "    prices: onprem",
-            ]
-            lines += [f"    {line}" for line in k["store_keys"]]
-            if k["ca_file"]:
-                # public, and read by the workers: where they can
-                ca = self.work / "ca.crt"
-                shutil.copyfile(k["ca_file"], ca)
-                ca.chmod(0o644)
-                lines.append(f"    ca_file: {ca}")
+        for name in self.store_names():
+            lines += self.store_lines(name)
+        lines += k["policies"]
         lines += [
             "defaults:",
             f"  settle: {k['settle']}",
@@ -183,7 +170,6 @@ class Gateway:
             "trusts:",
         ]
         for t in self.trusts:
-            store = f"near-{t}" if self.store == "dir" else "near-store"
             lines += [
                 f"  {t}:",
                 f"    name: Trust {t}",
@@ -192,16 +178,88 @@ class Gateway:
                 f"    key: {{file: secrets/{t}.key}}",
             ]
             if self.store != "dir":
-                self.write_credentials(t, *self.s3["users"][t])
-                source = k["credentials"] or f"secrets/{t}.cred"
-                lines.append(f"    credentials: {{{store}: {source}}}")
-            writer = ", single_writer: confirmed" if self.store == "s3v2" else ""
-            lines.append(
-                f"    tiers: [{{name: near, store: {store}, bucket: {self.bucket(t)}{writer}}}]"
-            )
+                lines.append("    credentials:")
+                for name in self.store_names():
+                    file = self.credentials_file(t, name)
+                    self.write_credentials(t, *self.s3["users"][t], name)
+                    source = k["credentials"] if name == "near-store" else None
+                    lines.append(f"      {name}: {source or f'secrets/{file}'}")
+            lines += ["    tiers:", *self.tier_lines(t)]
+            lines += [f"    {line}" for line in k["trust_keys"]]
         self.config.write_text("\n".join(lines) + "\n")
 
-    def write_credentials(self, trust, access, secret):
+    def store_names(self):
+        """Of S3. Of directories each trust has its own: see store_name()."""
+        return ["near-store", *(t["store"] for t in self.keys["tiers"] if "store" in t)]
+
+    def store_name(self, name, trust):
+        return f"{name.removesuffix('-store')}-{trust}" if self.store == "dir" else name
+
+    def bucket_dir(self, trust, store="near-store"):
+        """Where the buckets of a directory store are."""
+        return self.work / "bucket" / (trust if store == "near-store" else f"{trust}-{store}")
+
+    def store_lines(self, name):
+        return self.dir_lines(name) if self.store == "dir" else self.s3_lines(name)
+
+    def dir_lines(self, name):
+        """A store for each trust, so that its objects belong to its own uid."""
+        lines = []
+        for t in self.trusts:
+            d = self.bucket_dir(t, name)
+            lines += [
+                f"  {self.store_name(name, t)}:",
+                "    kind: dir",
+                f"    path: {d}",
+                f"    prices: {self.keys['prices']}",
+            ]
+            d.mkdir(exist_ok=True)
+            os.chown(d, SERVICE[t], SERVICE[t])
+            d.chmod(0o700)
+        return lines
+
+    def s3_lines(self, name):
+        k = self.keys
+        own = next((t for t in k["tiers"] if t.get("store") == name), {})
+        lines = [
+            f"  {name}:",
+            f"    kind: {self.store}",
+            f"    endpoint: {own.get('endpoint') or k['endpoint'] or self.s3['endpoint']}",
+            f"    region: {k['region'] or self.s3['region']}"
+            if self.store == "s3"
+            else "    accept_unverified_peer: the tests",
+            "    address_style: path",
+            f"    prices: {k['prices']}",
+        ]
+        lines += [f"    {line}" for line in k["store_keys"]]
+        if k["ca_file"]:
+            # public, and read by the workers: where they can
+            ca = self.work / "ca.crt"
+            shutil.copyfile(k["ca_file"], ca)
+            ca.chmod(0o644)
+            lines.append(f"    ca_file: {ca}")
+        return lines
+
+    def tier_lines(self, trust):
+        writer = ", single_writer: confirmed" if self.store == "s3v2" else ""
+        lines = [
+            f"      - {{name: near, store: {self.store_name('near-store', trust)}, "
+            f"bucket: {self.bucket(trust)}{writer}}}"
+        ]
+        for t in self.keys["tiers"]:
+            more = f", storage_class: {t['class']}" if "class" in t else ""
+            more += f", {t['keys']}" if "keys" in t else ""
+            store = self.store_name(t.get("store", "near-store"), trust)
+            lines.append(
+                f"      - {{name: {t['name']}, store: {store}, "
+                f"bucket: {self.bucket(trust, t['name'])}{writer}{more}}}"
+            )
+        return lines
+
+    def credentials_file(self, trust, store="near-store"):
+        return f"{trust}.cred" if store == "near-store" else f"{trust}-{store}.cred"
+
+    def write_credentials(self, trust, access, secret, store="near-store"):
         """In one step, as who rotates keys does it."""
         profiles = {"default": (access, secret)}
         if self.keys["profile"]:
@@ -214,7 +272,7 @@ class Gateway:
             )
         )
         new.chmod(0o600)
-        new.rename(self.work / "secrets" / f"{trust}.cred")
+        new.rename(self.work / "secrets" / self.credentials_file(trust, store))
 
     # ---- running
 
@@ -354,40 +412,56 @@ class Gateway:
 
     # ---- what the bucket holds
 
-    def objects(self, trust="rem"):
-        """Keys and bytes of all objects of a trust, past Mersey."""
+    def tier_dir(self, trust, tier="near"):
+        """The bucket of a tier in a directory store."""
+        store = self.tier(tier).get("store", "near-store")
+        return self.bucket_dir(trust, store) / self.bucket(trust, tier)
+
+    def make_bucket(self, trust="rem", tier="near"):
+        """An empty one, as whoever runs the store would make it."""
+        if self.store != "dir":
+            self.s3["client"](trust).create_bucket(Bucket=self.bucket(trust, tier))
+            return
+        d = self.tier_dir(trust, tier)
+        for d in (d, d / "mersey", d / "mersey" / trust):
+            d.mkdir()
+            os.chown(d, SERVICE[trust], SERVICE[trust])
+
+    def objects(self, trust="rem", tier="near"):
+        """Keys and bytes of all objects in a tier's bucket, past Mersey."""
         if self.store == "dir":
-            root = self.work / "bucket" / trust / self.bucket(trust)
+            root = self.tier_dir(trust, tier)
             return {
                 str(p.relative_to(root)): p.read_bytes()
                 for p in root.rglob("*")
                 if p.is_file() and "~" not in p.name  # .lock~ is no object
             }
         c = self.s3["client"](trust)
-        got, token = {}, {}
+        bucket, got, token = self.bucket(trust, tier), {}, {}
         while True:
-            page = c.list_objects_v2(Bucket=self.bucket(trust), **token)
+            page = c.list_objects_v2(Bucket=bucket, **token)
             for o in page.get("Contents", []):
-                got[o["Key"]] = c.get_object(Bucket=self.bucket(trust), Key=o["Key"])["Body"].read()
+                got[o["Key"]] = c.get_object(Bucket=bucket, Key=o["Key"])["Body"].read()
             if not page.get("IsTruncated"):
                 return got
             token = {"ContinuationToken": page["NextContinuationToken"]}
 
-    def packs(self, trust="rem"):
-        return {k: v for k, v in self.objects(trust).items() if "/packs/" in k}
+    def packs(self, trust="rem", tier="near"):
+        return {k: v for k, v in self.objects(trust, tier).items() if "/packs/" in k}
 
-    def put_object(self, key, data, trust="rem"):
+    def put_object(self, key, data, trust="rem", tier="near"):
         if self.store == "dir":
-            p = self.work / "bucket" / trust / self.bucket(trust) / key
-            p.write_bytes(data)
+            (self.tier_dir(trust, tier) / key).write_bytes(data)
         else:
-            self.s3["client"](trust).put_object(Bucket=self.bucket(trust), Key=key, Body=data)
+            self.s3["client"](trust).put_object(
+                Bucket=self.bucket(trust, tier), Key=key, Body=data
+            )
 
-    def delete_object(self, key, trust="rem"):
+    def delete_object(self, key, trust="rem", tier="near"):
         if self.store == "dir":
-            (self.work / "bucket" / trust / self.bucket(trust) / key).unlink()
+            (self.tier_dir(trust, tier) / key).unlink()
         else:
-            self.s3["client"](trust).delete_object(Bucket=self.bucket(trust), Key=key)
+            self.s3["client"](trust).delete_object(Bucket=self.bucket(trust, tier), Key=key)
 
 
 @contextlib.contextmanager
@@ -507,12 +581,14 @@ def running(prepared=contextlib.nullcontext, set_up=None, **keys):
             print(g.log()[-8000:])
 
 
-def new_buckets(s3):
-    """One new bucket for each trust, owned by its own user."""
+def new_buckets(s3, *suffixes):
+    """One new bucket for each trust, owned by its own user, and one more for
+    each suffix (of a tier's "bucket")."""
     tag = f"{os.getpid()}-{random.randrange(1 << 30)}"
     buckets = {t: f"{t}-{tag}" for t in SERVICE}
     for t, b in buckets.items():
-        s3["client"](t).create_bucket(Bucket=b)
+        for name in (b, *(f"{b}-{s}" for s in suffixes)):
+            s3["client"](t).create_bucket(Bucket=name)
     return buckets
 
 

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A trust with several tiers: in buckets of their own, or classes in one.
+
+That it starts, tells of all of them, gets a tier later, and serves on while a
+later tier's bucket is not (or not this trust's).
+"""
+import contextlib
+import re
+
+import pytest
+from conftest import CliError, new_buckets, running, wait_for
+
+COOL = {"name": "cool", "bucket": "cool"}
+COLD = {"name": "cold", "store": "cold-store", "bucket": "cold"}
+WRITE = "open(path, 'wb').write(data.encode()); os.sync()"
+
+
+@contextlib.contextmanager
+def dir_gateway(tiers, **keys):
+    with running(trusts=("rem",), tiers=tiers, **keys) as g:
+        yield g
+
+
+@pytest.fixture(scope="module")
+def three():
+    """Two buckets of one directory, and one in another."""
+    with dir_gateway([COOL, COLD]) as g:
+        yield g
+
+
+@pytest.fixture(scope="module")
+def classes(s3):
+    """A class in the first tier's bucket, a second bucket, and a third one at
+    what is another store for Mersey."""
+    tiers = [
+        {"name": "ia", "class": "STANDARD_IA"},
+        COOL,
+        {**COLD, "class": "STANDARD_IA"},
+    ]
+    with running(
+        store="s3",
+        s3=s3,
+        trusts=("rem",),
+        buckets=new_buckets(s3, "cool", "cold"),
+        endpoint=s3["tls_endpoint"],
+        ca_file=s3["ca"],
+        prices="aws-eu-west-2",
+        tiers=tiers,
+    ) as g:
+        yield g
+
+
+def tiers_of(g):
+    return {s["tier"]: s for s in g.status()["stores"]}
+
+
+def well(g, *names):
+    """All of these answer, and were seen to be this trust's."""
+    s = tiers_of(g)
+    return all(s[n]["state"] == "up" and s[n]["error"] is None for n in names)
+
+
+def beside_data(g, tier):
+    """What makes a bucket this volume's."""
+    return {
+        k: v
+        for k, v in g.objects(tier=tier).items()
+        if k.endswith("/mersey.json") or "/keys/" in k
+    }
+
+
+def check_served(g, name):
+    path = str(g.mount() / name)
+    g.as_client(WRITE, path=path, data=name)
+    g.protect(path)
+    assert g.info(path)["tier"] == "near"
+    g.evict(path)
+    assert g.as_client("print(open(path).read(), end='')", path=path) == name
+
+
+def test_buckets(three):
+    g = three
+    wait_for("all answer", lambda: well(g, "near", "cool", "cold"))
+    assert list(tiers_of(g)) == ["near", "cool", "cold"]
+    assert [s["bucket"] for s in tiers_of(g).values()] == [
+        g.bucket("rem", t) for t in ("near", "cool", "cold")
+    ]
+    want = beside_data(g, "near")
+    assert len(want) == 2
+    assert beside_data(g, "cool") == want and beside_data(g, "cold") == want
+    check_served(g, "a")
+    assert g.packs() and not g.packs(tier="cool") and not g.packs(tier="cold")
+
+
+def test_verbs(three):
+    g = three
+    found = [c for c in g.cli("doctor")["checks"] if c["check"] == "store"]
+    assert [c["level"] for c in found] == ["ok"] * 3
+    for tier in ("cool", "cold"):
+        r = g.cli("store", "test", f"rem/{tier}")["stores"]
+        assert [(s["tier"], s["bucket"]) for s in r] == [(tier, g.bucket("rem", tier))]
+    assert [s["tier"] for s in g.cli("store", "test", "rem")["stores"]] == [
+        "near", "cool", "cold",
+    ]
+    up = re.findall(r'mersey_store_up{.*tier="(\w+)".*} 1', g.screen("metrics")[1])
+    assert sorted(up) == ["cold", "cool", "near"]
+
+
+def test_later_tier():
+    """A tier that was added to the config of a trust is none before `trust
+    add`; that can be repeated."""
+    with dir_gateway([]) as g:
+        check_served(g, "before")
+        g.stop()
+        g.keys["tiers"] = [COOL]
+        g.write_config()
+        g.make_bucket("rem", "cool")
+        g.start()
+        reason = wait_for("the reason", lambda: tiers_of(g)["cool"]["error"])
+        assert "mersey.json" in reason and "trust add rem" in reason
+        assert g.status()["state"] == "degraded" and well(g, "near")
+        check_served(g, "meanwhile")
+        g.stop()
+        for _ in range(2):
+            made = g.cli("trust", "add", "rem", "--yes")
+            assert [s["tier"] for s in made["stores"]] == ["near", "cool"]
+            assert len(beside_data(g, "cool")) == 2
+            assert beside_data(g, "cool") == beside_data(g, "near")
+        g.start()
+        wait_for("it is a tier", lambda: well(g, "near", "cool"))
+        assert g.status()["state"] == "online"
+
+
+def test_not_ours():
+    """A bucket that is in use is left alone, and not used."""
+    with dir_gateway([]) as g:
+        g.stop()
+        g.keys["tiers"] = [COOL]
+        g.write_config()
+        g.make_bucket("rem", "cool")
+        g.put_object("mersey/rem/thesis.odt", b"text", tier="cool")
+        with pytest.raises(CliError) as e:
+            g.cli("trust", "add", "rem", "--yes")
+        assert "thesis.odt" in e.value.out and "tier 'cool'" in e.value.out
+        assert list(g.objects(tier="cool")) == ["mersey/rem/thesis.odt"]
+
+        g.put_object("mersey/rem/mersey.json", b"{}", tier="cool")
+        g.start()
+        wait_for("the reason", lambda: tiers_of(g)["cool"]["error"])
+        check_served(g, "as ever")
+        assert g.status()["state"] == "degraded"
+
+
+def test_classes(classes):
+    g = classes
+    wait_for("all answer", lambda: well(g, "near", "ia", "cool", "cold"))
+    s = tiers_of(g)
+    assert [t["storage_class"] for t in s.values()] == [
+        "STANDARD", "STANDARD_IA", "STANDARD", "STANDARD_IA",
+    ]
+    assert s["near"]["bucket"] == s["ia"]["bucket"] != s["cool"]["bucket"]
+    assert beside_data(g, "cool") == beside_data(g, "cold") == beside_data(g, "near")
+    check_served(g, "a")
+
+
+def test_renewal(classes):
+    """Credentials of a later tier's store change while it is served."""
+    g = classes
+    access, secret = g.s3["users"]["rem"]
+    news = "new credentials of store 'cold-store'"
+    g.write_credentials("rem", access, "wrong" + secret, "cold-store")
+    wait_for("they are in use", lambda: g.log().count(news) == 1)
+    r = {c["message"]: c["level"] for c in g.cli("doctor")["checks"] if c["check"] == "store"}
+    assert sorted(r.values()) == ["fail", "ok", "ok"], r
+    g.write_credentials("rem", access, secret, "cold-store")
+    wait_for("they are in use", lambda: g.log().count(news) == 2)
+    wait_for("it answers", lambda: [
+        c["level"] for c in g.cli("doctor")["checks"] if c["check"] == "store"
+    ] == ["ok"] * 3)

@@ -119,8 +119,8 @@ static int extent_add(struct meta_extent *e, const struct pack_frame *frame,
 	return 0;
 }
 
-static int item_frame(struct item *it, uint64_t off,
-		      const struct pack_frame *frame, bool last)
+int item_frame(struct item *it, uint64_t off, const struct pack_frame *frame,
+	       bool last)
 {
 	struct meta_extent *e = it->n > 0 ? &it->extent[it->n - 1] : NULL;
 
@@ -252,114 +252,19 @@ static int build_frames(struct building *b, uint64_t off, uint64_t end)
 
 /* ---- members -------------------------------------------------------- */
 
-#define MEMBER_XATTRS 256
-
-/* What the index says of a file; the bytes lie in the buffers. */
-struct member {
-	struct pack_member m;
-	struct buf path, names, values;
-	struct pack_kept *kept;
-	struct pack_xattr xattr[MEMBER_XATTRS];
-	size_t at[MEMBER_XATTRS]; /* of each value in `values` */
-};
-
-static void member_done(struct member *mb)
+static bool member_is(const void *seal, struct meta_inode *row)
 {
-	buf_done(&mb->path);
-	buf_done(&mb->names);
-	buf_done(&mb->values);
-	free(mb->kept);
-}
-
-static int member_xattrs(struct member *mb, struct meta_txn *t, uint64_t ino)
-{
-	const char *name, *end;
-	size_t n = 0, i;
-	int rc = meta_xattr_list(t, ino, &mb->names);
-
-	if (rc < 0 || mb->names.len == 0)
-		return rc;
-	name = (const char *)mb->names.data;
-	end = name + mb->names.len;
-	for (; name < end; name += strlen(name) + 1, n++) {
-		if (n == MEMBER_XATTRS)
-			return -E2BIG;
-		mb->at[n] = mb->values.len;
-		mb->xattr[n].name = name;
-		rc = meta_xattr_get(t, ino, name, &mb->values);
-		if (rc < 0)
-			return rc;
-		mb->xattr[n].len = mb->values.len - mb->at[n];
-	}
-	for (i = 0; i < n; i++) /* the buffer moves no more */
-		mb->xattr[i].value = mb->values.data + mb->at[i];
-	mb->m.xattr = mb->xattr;
-	mb->m.xattrs = n;
-	return 0;
-}
-
-static void member_row(struct member *mb, const struct meta_inode *row)
-{
-	mb->m = (struct pack_member){
-		.inode = row->ino,
-		.content_version = row->content_version,
-		.meta_version = row->meta_version,
-		.mode = row->mode,
-		.uid = row->uid,
-		.gid = row->gid,
-		.size = row->size,
-		.atime_ns = row->atime_ns,
-		.mtime_ns = row->mtime_ns,
-		.ctime_ns = row->ctime_ns,
-		.btime_ns = row->btime_ns,
-	};
+	return cache_seal_row(seal, row);
 }
 
 /* 1: the file has no name any more, or is another version. */
-static int member_load(struct move *mv, const struct cache_seal *s,
-		       struct member *mb)
+static int member_of(struct move *mv, const struct cache_seal *s,
+		     struct member *mb)
 {
-	uint64_t ino = cache_ino(s->f);
-	struct meta_inode row;
 	META_TXN(t);
 	int rc = meta_read(mv->m, &t);
 
-	if (rc < 0)
-		return rc;
-	rc = meta_inode_get(&t, ino, &row);
-	if (rc == -ENOENT)
-		return 1;
-	if (rc < 0)
-		return rc;
-	if (!cache_seal_row(s, &row))
-		return 1;
-	member_row(mb, &row);
-	rc = meta_path(&t, ino, &mb->path);
-	if (rc < 0)
-		return rc == -ENOENT ? 1 : rc;
-	mb->m.path = mb->path.data;
-	mb->m.path_len = mb->path.len;
-	return member_xattrs(mb, &t, ino);
-}
-
-/*
- * What an index cannot say (a path or xattrs beyond its limits) must not
- * keep the bytes unprotected: they get a name by inode there. The database
- * knows the real one.
- */
-static int member_plain(struct member *mb)
-{
-	log_warn("inode %llu: its path or xattrs are too long for a pack's "
-		 "index, which names it by number",
-		 (unsigned long long)mb->m.inode);
-	mb->path.len = 0;
-	mb->m.xattrs = 0;
-	if (buf_addf(&mb->path, ".mersey-inode-%llx",
-		     (unsigned long long)mb->m.inode) < 0)
-		return -ENOMEM;
-	mb->m.path = mb->path.data;
-	mb->m.path_len = mb->path.len;
-	return 0;
+	return rc < 0 ? rc : member_load(&t, cache_ino(s->f), member_is, s, mb);
 }
 
 /* Those of the extents that lie in other packs, by their ids. */
@@ -416,14 +321,14 @@ static int member_elsewhere(struct move *mv, struct member *mb,
 static int build_member(struct move *mv, struct pack_writer *w, struct item *it)
 {
 	struct member *mb = calloc(1, sizeof(*mb));
-	int rc = mb ? member_load(mv, &it->seal, mb) : -ENOMEM;
+	int rc = mb ? member_of(mv, &it->seal, mb) : -ENOMEM;
 	bool named = rc == 0 && cache_seal_valid(&it->seal);
 
 	if (rc == 0 && named)
 		rc = member_elsewhere(mv, mb, it);
 	if (rc == 0 && named)
 		rc = pack_writer_member(w, &mb->m);
-	if (rc == -EINVAL || rc == -ENAMETOOLONG || rc == -E2BIG) {
+	if (member_unsayable(rc)) {
 		rc = member_plain(mb);
 		rc = rc < 0 ? rc : pack_writer_member(w, &mb->m);
 	}

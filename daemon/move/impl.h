@@ -17,6 +17,7 @@
  * diff.c     what of a file changed since it was protected
  * copies.c   files that never close
  * build.c    files into a pack
+ * member.c   what its index says of them
  * send.c     intent, PUT, commit
  * restore.c   orders to archive classes, and who waits for them
  * restoring.c the job that looks after them
@@ -270,6 +271,37 @@ bool build_zero(const uint8_t *p, size_t n);
 bool build_data(const struct cache_seal *s, uint64_t *off, uint64_t end,
 		uint64_t *to);
 
+/* A frame was written that holds the item's bytes at `off`. */
+int item_frame(struct item *it, uint64_t off, const struct pack_frame *frame,
+	       bool last);
+
+#define MEMBER_XATTRS 256
+
+/* What the index says of a file; the bytes lie in the buffers. */
+struct member {
+	struct pack_member m;
+	struct buf path, names, values;
+	struct pack_kept *kept;
+	struct pack_xattr xattr[MEMBER_XATTRS];
+	size_t at[MEMBER_XATTRS]; /* of each value in `values` */
+};
+
+/*
+ * What the rows say; kept runs are the caller's to add. `is` may refuse the
+ * inode's row, or change what is to be said of it. 1: it did, or the file has
+ * no name any more. member_unsayable(): see member_plain().
+ */
+int member_load(struct meta_txn *t, uint64_t ino,
+		bool (*is)(const void *arg, struct meta_inode *row),
+		const void *arg, struct member *mb);
+static inline bool member_unsayable(int rc)
+{
+	return rc == -EINVAL || rc == -ENAMETOOLONG || rc == -E2BIG;
+}
+/* Names it by its number instead. */
+int member_plain(struct member *mb);
+void member_done(struct member *mb);
+
 void sealing_init(struct move *mv);
 void sealing_done(struct move *mv);
 void larges_init(struct move *mv);
@@ -304,6 +336,19 @@ void item_forget(struct item *it);
 /* Seals the pack, writes its intent, puts it. On -errno nothing names it. */
 int send_pack(struct move *mv, struct job *job, struct parcel *p,
 	      struct pack_writer *w);
+/* Where a pack goes in a tier: by its id and the writer's generation. */
+int send_place(struct move *mv, const struct move_tier *tier,
+	       struct meta_pack *pack);
+/* What a row says of a pack that was written, with its place. */
+int send_describe(struct move *mv, const struct move_tier *tier,
+		  const struct pack_writer *w, size_t len,
+		  const uint8_t digest[PACK_DIGEST_SIZE],
+		  struct meta_pack *pack);
+/* Its intent becomes a row, durable (S23). */
+int send_intend(struct move *mv, struct meta_pack *pack);
+/* The PUT, once; what it left may be there also after an error. */
+int send_object(const struct move_tier *tier, enum store_cause cause,
+		struct meta_pack *pack, const void *data);
 /* The transaction that names it all. How many files it moved, or -errno. */
 int send_commit(struct move *mv, struct job *job, struct parcel *p);
 /* Condemns the parcel's packs. */

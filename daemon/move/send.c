@@ -41,7 +41,7 @@ bool move_sleep(struct job *job, int64_t ns)
 
 /* ---- intent --------------------------------------------------------- */
 
-static int send_intend(struct move *mv, struct meta_pack *pack)
+int send_intend(struct move *mv, struct meta_pack *pack)
 {
 	uint64_t seq;
 	META_TXN(t);
@@ -70,31 +70,36 @@ struct meta_pack *parcel_pack(struct parcel *p)
 	return &p->pack[p->packs];
 }
 
-/* Named by the writer's generation, sealed under the key's. */
-static int pack_describe(struct move *mv, const struct pack_writer *w,
-			 size_t len, const uint8_t digest[PACK_DIGEST_SIZE],
-			 struct meta_pack *pack)
+int send_place(struct move *mv, const struct move_tier *tier,
+	       struct meta_pack *pack)
 {
-	const struct move_tier *tier = &mv->s.tier[0];
 	int64_t now = clock_wall_ns();
+	struct pack_id id;
 	uint32_t writer;
 	int rc = fence_generation(mv->s.fence, &writer, NULL);
 
 	if (rc < 0)
 		return rc;
+	memcpy(id.b, pack->id, sizeof(id.b));
+	pack->created_ns = now;
+	snprintf(pack->tier, sizeof(pack->tier), "%s", tier->name);
+	snprintf(pack->storage_class, sizeof(pack->storage_class), "%s",
+		 tier->storage_class);
+	pack_object_name(writer, (uint64_t)now, &id, pack->object);
+	return 0;
+}
 
+int send_describe(struct move *mv, const struct move_tier *tier,
+		  const struct pack_writer *w, size_t len,
+		  const uint8_t digest[PACK_DIGEST_SIZE],
+		  struct meta_pack *pack)
+{
 	memcpy(pack->id, pack_writer_id(w)->b, sizeof(pack->id));
 	memcpy(pack->salt, pack_writer_salt(w), sizeof(pack->salt));
 	memcpy(pack->digest, digest, sizeof(pack->digest));
 	pack->generation = pack_writer_generation(w);
 	pack->length = len;
-	pack->created_ns = now;
-	snprintf(pack->tier, sizeof(pack->tier), "%s", tier->name);
-	snprintf(pack->storage_class, sizeof(pack->storage_class), "%s",
-		 tier->storage_class);
-	pack_object_name(writer, (uint64_t)now, pack_writer_id(w),
-			 pack->object);
-	return 0;
+	return send_place(mv, tier, pack);
 }
 
 /* The frames written since the last pack lie in this one. A file that has none
@@ -153,10 +158,10 @@ static int send_compare(struct store *s, struct meta_pack *pack,
 	return 0;
 }
 
-static int send_try(struct move *mv, struct meta_pack *pack, const void *data)
+int send_object(const struct move_tier *tier, enum store_cause cause,
+		struct meta_pack *pack, const void *data)
 {
-	const struct move_tier *tier = &mv->s.tier[0];
-	struct store *s = tier->cause[STORE_CAUSE_PROTECT];
+	struct store *s = tier->cause[cause];
 	struct store_put_opts o = { .sha256 = pack->digest,
 				    .version = pack->version };
 	struct store_caps caps;
@@ -203,20 +208,20 @@ static bool send_waits(int rc)
 static int send_put(struct move *mv, struct job *job, struct parcel *p,
 		    struct meta_pack *pack, const void *data)
 {
+	const struct move_tier *tier = &mv->s.tier[0];
 	int64_t pause = NSEC_PER_SEC;
 	char next[UNITS_SIZE];
 	int rc;
 
-	while ((rc = send_try(mv, pack, data)) < 0) {
+	while ((rc = send_object(tier, STORE_CAUSE_PROTECT, pack, data)) < 0) {
 		move_why(rc, p->why, sizeof(p->why));
 		if (!send_waits(rc)) {
 			job_error(job, "tier '%s': %s", mv->s.tier[0].name,
 				  p->why);
 			break;
 		}
-		job_waiting(job, "tier '%s': %s; next try in %s",
-			    mv->s.tier[0].name, p->why,
-			    units_format_duration(pause, next));
+		job_waiting(job, "tier '%s': %s; next try in %s", tier->name,
+			    p->why, units_format_duration(pause, next));
 		rc = send_pause(mv, job, p, pause);
 		if (rc == 0 && !parcel_wanted(p))
 			rc = -ESTALE;
@@ -242,7 +247,7 @@ int send_pack(struct move *mv, struct job *job, struct parcel *p,
 	rc = pack_writer_seal(w, &data, &len, digest);
 	if (rc < 0)
 		return rc;
-	rc = pack_describe(mv, w, len, digest, pack);
+	rc = send_describe(mv, &mv->s.tier[0], w, len, digest, pack);
 	if (rc == 0)
 		rc = send_intend(mv, pack);
 	if (pack->row)

@@ -197,6 +197,44 @@ int pack_index_add_member(struct pack_index_build *b,
 	return 0;
 }
 
+/* ---- sizes ----------------------------------------------------------- */
+
+void pack_size_frame(struct pack_size *s, uint32_t stored_len)
+{
+	s->frames++;
+	s->stored += stored_len;
+}
+
+int pack_size_member(struct pack_size *s, const struct pack_member *m,
+		     size_t runs)
+{
+	struct pack_member alone = *m;
+	uint64_t size;
+
+	alone.kepts = 0;
+	size = member_size(&alone, runs);
+	if (size == 0)
+		return -EINVAL;
+	s->members += size;
+	s->kepts += m->kepts;
+	return 0;
+}
+
+static uint64_t padded_len(uint64_t len)
+{
+	return (len + PACK_INDEX_PAD - 1) / PACK_INDEX_PAD * PACK_INDEX_PAD;
+}
+
+uint64_t pack_size_total(const struct pack_size *s)
+{
+	uint64_t index = INDEX_HEAD_SIZE + s->frames * INDEX_FRAME_SIZE +
+			 s->members +
+			 (s->kepts ? 4 + s->kepts * INDEX_KEPT_SIZE : 0);
+
+	return PACK_HEADER_SIZE + s->stored + padded_len(index) +
+	       PACK_TAG_SIZE + PACK_TRAILER_SIZE;
+}
+
 /* ---- the whole ------------------------------------------------------- */
 
 static uint16_t build_version(const struct pack_index_build *b)
@@ -210,8 +248,7 @@ int pack_index_encode(const struct pack_index_build *b,
 		      const struct pack_index_bind *bind, struct buf *out)
 {
 	size_t len = build_len(b);
-	size_t padded =
-		(len + PACK_INDEX_PAD - 1) / PACK_INDEX_PAD * PACK_INDEX_PAD;
+	size_t padded = padded_len(len);
 	uint8_t *p = buf_grow(out, padded);
 
 	if (!p)

@@ -235,6 +235,26 @@ int pack_writer_member(struct pack_writer *w, const struct pack_member *m);
 int pack_writer_seal(struct pack_writer *w, const void **data, size_t *len,
 		     uint8_t digest[PACK_DIGEST_SIZE]);
 
+/* SHA-256 of a whole pack, as pack_writer_seal() gives it. 0 or -EIO. */
+int pack_digest(const void *p, size_t len, uint8_t out[PACK_DIGEST_SIZE]);
+
+/* ---- how large a pack will be --------------------------------------- */
+
+/* What it holds so far; all zero: nothing. */
+struct pack_size {
+	uint64_t frames, stored; /* their sealed bytes */
+	uint64_t members;	 /* bytes in the index, but for kept runs */
+	uint64_t kepts;		 /* kept runs */
+};
+
+void pack_size_frame(struct pack_size *s, uint32_t stored_len);
+/* A member with so many runs of frames; its kept runs are not looked at but
+ * for their number. -EINVAL as pack_writer_member(). */
+int pack_size_member(struct pack_size *s, const struct pack_member *m,
+		     size_t runs);
+/* Bytes of the sealed pack. */
+uint64_t pack_size_total(const struct pack_size *s);
+
 /* ---- reading frames (daemon: the database knows the table) ---------- */
 
 /* What opens the frames of one pack. */

@@ -370,3 +370,8 @@ int pack_writer_seal(struct pack_writer *w, const void **data, size_t *len,
 	*len = w->out.len;
 	return 0;
 }
+
+int pack_digest(const void *p, size_t len, uint8_t out[PACK_DIGEST_SIZE])
+{
+	return pack_sha256(p, len, out);
+}

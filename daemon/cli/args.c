@@ -23,8 +23,9 @@ const struct cli_option cli_options[OPT_COUNT] = {
 	[OPT_MONTH] = { "month", "YYYY-MM", "that calendar month (UTC)" },
 	[OPT_FROM] = { "from", "YYYY-MM-DD", "first day (UTC)" },
 	[OPT_TO] = { "to", "YYYY-MM-DD", "last day (UTC)" },
-	[OPT_BY] = { "by", "tier", "what a row stands for" },
-	[OPT_FORMAT] = { "format", "table|csv|json", "how to print it" },
+	[OPT_BY] = { "by", "tier|class|cause|modality|age",
+		     "what a row stands for" },
+	[OPT_FORMAT] = { "format", "table|csv|json|focus", "how to print it" },
 	[OPT_OUT] = { "out", "PATH", "where to write" },
 	[OPT_KEY] = { "key", "FILE", "the trust's root key file" },
 	[OPT_KEYS] = { "keys", "DIR",
@@ -128,12 +129,13 @@ const struct cli_verb cli_verbs[] = {
 	  OPT_BIT(OPT_FOREGROUND) | OPT_BIT(OPT_OPTIONS), 2, 2, verb_mount_run,
 	  verb_mount_show, false },
 	{ "cost report",
-	  "[--month M | --from D --to D] [--by tier] [--format table|csv|json]",
+	  "[--month M | --from D --to D] [--by tier|class|cause|modality|age] "
+	  "[--format table|csv|json|focus] [--out FILE]",
 	  "What each trust's data cost, and what it will cost by the end of the "
 	  "month",
-	  NULL,
+	  "focus: CSV as FOCUS 1.2 has it, for FinOps tools.",
 	  OPT_BIT(OPT_MONTH) | OPT_BIT(OPT_FROM) | OPT_BIT(OPT_TO) |
-		  OPT_BIT(OPT_BY) | OPT_BIT(OPT_FORMAT),
+		  OPT_BIT(OPT_BY) | OPT_BIT(OPT_FORMAT) | OPT_BIT(OPT_OUT),
 	  0, 0, verb_cost_report_run, verb_cost_report_show, false },
 	{ "pack list", "FILE --key FILE --keys DIR",
 	  "List what one pack holds, offline, without any daemon", NULL,

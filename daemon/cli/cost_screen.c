@@ -1,38 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The cost report as a table and as CSV. */
-#include "cli/cli.h"
+#include "cli/cost.h"
 
 #include <string.h>
 #include <time.h>
 
+#include "base/csv.h"
 #include "base/clock.h"
 #include "base/units.h"
-#include "price/price.h"
-
-static money_t money_of(const json_t *o, const char *key)
-{
-	money_t m = 0;
-
-	if (money_parse(json_text(json_object_get(o, key), "amount"), &m) < 0)
-		return 0;
-	return m;
-}
-
-/* ---- cells ---------------------------------------------------------- */
-
-static int show_money(const json_t *o, const char *key, struct buf *out)
-{
-	const json_t *m = json_object_get(o, key);
-	char text[MONEY_SIZE];
-
-	return buf_addf(
-		out, "%s",
-		money_show(money_of(o, key), json_text(m, "currency"), text));
-}
 
 static bool is_total(const json_t *row)
 {
-	return !json_known(row, "tier");
+	return !json_known(row, "name");
 }
 
 static int cell_average(const json_t *row, struct buf *out)
@@ -49,8 +28,8 @@ static int cell_average(const json_t *row, struct buf *out)
 static int cell_storage(const json_t *row, struct buf *out)
 {
 	return is_total(row) ? 0
-			     : show_money(json_object_get(row, "charges"),
-					  "storage", out);
+			     : cost_show_money(json_object_get(row, "charges"),
+					       "storage", out);
 }
 
 /* A charge for what did not happen is a dash, not £0.00. */
@@ -61,7 +40,7 @@ static int cell_charge(const json_t *row, bool happened, const char *key,
 		return 0;
 	if (!happened)
 		return buf_addf(out, "–");
-	return show_money(json_object_get(row, "charges"), key, out);
+	return cost_show_money(json_object_get(row, "charges"), key, out);
 }
 
 static int cell_requests(const json_t *row, struct buf *out)
@@ -79,7 +58,7 @@ static int cell_retrieval(const json_t *row, struct buf *out)
 {
 	const json_t *charges = json_object_get(row, "charges");
 
-	return cell_charge(row, money_of(charges, "retrieval") != 0,
+	return cell_charge(row, cost_money(charges, "retrieval") != 0,
 			   "retrieval", out);
 }
 
@@ -87,23 +66,23 @@ static int cell_transfer(const json_t *row, struct buf *out)
 {
 	const json_t *charges = json_object_get(row, "charges");
 
-	return cell_charge(row, money_of(charges, "transfer") != 0, "transfer",
-			   out);
+	return cell_charge(row, cost_money(charges, "transfer") != 0,
+			   "transfer", out);
 }
 
 static int cell_total(const json_t *row, struct buf *out)
 {
-	return show_money(row, "total", out);
+	return cost_show_money(row, "total", out);
 }
 
 static int cell_projected(const json_t *row, struct buf *out)
 {
-	return show_money(row, "projected", out);
+	return cost_show_money(row, "projected", out);
 }
 
 static int cell_month(const json_t *row, struct buf *out)
 {
-	return show_money(row, "per_month_at_this_size", out);
+	return cost_show_money(row, "per_month_at_this_size", out);
 }
 
 /* ---- screen --------------------------------------------------------- */
@@ -158,12 +137,25 @@ static json_t *total_row(const struct cli *c)
 				"total"));
 }
 
+static void upper(char *p)
+{
+	for (; *p; p++)
+		*p = *p >= 'a' && *p <= 'z' ? (char)(*p - 'a' + 'A') : *p;
+}
+
+/* A sentence begins. */
+static void upper_first(struct buf *b)
+{
+	if (b->len && b->data[0] >= 'a' && b->data[0] <= 'z')
+		b->data[0] = (uint8_t)(b->data[0] - 'a' + 'A');
+}
+
 static void show_table(struct cli *c)
 {
-	char by[32] = "BY THE END";
+	char by[32] = "BY THE END", name[32];
 	const struct table_col col[] = {
 		{ "TRUST", false, NULL, "trust" },
-		{ "TIER", false, NULL, "tier" },
+		{ name, false, NULL, "name" },
 		{ "AVERAGE", true, cell_average, NULL },
 		{ "STORAGE", true, cell_storage, NULL },
 		{ "REQUESTS", true, cell_requests, NULL },
@@ -175,15 +167,69 @@ static void show_table(struct cli *c)
 	};
 	CLEANUP_JSON json_t *total = total_row(c);
 	struct tm tm;
-	char *p;
 
+	snprintf(name, sizeof(name), "%s", json_text(c->result, "by"));
+	upper(name);
 	date_parts(json_text(json_object_get(c->result, "period"), "to"), &tm);
 	strftime(by, sizeof(by), "BY %d %b", &tm);
-	for (p = by; *p; p++)
-		*p = *p >= 'a' && *p <= 'z' ? (char)(*p - 'a' + 'A') : *p;
+	upper(by);
 	table_print(c->out, col, ARRAY_SIZE(col),
 		    json_object_get(c->result, "rows"), total);
-	fputs("* if the data stays as it is today.\n", c->out);
+}
+
+/* Only what was reckoned for each trust that is in the total. */
+static void show_compared(struct cli *c)
+{
+	const json_t *x, *have;
+	uint64_t most = 0;
+	size_t i;
+
+	fputs("* if the data stays as it is today.", c->out);
+	json_array_foreach(json_object_get(c->result, "compared_with"), i, x)
+		most = MAX(most, json_u64(x, "trusts"));
+	json_array_foreach(json_object_get(c->result, "compared_with"), i,
+			   have) {
+		CLEANUP_BUF struct buf b = { 0 };
+
+		if (json_u64(have, "trusts") < most ||
+		    text_clean(json_text(have, "name"), &b) < 0 ||
+		    buf_addf(&b, " instead: ") < 0 ||
+		    cost_show_money(have, "total", &b) < 0 ||
+		    buf_addf(&b, " (saved ") < 0 ||
+		    cost_show_money(have, "saved", &b) < 0)
+			continue;
+		upper_first(&b);
+		fprintf(c->out, "  %s).", buf_str(&b));
+	}
+	fputc('\n', c->out);
+}
+
+static void show_vat(struct cli *c)
+{
+	const json_t *vat = json_object_get(c->result, "vat");
+	money_t total = cost_money(json_object_get(c->result, "totals"),
+				   "total"),
+		tax = cost_money(vat, "total");
+	const char *currency = json_text(c->result, "currency");
+	char a[MONEY_SIZE], b[MONEY_SIZE];
+
+	if (json_u64(vat, "percent"))
+		fprintf(c->out, "VAT %llu %%: %s, with VAT %s.\n",
+			(unsigned long long)json_u64(vat, "percent"),
+			money_show(tax, currency, a),
+			money_show(total + tax, currency, b));
+}
+
+static void show_carbon(struct cli *c)
+{
+	const json_t *carbon = json_object_get(c->result, "carbon");
+	CLEANUP_BUF struct buf b = { 0 };
+
+	if (!json_known(carbon, "kg_co2e") ||
+	    text_clean(json_text(carbon, "method"), &b) < 0)
+		return;
+	fprintf(c->out, "Carbon: about %.3g kg CO2e. %s\n",
+		atof(json_text(carbon, "kg_co2e")), buf_str(&b) ?: "");
 }
 
 static void show_unconfirmed(struct cli *c, const json_t *list)
@@ -228,21 +274,6 @@ static void show_prices(struct cli *c)
 
 /* ---- CSV ------------------------------------------------------------ */
 
-static void csv_text(FILE *f, const char *s)
-{
-	if (!strpbrk(s, ",\"\r\n")) {
-		fputs(s, f);
-		return;
-	}
-	fputc('"', f);
-	for (; *s; s++) {
-		if (*s == '"')
-			fputc('"', f);
-		fputc(*s, f);
-	}
-	fputc('"', f);
-}
-
 static void csv_amount(FILE *f, const json_t *o, const char *key)
 {
 	fprintf(f, ",%s", json_text(json_object_get(o, key), "amount"));
@@ -260,11 +291,11 @@ static void csv_row(struct cli *c, const json_t *row)
 	};
 	size_t i;
 
-	csv_text(c->out, json_text(row, "trust"));
+	csv_write(c->out, json_text(row, "trust"));
 	fputc(',', c->out);
-	csv_text(c->out, json_text(row, "tier"));
+	csv_write(c->out, json_text(row, "tier"));
 	fputc(',', c->out);
-	csv_text(c->out, json_text(row, "storage_class"));
+	csv_write(c->out, json_text(row, "storage_class"));
 	for (i = 0; i < ARRAY_SIZE(number); i++)
 		fprintf(c->out, ",%llu",
 			(unsigned long long)json_u64(row, number[i]));
@@ -277,10 +308,12 @@ static void csv_row(struct cli *c, const json_t *row)
 	csv_amount(c->out, row, "total");
 	csv_amount(c->out, row, "projected");
 	csv_amount(c->out, row, "per_month_at_this_size");
-	fprintf(c->out, ",%s\n", json_text(c->result, "currency"));
+	fprintf(c->out, ",%s,", json_text(c->result, "currency"));
+	csv_write(c->out, json_text(row, "name"));
+	fprintf(c->out, ",%s\n", json_text(row, "kg_co2e"));
 }
 
-static void show_csv(struct cli *c)
+void cost_print_csv(struct cli *c)
 {
 	const json_t *row;
 	size_t i;
@@ -288,21 +321,18 @@ static void show_csv(struct cli *c)
 	fputs("trust,tier,storage_class,byte_hours,average_bytes,in_bytes,"
 	      "out_bytes,puts,gets,heads,lists,deletes,storage,requests,"
 	      "retrieval,transfer,early_deletion,minimum_size,total,projected,"
-	      "per_month_at_this_size,currency\n",
+	      "per_month_at_this_size,currency,name,kg_co2e\n",
 	      c->out);
 	json_array_foreach(json_object_get(c->result, "rows"), i, row)
 		csv_row(c, row);
 }
 
-void verb_cost_report_show(struct cli *c)
+void cost_print_table(struct cli *c)
 {
-	const char *f = c->opt[OPT_FORMAT];
-
-	if (f && strcmp(f, "csv") == 0) {
-		show_csv(c);
-		return;
-	}
 	show_title(c);
 	show_table(c);
+	show_compared(c);
+	show_vat(c);
 	show_prices(c);
+	show_carbon(c);
 }

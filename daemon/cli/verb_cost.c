@@ -3,114 +3,68 @@
  * mersey cost report. Each worker prices its own ledger; the rows are put
  * together here, and the totals are exact sums of the rows.
  */
-#include "cli/cli.h"
+#include "cli/cost.h"
 
 #include <string.h>
-#include <time.h>
 
-#include "base/clock.h"
 #include "base/units.h"
-#include "price/price.h"
 
-/* ---- the period ----------------------------------------------------- */
+static const struct cost_format {
+	const char *name;
+	void (*print)(struct cli *c); /* NULL: JSON */
+} cost_formats[] = {
+	{ "table", cost_print_table },
+	{ "csv", cost_print_csv },
+	{ "json", NULL },
+	{ "focus", cost_print_focus },
+};
 
-static void month_bounds(int year, int month, int32_t *from, int32_t *to)
+static const struct cost_format *cost_format(const struct cli *c)
 {
-	struct tm first = { .tm_year = year - 1900,
-			    .tm_mon = month - 1,
-			    .tm_mday = 1 };
-	struct tm next = { .tm_year = year - 1900,
-			   .tm_mon = month,
-			   .tm_mday = 1 };
+	const char *name = c->opt[OPT_FORMAT] ?: "table";
+	size_t i;
 
-	*from = (int32_t)(timegm(&first) / SEC_PER_DAY);
-	*to = (int32_t)(timegm(&next) / SEC_PER_DAY) - 1;
+	for (i = 0; i < ARRAY_SIZE(cost_formats); i++)
+		if (strcmp(cost_formats[i].name, name) == 0)
+			return &cost_formats[i];
+	return NULL;
 }
 
-static int period_month(struct cli *c, const char *s, int32_t *from,
-			int32_t *to)
+/* "age" is what people type. */
+static const char *cost_by(const struct cli *c)
 {
-	CLEANUP_FREE char *date = io_path("%s-01", s);
-	int32_t day;
+	const char *by = c->opt[OPT_BY] ?: "tier";
 
-	if (!date)
-		return -ENOMEM;
-	if (units_parse_date(date, &day) < 0)
-		return cli_usage(c, "--month is YYYY-MM, not '%s'", s);
-	month_bounds(atoi(s), atoi(s + 5), from, to);
-	return 0;
-}
-
-static int period_date(struct cli *c, enum cli_opt o, int32_t *day)
-{
-	if (!c->opt[o])
-		return cli_usage(c, "--from and --to come together");
-	if (units_parse_date(c->opt[o], day) < 0)
-		return cli_usage(c, "--%s is YYYY-MM-DD, not '%s'",
-				 cli_options[o].name, c->opt[o]);
-	return 0;
-}
-
-/* First and last day; without options the current month in UTC. */
-static int period_get(struct cli *c, int32_t *from, int32_t *to)
-{
-	bool days = cli_has(c, OPT_FROM) || cli_has(c, OPT_TO);
-	struct tm tm;
-	time_t now = (time_t)(clock_wall_ns() / NSEC_PER_SEC);
-	int rc;
-
-	if (cli_has(c, OPT_MONTH) && days)
-		return cli_usage(c, "either --month, or --from and --to");
-	if (cli_has(c, OPT_MONTH))
-		return period_month(c, c->opt[OPT_MONTH], from, to);
-	if (!days) {
-		gmtime_r(&now, &tm);
-		month_bounds(tm.tm_year + 1900, tm.tm_mon + 1, from, to);
-		return 0;
-	}
-	rc = period_date(c, OPT_FROM, from);
-	if (rc == 0)
-		rc = period_date(c, OPT_TO, to);
-	if (rc == 0 && *to < *from)
-		return cli_usage(c, "--to is before --from");
-	return rc;
+	return strcmp(by, "age") == 0 ? "study-age" : by;
 }
 
 static int cost_options(struct cli *c)
 {
-	const char *by = c->opt[OPT_BY], *f = c->opt[OPT_FORMAT];
+	static const char *const by[] = { "tier", "class", "cause", "modality",
+					  "study-age" };
+	const struct cost_format *f = cost_format(c);
+	size_t i;
 
-	if (by && strcmp(by, "tier") != 0)
-		return cli_usage(c, "rows stand for tiers: --by tier, not '%s'",
-				 by);
-	if (f && strcmp(f, "table") != 0 && strcmp(f, "csv") != 0 &&
-	    strcmp(f, "json") != 0)
-		return cli_usage(c, "--format is table, csv or json, not '%s'",
-				 f);
-	if (f && strcmp(f, "json") == 0)
-		c->json = true;
+	for (i = 0; i < ARRAY_SIZE(by); i++)
+		if (strcmp(by[i], cost_by(c)) == 0)
+			break;
+	if (i == ARRAY_SIZE(by))
+		return cli_usage(c,
+				 "--by is tier, class, cause, modality or age, "
+				 "not '%s'",
+				 c->opt[OPT_BY]);
+	if (!f)
+		return cli_usage(c,
+				 "--format is table, csv, json or focus, "
+				 "not '%s'",
+				 c->opt[OPT_FORMAT]);
+	if (c->json && f->print && c->opt[OPT_FORMAT])
+		return cli_usage(c, "either --json or --format %s", f->name);
+	c->json = c->json || !f->print;
 	return 0;
 }
 
 /* ---- sums ----------------------------------------------------------- */
-
-/* to[key] += from[key], exactly. */
-static int money_add(json_t *to, const json_t *from, const char *key)
-{
-	const json_t *m = json_object_get(from, key);
-	char exact[MONEY_SIZE];
-	money_t a, b = 0;
-
-	if (money_parse(json_text(m, "amount"), &a) < 0)
-		return -EPROTO;
-	if (json_known(to, key) &&
-	    money_parse(json_text(json_object_get(to, key), "amount"), &b) < 0)
-		return -EPROTO;
-	return proto_set(to, key,
-			 json_pack("{s:s, s:s}", "amount",
-				   money_exact(a + b, exact), "currency",
-				   json_text(m, "currency")));
-}
 
 /* All money members of from[key] onto those of to[key]. */
 static int money_add_all(json_t *to, const json_t *from, const char *key)
@@ -126,117 +80,275 @@ static int money_add_all(json_t *to, const json_t *from, const char *key)
 	}
 	json_object_foreach(f, name, m) {
 		if (rc == 0)
-			rc = money_add(t, f, name);
+			rc = cost_money_add(t, f, name);
 	}
 	return rc;
 }
 
-/* Tables that several trusts use appear once, their doubts united. */
-static int merge_table(json_t *list, json_t *table)
+/* The member of a list of objects with the same text at `key`. */
+static json_t *same(const json_t *list, const json_t *o, const char *key)
 {
-	json_t *p, *u;
-	size_t i, k;
+	json_t *p;
+	size_t i;
 
 	json_array_foreach(list, i, p) {
-		json_t *have = json_object_get(p, "unconfirmed");
-
-		if (strcmp(json_text(p, "table"), json_text(table, "table")) !=
-		    0)
-			continue;
-		json_array_foreach(json_object_get(table, "unconfirmed"), k,
-				   u) {
-			size_t at;
-			json_t *h;
-			bool known = false;
-
-			json_array_foreach(have, at, h)
-				known = known || json_equal(h, u);
-			if (!known && json_array_append(have, u) < 0)
-				return -ENOMEM;
-		}
-		return 0;
+		if (strcmp(json_text(p, key), json_text(o, key)) == 0)
+			return p;
 	}
-	return json_array_append(list, table) < 0 ? -ENOMEM : 0;
+	return NULL;
 }
 
+/* Adds the texts that a list lacks. */
+static int unite(json_t *to, const json_t *from)
+{
+	json_t *h, *u;
+	size_t i, at;
+
+	json_array_foreach(from, i, u) {
+		bool known = false;
+
+		json_array_foreach(to, at, h)
+			known = known || json_equal(h, u);
+		if (!known && json_array_append(to, u) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Tables that several trusts use appear once, their doubts united. */
 static int merge_prices(json_t *to, const json_t *from)
 {
-	json_t *list = json_object_get(to, "prices"), *p;
+	json_t *list = json_object_get(to, "prices"), *p, *have;
 	size_t i;
 	int rc = 0;
 
 	json_array_foreach(json_object_get(from, "prices"), i, p) {
-		if (rc == 0)
-			rc = merge_table(list, p);
+		if (rc < 0)
+			break;
+		have = same(list, p, "table");
+		if (have)
+			rc = unite(json_object_get(have, "unconfirmed"),
+				   json_object_get(p, "unconfirmed"));
+		else
+			rc = json_array_append(list, p) < 0 ? -ENOMEM : 0;
 	}
 	return rc;
 }
 
-static int merge(struct cli *c, const json_t *r)
+/* What it is compared with, summed by its name; "trusts" says how many are
+ * in a sum. */
+static int merge_compared(json_t *to, const json_t *from)
 {
-	static const char *const once[] = { "period", "currency", "exchange",
-					    "compared_with", "estimate" };
+	json_t *list = json_object_get(to, "compared_with"), *p, *have;
+	size_t i;
+	int rc = 0;
+
+	json_array_foreach(json_object_get(from, "compared_with"), i, p) {
+		uint64_t n = 1;
+
+		if (rc < 0)
+			break;
+		have = same(list, p, "name");
+		if (have) {
+			n += json_u64(have, "trusts");
+			rc = cost_money_add(have, p, "total");
+			if (rc == 0)
+				rc = cost_money_add(have, p, "saved");
+		} else {
+			have = p;
+			rc = json_array_append(list, p) < 0 ? -ENOMEM : 0;
+		}
+		if (rc == 0)
+			rc = proto_set(have, "trusts", proto_count(n));
+	}
+	return rc;
+}
+
+/* Estimates, as decimals; unknown with one that is. */
+static int add_decimal(json_t *to, const json_t *from, const char *key)
+{
+	char exact[MONEY_SIZE];
+	money_t a, b = 0;
+
+	if (money_parse(json_text(from, key), &a) < 0 ||
+	    (json_object_get(to, key) &&
+	     money_parse(json_text(to, key), &b) < 0))
+		return proto_set(to, key, json_null());
+	return proto_set(to, key, json_string(money_exact(a + b, exact)));
+}
+
+static int merge_carbon(json_t *to, const json_t *from)
+{
+	json_t *sum = json_object_get(to, "carbon"),
+	       *one = json_object_get(from, "carbon");
+	int rc;
+
+	if (!sum) {
+		sum = json_object();
+		rc = proto_set(to, "carbon", sum);
+		if (rc < 0)
+			return rc;
+		/* the sentences are about the same factors for each trust */
+		rc = proto_set(sum, "method",
+			       json_incref(json_object_get(one, "method")));
+		if (rc < 0)
+			return rc;
+	}
+	rc = add_decimal(sum, one, "kwh");
+	return rc < 0 ? rc : add_decimal(sum, one, "kg_co2e");
+}
+
+static int merge_vat(json_t *to, const json_t *from)
+{
+	json_t *sum = json_object_get(to, "vat"),
+	       *one = json_object_get(from, "vat");
+	int rc;
+
+	if (!sum)
+		return json_object_set(to, "vat", one) < 0 ? -ENOMEM : 0;
+	rc = cost_money_add(sum, one, "total");
+	if (rc == 0 && json_array_extend(json_object_get(sum, "lines"),
+					 json_object_get(one, "lines")) < 0)
+		rc = -ENOMEM;
+	return rc;
+}
+
+static int merge(json_t *to, const json_t *r)
+{
+	static const char *const once[] = { "by",	"period",   "currency",
+					    "exchange", "estimate", "basis" };
+	static const char *const lists[] = { "rows", "lines" };
 	static const char *const sums[] = { "totals", "projected",
 					    "per_month_at_this_size" };
 	size_t i;
-	int rc = json_array_extend(json_object_get(c->result, "rows"),
-				   json_object_get(r, "rows")) < 0
-			 ? -ENOMEM
-			 : 0;
+	int rc = 0;
 
+	for (i = 0; i < ARRAY_SIZE(lists) && rc == 0; i++)
+		rc = json_array_extend(json_object_get(to, lists[i]),
+				       json_object_get(r, lists[i])) < 0
+			     ? -ENOMEM
+			     : 0;
 	for (i = 0; i < ARRAY_SIZE(once) && rc == 0; i++)
-		rc = json_object_set(c->result, once[i],
-				     json_object_get(r, once[i])) < 0
+		rc = json_object_set(to, once[i], json_object_get(r, once[i])) <
+				     0
 			     ? -EPROTO
 			     : 0;
 	for (i = 0; i < ARRAY_SIZE(sums) && rc == 0; i++)
-		rc = money_add_all(c->result, r, sums[i]);
-	return rc < 0 ? rc : merge_prices(c->result, r);
+		rc = money_add_all(to, r, sums[i]);
+	if (rc == 0)
+		rc = merge_compared(to, r);
+	if (rc == 0)
+		rc = merge_carbon(to, r);
+	if (rc == 0)
+		rc = merge_vat(to, r);
+	return rc < 0 ? rc : merge_prices(to, r);
+}
+
+/* ---- asking --------------------------------------------------------- */
+
+static json_t *cost_args(const char *by, struct cost_days days)
+{
+	char from[UNITS_SIZE], to[UNITS_SIZE];
+
+	return json_pack("{s:s, s:s, s:s}", "by", by, "from",
+			 units_format_date(days.from, from), "to",
+			 units_format_date(days.to, to));
+}
+
+int cost_ask(struct cli *c, const struct config_trust *t, const char *by,
+	     struct cost_days days, json_t *to)
+{
+	static const char *const lists[] = { "rows", "lines", "prices",
+					     "compared_with" };
+	CLEANUP_JSON json_t *r = NULL;
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < ARRAY_SIZE(lists) && rc == 0; i++)
+		if (!json_object_get(to, lists[i]))
+			rc = proto_set(to, lists[i], json_array());
+	if (rc == 0)
+		rc = cli_call(c, t, "cost", cost_args(by, days),
+			      CLI_SLOW_SECONDS, &r);
+	return rc < 0 ? rc : merge(to, r);
 }
 
 /* ---- the verb ------------------------------------------------------- */
 
 /* A report that lacks a trust says so, and is not "done". */
 static int cost_one(struct cli *c, const struct config_trust *t,
-		    const char *from, const char *to)
+		    struct cost_days days)
 {
-	CLEANUP_JSON json_t *r = NULL;
-	int rc = cli_call(c, t, "cost",
-			  json_pack("{s:s, s:s}", "from", from, "to", to),
-			  CLI_SLOW_SECONDS, &r);
+	int rc = cost_ask(c, t, cost_by(c), days, c->result);
 
 	if (rc < 0 && cli_exit_of(rc) == CLI_NOT_NOW) {
 		c->exit = CLI_NOT_NOW;
 		fail_hint(&c->err, rc, "the totals lack this trust");
 		return cli_offline(c, t, rc);
 	}
-	return rc < 0 ? rc : merge(c, r);
+	return rc;
+}
+
+static void cost_print(struct cli *c)
+{
+	CLEANUP_JSON json_t *o = c->json ? cli_envelope(c) : NULL;
+
+	if (!c->json)
+		cost_format(c)->print(c);
+	else if (o && json_dumpf(o, c->out, JSON_INDENT(2)) == 0)
+		fputc('\n', c->out);
+}
+
+/* Into --out instead of on the screen. */
+static int cost_save(struct cli *c)
+{
+	const char *file = c->opt[OPT_OUT];
+	CLEANUP_FREE char *text = NULL;
+	FILE *out = c->out;
+	size_t n = 0;
+	int rc;
+
+	c->out = open_memstream(&text, &n);
+	if (c->out) {
+		cost_print(c);
+		rc = fclose(c->out) == 0 ? 0 : -ENOMEM;
+	} else {
+		rc = -ENOMEM;
+	}
+	c->out = out;
+	c->json = false; /* all of it is in the file */
+	if (rc == 0)
+		rc = io_write_file(file, 0640, text, n, false);
+	if (rc == 0)
+		return 0;
+	c->exit = CLI_FAILED;
+	return fail(&c->err, rc, "cannot write '%s': %m", file);
 }
 
 int verb_cost_report_run(struct cli *c)
 {
 	const struct config_trust *t[CLI_TRUSTS_MAX];
-	char from[UNITS_SIZE], to[UNITS_SIZE];
-	int32_t first = 0, last = 0;
-	size_t n, i;
+	struct cost_days days = { 0 };
+	size_t n = 0, i;
 	int rc = cost_options(c);
 
 	if (rc == 0)
-		rc = period_get(c, &first, &last);
+		rc = cost_period(c, &days);
 	if (rc == 0)
 		rc = cli_select(c, false, t, &n);
-	if (rc == 0)
-		rc = proto_set(c->result, "rows", json_array());
-	if (rc == 0)
-		rc = proto_set(c->result, "prices", json_array());
 	for (i = 0; rc == 0 && i < n; i++)
-		rc = cost_one(c, t[i], units_format_date(first, from),
-			      units_format_date(last, to));
+		rc = cost_one(c, t[i], days);
 	if (rc == 0 && n && json_array_size(c->problems) == n) {
 		fail(&c->err, -ECONNREFUSED, "no trust is served here now");
 		snprintf(c->code, sizeof(c->code), "unreachable");
 		return fail_hint(&c->err, -ECONNREFUSED,
 				 "systemctl status mersey");
 	}
-	return rc;
+	return rc == 0 && cli_has(c, OPT_OUT) ? cost_save(c) : rc;
+}
+
+void verb_cost_report_show(struct cli *c)
+{
+	if (!cli_has(c, OPT_OUT))
+		cost_print(c);
 }

@@ -472,9 +472,9 @@ static void test_cost_options(void **state)
 	assert_string_equal(text_at(leap, "period.to"), "2028-02-29");
 	assert_int_equal(mersey("cost", "report", "--month", "2025-13", NULL),
 			 CLI_USAGE);
-	assert_int_equal(mersey("cost", "report", "--by", "modality", NULL),
+	assert_int_equal(mersey("cost", "report", "--by", "colour", NULL),
 			 CLI_USAGE);
-	assert_int_equal(mersey("cost", "report", "--format", "focus", NULL),
+	assert_int_equal(mersey("cost", "report", "--format", "pdf", NULL),
 			 CLI_USAGE);
 	assert_int_equal(mersey("cost", "report", "--from", "2025-12-01", NULL),
 			 CLI_USAGE);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside cli: what the verbs of money share. */
+#ifndef MERSEY_CLI_COST_H
+#define MERSEY_CLI_COST_H
+
+#include "cli/cli.h"
+#include "price/price.h"
+
+/* o[key].amount of a JSON money; 0 when it is missing. */
+money_t cost_money(const json_t *o, const char *key);
+/* The same as people read it, appended: "£12.34". */
+int cost_show_money(const json_t *o, const char *key, struct buf *out);
+/* A JSON money. NULL without memory. */
+json_t *cost_money_json(money_t m, const char *currency);
+/* to[key] += from[key], exactly. 0, -EPROTO, -ENOMEM. */
+int cost_money_add(json_t *to, const json_t *from, const char *key);
+
+/* ---- the period (cost_period.c) ------------------------------------- */
+
+/* Days since 1970; both included. */
+struct cost_days {
+	int32_t from, to;
+};
+/* Of --month, or --from and --to, or the current month in UTC. */
+int cost_period(struct cli *c, struct cost_days *out);
+/* The calendar month that a day lies in. */
+struct cost_days cost_month_of(int32_t day);
+/* The month `n` months later; n may be negative. */
+struct cost_days cost_month_add(struct cost_days month, int n);
+int32_t cost_today(void);
+
+/* ---- asking (verb_cost.c) ------------------------------------------- */
+
+/*
+ * Asks a trust for its report and adds it to `to`, an object that is empty at
+ * first. `by`: tier, class, cause, modality, study-age. As cli_call().
+ */
+int cost_ask(struct cli *c, const struct config_trust *t, const char *by,
+	     struct cost_days days, json_t *to);
+
+/* ---- formats -------------------------------------------------------- */
+
+/* Each draws c->result on c->out. */
+void cost_print_table(struct cli *c);
+void cost_print_csv(struct cli *c);
+void cost_print_focus(struct cli *c);
+
+#endif

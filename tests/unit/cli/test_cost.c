@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The formats of a cost report, drawn from tests/data/cost-report.json, in
+ * which names try to be HTML and formulas. With two more words it prints one:
+ * test-cli-cost FILE csv.
+ */
+#include "tests/unit/cli/run.h"
+
+#include "cli/cost.h"
+
+static const char *fixture;
+
+static const char config_text[] =
+	"version: 1\n"
+	"gateway: {name: gw1.example, state_dir: s, mount_dir: m, "
+	"runtime_dir: r}\n"
+	"cost: {prices: [], currency: GBP}\n"
+	"stores: {aws: {kind: s3, endpoint: 'https://s3.example', "
+	"region: eu-west-2}}\n"
+	"trusts:\n"
+	"  rem:\n"
+	"    name: '<script>alert(\"1\")</script> & Sons'\n"
+	"    user: '60901'\n"
+	"    key: {file: rem.key}\n"
+	"    credentials: {aws: rem.cred}\n"
+	"    tiers: [{name: cool, store: aws, bucket: rem-mersey}]\n"
+	"  rbq:\n"
+	"    name: '=HYPERLINK(\"http://x\",\"y\")'\n"
+	"    user: '60902'\n"
+	"    key: {file: rbq.key}\n"
+	"    credentials: {aws: rbq.cred}\n"
+	"    tiers: [{name: near, store: aws, bucket: rbq-mersey}]\n";
+
+static const struct {
+	const char *name;
+	void (*print)(struct cli *c);
+} formats[] = {
+	{ "table", cost_print_table },
+	{ "csv", cost_print_csv },
+	{ "focus", cost_print_focus },
+};
+
+static void print(const char *name, FILE *out)
+{
+	CLEANUP(config_problems_done) struct config_problems ps = { 0 };
+	struct err err = ERR_INIT;
+	json_error_t e;
+	struct cli c = { .out = out, .problems = json_array() };
+	size_t i;
+
+	assert_int_equal(config_parse("t.yaml", config_text,
+				      strlen(config_text), &c.cfg, &ps, &err),
+			 0);
+	c.result = json_load_file(fixture, 0, &e);
+	assert_non_null(c.result);
+	for (i = 0; i < ARRAY_SIZE(formats); i++)
+		if (strcmp(formats[i].name, name) == 0)
+			formats[i].print(&c);
+	json_decref(c.result);
+	json_decref(c.problems);
+	config_free(c.cfg);
+}
+
+static char *printed(const char *name)
+{
+	char *text = NULL;
+	size_t n;
+	FILE *f = open_memstream(&text, &n);
+
+	assert_non_null(f);
+	print(name, f);
+	assert_int_equal(fclose(f), 0);
+	return text;
+}
+
+static void test_table(void **state)
+{
+	CLEANUP_FREE char *t = printed("table");
+
+	assert_has(t, "TRUST  TIER");
+	assert_has(t, "BY 30 NOV");
+	assert_has(t, "\nrem    local     1.82 TiB   \xc2\xa3"
+		      "10.00");
+	assert_has(t, "Everything in aws-eu-west-2 STANDARD instead: \xc2\xa3"
+		      "23.02 (saved \xc2\xa3"
+		      "11.51).");
+	/* not reckoned for all of them */
+	assert_null(strstr(t, "<one>"));
+	assert_has(t, "\nVAT 20 %: \xc2\xa3"
+		      "2.30, with VAT \xc2\xa3"
+		      "13.81.\n");
+	assert_has(t, "\nCarbon: about 2.1 kg CO2e. Energy of a TB-month");
+}
+
+static void test_csv(void **state)
+{
+	CLEANUP_FREE char *t = printed("csv");
+
+	assert_has(t, "\nrem,cool,GLACIER_IR,");
+	assert_has(t, "\nrbq,'=1+near,STANDARD,");
+	assert_has(t, ",GBP,'=1+near,1.0000000000\n");
+	assert_null(strstr(t, ",=1"));
+}
+
+static void test_focus(void **state)
+{
+	CLEANUP_FREE char *t = printed("focus");
+
+	assert_has(t, "BilledCost,BillingAccountId,");
+	assert_has(t, "\"'=HYPERLINK(\"\"http://x\"\",\"\"y\"\")\"");
+	assert_has(t, "\"{\"\"cause\"\":\"\"protect\"\","
+		      "\"\"tier\"\":\"\"cool\"\"}\"");
+	assert_has(t, ",2026-12-01T00:00:00Z,2026-11-01T00:00:00Z,Tax,,VAT,");
+	assert_null(strstr(t, ",=1"));
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_csv),
+		cmocka_unit_test(test_focus),
+	};
+
+	if (argc < 2)
+		return 2;
+	fixture = argv[1];
+	if (argc == 3) {
+		print(argv[2], stdout);
+		return 0;
+	}
+	return RUN_TESTS(tests, NULL, NULL);
+}

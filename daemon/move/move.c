@@ -180,6 +180,11 @@ static void move_job_stop(struct move *mv, struct job **job)
 	job_stop(j);
 }
 
+struct cache *move_cache(struct move *mv)
+{
+	return mv->c;
+}
+
 void move_stop(struct move *mv)
 {
 	unsigned i;

@@ -58,6 +58,8 @@ int move_start(const struct move_opts *o, struct meta *m, struct cache *c,
 /* Stops the jobs; what was not finished goes on after the next start. */
 void move_stop(struct move *mv);
 DEFINE_GUARD(struct move *, move_stop);
+/* The cache that it fills and empties. */
+struct cache *move_cache(struct move *mv);
 
 /*
  * Makes bytes [off, off+len) of the file present; len 0 = to the end.

@@ -107,6 +107,7 @@ struct tier_opts {
 	int (*spent)(void *arg, money_t *out);
 	void *spent_arg;
 	int64_t recall_wait_ns;
+	int64_t delete_after_ns; /* what is replaced is billed so long */
 	uint64_t cache_size;
 };
 

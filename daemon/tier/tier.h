@@ -151,15 +151,18 @@ int tier_explain(struct tier *t, const struct tier_policy *p, uint64_t ino,
 /* ---- run.c --------------------------------------------------------------- */
 
 /*
- * Does a plan, or goes on with it, in the calling thread. -EKEYEXPIRED with
- * err: bytes that are left differ by more than 2 %, or the cost rose by more
- * than 2 %; -EBUSY: a run is under way; -EDQUOT: the budget is used up.
+ * Does a plan, or goes on with it, in the calling thread; how it ended stands
+ * in the run. -EKEYEXPIRED with err: bytes that are left differ by more than
+ * 2 %, or the cost rose by more than 2 %; -EBUSY: a run is under way; -EDQUOT:
+ * the budget is used up; -EALREADY: it was done.
  */
 struct tier_run_opts {
 	const char *trigger, *by;
 	/* A file is left as it is. */
 	void (*skipped)(void *arg, const char *path, const char *reason);
-	bool (*tick)(void *arg, const struct meta_run *now); /* false: cancel */
+	/* Asked often. False: nobody waits any more, and the job goes on with
+	 * it: then the run is still RUNNING. */
+	bool (*tick)(void *arg, const struct meta_run *now);
 	void *arg;
 };
 int tier_apply(struct tier *t, const char *plan, const struct tier_run_opts *o,

@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Applying plans: exactly that, or not at all; and going on after any end. */
+#include "tests/unit/tier/util.h"
+
+#define FILES 120 /* one of them is less than 2 % */
+#define SIZE  4096
+
+static uint64_t old_dir, ino[FILES];
+static struct tier_plan tplan;
+static struct meta_run run;
+static struct err err;
+static char skipped[8][64];
+static size_t n_skipped;
+static money_t spent;
+
+static void on_skipped(void *arg, const char *path, const char *reason)
+{
+	assert_true(n_skipped < ARRAY_SIZE(skipped));
+	snprintf(skipped[n_skipped++], sizeof(skipped[0]), "%s: %s", path,
+		 reason);
+}
+
+static struct tier_run_opts ropts = { .by = "uid 1000", .skipped = on_skipped };
+
+static int setup(void **state)
+{
+	int i, rc = tier_setup(state);
+
+	old_dir = make_dir(META_ROOT_INO, "old");
+	for (i = 0; i < FILES; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "%d", i);
+		ino[i] = new_file_in(old_dir, name, S_IFREG | 0644);
+		write_file(ino[i], ino[i], SIZE);
+	}
+	move_protect_now(mv, 0);
+	for (i = 0; i < FILES; i++) {
+		assert_true(wait_state(ino[i], META_LOCAL));
+		age(ino[i], 100);
+	}
+	n_skipped = 0;
+	ropts.tick = NULL;
+	ropts.trigger = NULL;
+	return rc;
+}
+
+static int teardown(void **state)
+{
+	tier_plan_done(&tplan);
+	return tier_teardown(state);
+}
+
+static void make_plan(void)
+{
+	tier_plan_done(&tplan);
+	assert_int_equal(tier_plan_make(tier, NULL, NULL, NULL, &tplan, &err),
+			 0);
+}
+
+static int apply(void)
+{
+	return tier_apply(tier, tplan.name, &ropts, &run, &err);
+}
+
+static enum meta_plan_state plan_state(void)
+{
+	struct meta_plan p;
+
+	assert_int_equal(store_find(tier, tplan.name, &p), 0);
+	return p.state;
+}
+
+static void last_run(struct meta_run *out)
+{
+	META_TXN(t);
+
+	assert_int_equal(meta_look(m, &t), 0);
+	assert_int_equal(meta_run_list(&t, 0, out, 1), 1);
+}
+
+static int wait_run(enum meta_run_state want)
+{
+	int i;
+
+	for (i = 0; i < 1000; i++) {
+		last_run(&run);
+		if (run.state == want)
+			return 0;
+		clock_sleep_ns(20000000);
+	}
+	return -ETIMEDOUT;
+}
+
+static size_t moved(void)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < FILES; i++)
+		n += strcmp(tier_of(ino[i]), "cool") == 0;
+	return n;
+}
+
+static void change(uint64_t i, size_t n)
+{
+	struct cache_file *f = file_open(i, true);
+
+	write_at(f, 9, 0, n);
+	file_close(f, true);
+}
+
+static void test_done(void **state)
+{
+	make_plan();
+	assert_int_equal(tplan.files, FILES);
+	assert_int_equal(apply(), 0);
+	assert_int_equal(run.state, META_RUN_DONE);
+	assert_int_equal(run.files, FILES);
+	assert_int_equal(run.bytes, FILES * SIZE);
+	assert_string_equal(run.by, "uid 1000");
+	assert_int_equal(moved(), FILES);
+	assert_int_equal(plan_state(), META_PLAN_DONE);
+	assert_int_equal(apply(), -EALREADY);
+	assert_int_equal(tier_apply(tier, "0", &ropts, &run, &err), -ENOENT);
+	last_run(&run);
+	assert_int_equal(run.state, META_RUN_DONE);
+	assert_true(run.ended_ns >= run.started_ns);
+	make_plan();
+	assert_int_equal(tplan.files, 0);
+}
+
+/* Written, deleted: left, and said. */
+static void test_changed(void **state)
+{
+	make_plan();
+	change(ino[7], 10);
+	assert_int_equal(apply(), 0);
+	assert_int_equal(run.state, META_RUN_DONE);
+	assert_int_equal(run.files, FILES - 1);
+	assert_int_equal(run.skipped, 1);
+	assert_int_equal(n_skipped, 1);
+	assert_string_equal(skipped[0], "old/7: changed since the plan");
+}
+
+/* More than 2 % is another plan. */
+static void test_refused(void **state)
+{
+	make_plan();
+	change(ino[7], 10);
+	change(ino[8], 10);
+	change(ino[9], 10);
+	assert_int_equal(apply(), -EKEYEXPIRED);
+	assert_non_null(strstr(err.msg, "what there is to do differs"));
+	assert_string_equal(err.hint, "mersey tier plan");
+	assert_int_equal(plan_state(), META_PLAN_NEW);
+	assert_int_equal(fake.calls, 0);
+}
+
+static void refused_at(money_t *price, money_t factor, const char *why)
+{
+	money_t was = *price;
+
+	*price *= factor;
+	assert_int_equal(apply(), -EKEYEXPIRED);
+	*price = was;
+	assert_non_null(strstr(err.msg, why));
+	assert_int_equal(fake.calls, 0);
+}
+
+/* Prices that rose are another plan, too; by a hundredth they are not. */
+static void test_dearer(void **state)
+{
+	money_t *put = &classes[1].put_1000.amount, was = *put;
+
+	make_plan();
+	refused_at(put, 2, "it costs more once");
+	refused_at(&classes[1].storage_gb_month.amount, 2,
+		   "it costs more each month");
+	*put = was / 100 * 101;
+	assert_int_equal(apply(), 0);
+	*put = was;
+}
+
+static void cancel_now(void)
+{
+	assert_int_equal(tier_cancel(tier), 0);
+}
+
+static void test_cancel(void **state)
+{
+	assert_int_equal(tier_cancel(tier), -ENOENT);
+	make_plan();
+	fake.before = cancel_now;
+	assert_int_equal(apply(), 0);
+	assert_int_equal(run.state, META_RUN_CANCELLED);
+	assert_int_equal(plan_state(), META_PLAN_CANCELLED);
+	assert_int_equal(moved(), 0);
+	fake.before = NULL;
+	assert_int_equal(apply(), 0);
+	assert_int_equal(run.state, META_RUN_DONE);
+	assert_int_equal(moved(), FILES);
+}
+
+static int ticks;
+
+static bool leave(void *arg, const struct meta_run *now)
+{
+	return ++ticks < 20;
+}
+
+/* Who began it hangs up in the middle: the job goes on with the same run. */
+static void test_left(void **state)
+{
+	uint64_t id;
+
+	ticks = 0;
+	ropts.tick = leave;
+	make_plan();
+	assert_int_equal(apply(), 0);
+	assert_int_equal(run.state, META_RUN_RUNNING);
+	id = run.id;
+	assert_int_equal(wait_run(META_RUN_DONE), 0);
+	assert_int_equal(run.id, id);
+	assert_int_equal(run.files, FILES);
+	assert_int_equal(moved(), FILES);
+	assert_int_equal(plan_state(), META_PLAN_DONE);
+}
+
+static void stop_now(void)
+{
+	tier->stopping = true;
+}
+
+/* The process ends in the middle; the next one goes on by itself. */
+static void test_restart(void **state)
+{
+	make_plan();
+	fake.before = stop_now;
+	assert_int_equal(apply(), 0);
+	assert_int_equal(run.state, META_RUN_RUNNING);
+	fake.before = NULL;
+	restart_tier();
+	assert_int_equal(wait_run(META_RUN_DONE), 0);
+	assert_int_equal(moved(), FILES);
+	assert_int_equal(run.files, FILES);
+}
+
+static void test_busy(void **state)
+{
+	make_plan();
+	assert_int_equal(tier_claim(tier, &err), 0);
+	assert_int_equal(apply(), -EBUSY);
+	tier_release(tier);
+	assert_int_equal(apply(), 0);
+}
+
+static void test_limits(void **state)
+{
+	policy.limits.files = FILES - 1;
+	make_plan();
+	assert_non_null(
+		strstr(tplan.assumptions[tplan.n_assumptions - 1], "limits"));
+	assert_int_equal(apply(), 0);
+	assert_int_equal(run.state, META_RUN_STOPPED);
+	assert_string_equal(run.error,
+			    "stopped by the policy's limit of files");
+	assert_int_equal(moved(), 0);
+	policy.limits = (struct tier_limits){ .bytes = FILES * SIZE - 1 };
+	assert_int_equal(apply(), 0);
+	assert_int_equal(run.state, META_RUN_STOPPED);
+	policy.limits = (struct tier_limits){ .requests = FILES };
+	assert_int_equal(apply(), 0);
+	assert_int_equal(run.state, META_RUN_STOPPED);
+	policy.limits =
+		(struct tier_limits){ .has_money = true, .money = PENNY };
+	assert_int_equal(apply(), 0);
+	assert_string_equal(run.error,
+			    "stopped by the policy's limit of money");
+	policy.limits = (struct tier_limits){ .rate = FILES * SIZE * 4 };
+	assert_int_equal(apply(), 0);
+	assert_int_equal(run.state, META_RUN_DONE);
+	assert_true(run.ended_ns - run.started_ns >= NSEC_PER_SEC / 5);
+}
+
+static int read_spent(void *arg, money_t *out)
+{
+	*out = spent;
+	return 0;
+}
+
+static void test_budget(void **state)
+{
+	topts.has_budget = true;
+	topts.budget = 100 * MONEY_UNIT;
+	topts.spent = read_spent;
+	restart_tier();
+	make_plan();
+	spent = 100 * MONEY_UNIT;
+	assert_int_equal(apply(), -EDQUOT);
+	assert_non_null(strstr(err.msg, "budget of £100.00 is used up"));
+	spent = 100 * MONEY_UNIT - PENNY;
+	assert_int_equal(apply(), 0);
+	assert_int_equal(run.state, META_RUN_STOPPED);
+	assert_string_equal(run.error, "stopped by the month's budget");
+	spent = 0;
+	assert_int_equal(apply(), 0);
+	assert_int_equal(run.state, META_RUN_DONE);
+}
+
+/* A store that is away is waited for; it is nobody's error. */
+static void test_away(void **state)
+{
+	fake.rc[0] = -ETIMEDOUT;
+	fake.pending = 1;
+	make_plan();
+	assert_int_equal(apply(), 0);
+	assert_int_equal(run.state, META_RUN_DONE);
+	assert_int_equal(run.errors, 0);
+	assert_int_equal(moved(), FILES);
+	assert_true(fake.calls >= 3);
+}
+
+static void test_errors(void **state)
+{
+	fake.broken = make_old(old_dir, "broken", SIZE);
+	make_plan();
+	assert_int_equal(apply(), 0);
+	assert_int_equal(run.state, META_RUN_FAILED);
+	assert_int_equal(run.errors, 1);
+	assert_int_equal(run.files, FILES);
+	assert_string_equal(skipped[0], "old/broken: damaged");
+}
+
+static void test_stop_on(void **state)
+{
+	int i;
+
+	for (i = 0; i < 8; i++)
+		fake.rc[i] = -EIO;
+	policy.stop_errors = 50;
+	policy.stop_minimum = 20;
+	make_plan();
+	assert_int_equal(apply(), 0);
+	assert_int_equal(run.state, META_RUN_STOPPED);
+	assert_string_equal(run.error, "stopped by more errors than the "
+				       "policy's stop_on allows");
+	assert_int_equal(moved(), 0);
+	assert_int_equal(plan_state(), META_PLAN_CANCELLED);
+}
+
+static void test_evict(void **state)
+{
+	struct cache_file *f;
+
+	rule_set(1, 2, TIER_EVICT, NULL);
+	f = file_open(ino[5], false);
+	make_plan();
+	assert_int_equal(tplan.bytes / FILES, SIZE);
+	assert_int_equal(apply(), 0);
+	assert_int_equal(run.files, FILES - 1);
+	assert_string_equal(skipped[0], "old/5: open");
+	assert_false(local_exists(ino[4]));
+	assert_true(local_exists(ino[5]));
+	file_close(f, false);
+}
+
+static void test_recall(void **state)
+{
+	evict_file(ino[0]);
+	evict_file(ino[1]);
+	age(ino[0], 100);
+	age(ino[1], 100);
+	rule_set(1, 2, TIER_RECALL, NULL);
+	make_plan();
+	assert_int_equal(tplan.files, 2);
+	assert_int_equal(apply(), 0);
+	assert_int_equal(run.state, META_RUN_DONE);
+	assert_int_equal(run.files, 2);
+	assert_true(local_exists(ino[1]));
+}
+
+static void test_pin(void **state)
+{
+	int64_t until, now = clock_wall_ns();
+	META_TXN(t);
+
+	rule_set(1, 2, TIER_PIN, NULL);
+	rules[1].for_ns = 30 * DAY;
+	make_plan();
+	assert_int_equal(apply(), 0);
+	assert_int_equal(run.state, META_RUN_DONE);
+	assert_int_equal(meta_look(m, &t), 0);
+	assert_int_equal(meta_pinned_until(&t, ino[9], now, &until), 0);
+	assert_true(until >= now + 30 * DAY && until < now + 31 * DAY);
+}
+
+static void test_run(void **state)
+{
+	assert_int_equal(tier_run(tier, NULL, &ropts, &run, &err), 0);
+	assert_int_equal(run.state, META_RUN_DONE);
+	assert_int_equal(run.files, FILES);
+	assert_int_equal(moved(), FILES);
+}
+
+#define RUN_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		RUN_TEST(test_done),	RUN_TEST(test_changed),
+		RUN_TEST(test_refused), RUN_TEST(test_dearer),
+		RUN_TEST(test_cancel),	RUN_TEST(test_left),
+		RUN_TEST(test_restart), RUN_TEST(test_busy),
+		RUN_TEST(test_limits),	RUN_TEST(test_budget),
+		RUN_TEST(test_away),	RUN_TEST(test_errors),
+		RUN_TEST(test_stop_on), RUN_TEST(test_evict),
+		RUN_TEST(test_recall),	RUN_TEST(test_pin),
+		RUN_TEST(test_run),
+	};
+
+	return RUN_TESTS(tests, NULL, NULL);
+}

@@ -559,6 +559,8 @@ int meta_extent_clear(struct meta_txn *t, uint64_t ino, const uint64_t *keep,
  */
 int meta_naming_set(struct meta_txn *t, uint64_t ino, uint64_t pack,
 		    int64_t now_ns);
+/* That pack's row, or 0: one that holds some of its bytes names it. */
+int meta_naming_get(struct meta_txn *t, uint64_t ino, uint64_t *pack);
 
 /* ---- presence: which frames of a PARTIAL file are in the cache ------- */
 

@@ -13,7 +13,7 @@ static const char *const sql[] = {
 	[CLEAR] = "DELETE FROM naming WHERE ino = ?1",
 };
 
-static int naming_get(struct meta_txn *t, uint64_t ino, uint64_t *pack)
+int meta_naming_get(struct meta_txn *t, uint64_t ino, uint64_t *pack)
 {
 	struct db_stmt *st = m_stmt(t, META_G_NAMING, GET, sql);
 	int rc;
@@ -43,7 +43,7 @@ int meta_naming_set(struct meta_txn *t, uint64_t ino, uint64_t pack,
 {
 	struct db_stmt *st;
 	uint64_t old;
-	int rc = naming_get(t, ino, &old);
+	int rc = meta_naming_get(t, ino, &old);
 
 	if (rc < 0 || old == pack)
 		return rc;

@@ -320,7 +320,7 @@ static int member_elsewhere(struct move *mv, struct member *mb,
 /* 1: named; 0: it changed, or has no name. */
 static int build_member(struct move *mv, struct pack_writer *w, struct item *it)
 {
-	struct member *mb = calloc(1, sizeof(*mb));
+	CLEANUP(member_free_guard) struct member *mb = member_new();
 	int rc = mb ? member_of(mv, &it->seal, mb) : -ENOMEM;
 	bool named = rc == 0 && cache_seal_valid(&it->seal);
 
@@ -332,9 +332,6 @@ static int build_member(struct move *mv, struct pack_writer *w, struct item *it)
 		rc = member_plain(mb);
 		rc = rc < 0 ? rc : pack_writer_member(w, &mb->m);
 	}
-	if (mb)
-		member_done(mb);
-	free(mb);
 	return rc < 0 ? rc : rc == 0 && named;
 }
 

@@ -83,7 +83,8 @@ struct plan {
 
 /* A file on its way into packs. */
 struct item {
-	struct cache_seal seal; /* f NULL: given back */
+	struct cache_seal seal; /* f NULL: given back, or not held at all */
+	uint64_t ino;		/* of one that is not held */
 	struct plan plan;
 	struct meta_extent *extent; /* of what was sent */
 	size_t n, cap;
@@ -286,6 +287,8 @@ struct member {
 	size_t at[MEMBER_XATTRS]; /* of each value in `values` */
 };
 
+/* Empty; NULL without memory. */
+struct member *member_new(void);
 /*
  * What the rows say; kept runs are the caller's to add. `is` may refuse the
  * inode's row, or change what is to be said of it. 1: it did, or the file has
@@ -300,7 +303,9 @@ static inline bool member_unsayable(int rc)
 }
 /* Names it by its number instead. */
 int member_plain(struct member *mb);
-void member_done(struct member *mb);
+/* NULL is fine. */
+void member_free(struct member *mb);
+DEFINE_GUARD(struct member *, member_free);
 
 void sealing_init(struct move *mv);
 void sealing_done(struct move *mv);
@@ -326,6 +331,13 @@ int large_protect(struct move *mv, struct job *job, struct parcel *p);
  * did, 0: there was none. */
 int large_help(struct move *mv, struct job *job);
 
+static inline uint64_t item_ino(const struct item *it)
+{
+	return it->seal.f ? cache_ino(it->seal.f) : it->ino;
+}
+/* The frames written since the last pack lie in this one. A file that has none
+ * there is named by it all the same. */
+void parcel_name(struct parcel *p, uint64_t row);
 /* Makes room for one more pack; it is counted by parcel->packs++. */
 struct meta_pack *parcel_pack(struct parcel *p);
 /* Adds an empty extent to an item. */
@@ -336,7 +348,8 @@ void item_forget(struct item *it);
 /* Seals the pack, writes its intent, puts it. On -errno nothing names it. */
 int send_pack(struct move *mv, struct job *job, struct parcel *p,
 	      struct pack_writer *w);
-/* Where a pack goes in a tier: by its id and the writer's generation. */
+/* Where a pack of known length goes in a tier, by its id and the writer's
+ * generation; and what its class makes of it. */
 int send_place(struct move *mv, const struct move_tier *tier,
 	       struct meta_pack *pack);
 /* What a row says of a pack that was written, with its place. */

@@ -6,12 +6,20 @@
 
 #include "base/log.h"
 
-void member_done(struct member *mb)
+struct member *member_new(void)
 {
+	return calloc(1, sizeof(struct member));
+}
+
+void member_free(struct member *mb)
+{
+	if (!mb)
+		return;
 	buf_done(&mb->path);
 	buf_done(&mb->names);
 	buf_done(&mb->values);
 	free(mb->kept);
+	free(mb);
 }
 
 static int member_xattrs(struct member *mb, struct meta_txn *t, uint64_t ino)

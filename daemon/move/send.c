@@ -81,7 +81,9 @@ int send_place(struct move *mv, const struct move_tier *tier,
 	if (rc < 0)
 		return rc;
 	memcpy(id.b, pack->id, sizeof(id.b));
-	pack->created_ns = now;
+	pack->created_ns = pack->stored_ns = now;
+	pack->billed = MAX(pack->length, tier->minimum_bytes);
+	pack->keep_ns = tier->minimum_ns;
 	snprintf(pack->tier, sizeof(pack->tier), "%s", tier->name);
 	snprintf(pack->storage_class, sizeof(pack->storage_class), "%s",
 		 tier->storage_class);
@@ -102,9 +104,7 @@ int send_describe(struct move *mv, const struct move_tier *tier,
 	return send_place(mv, tier, pack);
 }
 
-/* The frames written since the last pack lie in this one. A file that has none
- * there is named by it all the same. */
-static void parcel_name(struct parcel *p, uint64_t row)
+void parcel_name(struct parcel *p, uint64_t row)
 {
 	size_t i, k;
 
@@ -292,6 +292,7 @@ static int commit_rows(struct meta_txn *t, struct parcel *p)
 	for (i = 0; rc >= 0 && i < p->packs; i++) {
 		/* Who reads a study in order looks for its next bytes. */
 		p->pack[i].study = p->pack[i].row == p->frameless ? 0 : study;
+		p->pack[i].stored_ns = now;
 		rc = meta_pack_stored(t, &p->pack[i]);
 	}
 	for (i = 0; rc >= 0 && i < p->n; i++) {

@@ -135,7 +135,7 @@ int study_of_parcel(struct meta_txn *t, const struct parcel *p, uint64_t *study)
 	for (i = 0; i < p->n; i++) {
 		if (!p->item[i].named)
 			continue;
-		rc = meta_instance_get(t, cache_ino(p->item[i].seal.f), &at);
+		rc = meta_instance_get(t, item_ino(&p->item[i]), &at);
 		if (rc == -ENOENT)
 			continue; /* nothing will name it */
 		if (rc < 0 && rc != -ENODATA)

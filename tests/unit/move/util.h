@@ -233,15 +233,20 @@ static inline void pack_of(uint64_t ino, struct meta_pack *out)
 }
 
 /* The bytes of an object, to keep, alter and put back. */
-static inline void object_get(const char *key, struct buf *out)
+static inline void object_read(struct store *s, const char *key,
+			       struct buf *out)
 {
 	struct store_info info;
 
-	assert_int_equal(store_head(bucket, key, &info), 0);
+	assert_int_equal(store_head(s, key, &info), 0);
 	out->len = 0;
 	assert_non_null(buf_grow(out, info.size));
-	assert_int_equal(store_get(bucket, key, 0, out->data, out->len),
-			 out->len);
+	assert_int_equal(store_get(s, key, 0, out->data, out->len), out->len);
+}
+
+static inline void object_get(const char *key, struct buf *out)
+{
+	object_read(bucket, key, out);
 }
 
 static inline void object_put(const char *key, const struct buf *b)

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between tiers: whole packs, some files of packs, large files, changed ones;
+ * what was estimated is what is done, and no byte is lost. */
+#include "tests/unit/move/transfer.h"
+
+#define LARGE (5 * OBJECT + 12345)
+
+static void check_totals(void)
+{
+	META_TXN(t);
+
+	assert_int_equal(meta_read(m, &t), 0);
+	assert_int_equal(meta_totals_verify(&t, NULL), 0);
+}
+
+/* A pack goes as it is: GET and PUT, then COPY, with a new class. */
+static void test_as_it_is(void **state)
+{
+	struct move_transferred out;
+	struct meta_pack before, p;
+	struct store_info info;
+
+	add_pack("f", 4, 50 * KIB);
+	pack_of(file[0].ino, &before);
+	evict_all();
+	transfer_all(FAR, &out);
+	assert_int_equal(out.files, 4);
+	assert_int_equal(out.bytes, 4 * 50 * KIB);
+	assert_int_equal(out.copied, 1);
+	assert_int_equal(out.use[NEAR].gets, 1);
+	assert_int_equal(out.use[FAR].puts, 1);
+	assert_int_equal(out.use[NEAR].objects_gone, 1);
+	assert_true(all_in("far"));
+	check_all();
+	transfer_all(COLD, &out);
+	assert_int_equal(out.use[COLD].copies, 1);
+	assert_int_equal(out.use[FAR].gets + out.use[COLD].puts, 0);
+	assert_true(all_in("cold"));
+	collect();
+	assert_int_equal(objects_in(0), 0);
+	assert_int_equal(objects_in(1), 1);
+	pack_of(file[3].ino, &p);
+	assert_int_equal(p.row, before.row);
+	assert_memory_equal(p.id, before.id, sizeof(p.id));
+	assert_int_equal(store_head(place[1], p.object, &info), 0);
+	assert_string_equal(info.storage_class, "STANDARD_IA");
+	check_all();
+	check_totals();
+	transfer_all(COLD, &out); /* there is nothing left to do */
+	assert_int_equal(out.files, 4);
+	assert_int_equal(out.copied + out.formed, 0);
+}
+
+/* Small packs become one. */
+static void test_joined(void **state)
+{
+	struct move_transferred out;
+	char name[16];
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		snprintf(name, sizeof(name), "%d-", i);
+		add_pack(name, 2, 20 * KIB);
+	}
+	assert_int_equal(objects_in(0), 5);
+	evict_all();
+	transfer_all(FAR, &out);
+	assert_int_equal(out.files, 10);
+	assert_int_equal(out.formed, 1);
+	assert_int_equal(out.use[NEAR].objects_gone, 5);
+	assert_true(all_in("far"));
+	check_all();
+	collect();
+	assert_int_equal(objects_in(0), 0);
+	assert_int_equal(objects_in(1), 1);
+	check_all();
+	check_totals();
+}
+
+/* What does not move stays where it is, until it does. */
+static void test_some_of_a_pack(void **state)
+{
+	struct move_transferred out, guess;
+	uint64_t ino[2];
+	struct move_transfer in = order(FAR, ino, 2);
+
+	add_pack("f", 4, 50 * KIB);
+	ino[0] = file[1].ino;
+	ino[1] = file[2].ino;
+	assert_int_equal(move_transfer_estimate(mv, &in, &guess), 0);
+	assert_int_equal(move_transfer(mv, &in, &out), 0);
+	assert_memory_equal(&guess, &out, sizeof(out));
+	assert_int_equal(out.files, 2);
+	assert_int_equal(out.formed, 1);
+	assert_int_equal(out.use[NEAR].objects_gone, 0);
+	collect();
+	assert_int_equal(objects_in(0), 1);
+	check_all();
+	transfer_all(FAR, &out);
+	assert_int_equal(out.files, 4);
+	assert_int_equal(out.use[NEAR].objects_gone, 1);
+	collect();
+	assert_int_equal(objects_in(0), 0);
+	assert_true(all_in("far"));
+	check_all();
+	check_totals();
+}
+
+/* Its parts and what names it. */
+static void test_large(void **state)
+{
+	struct move_transferred out;
+
+	add_pack("large", 1, LARGE);
+	evict_all();
+	transfer_all(FAR, &out);
+	assert_int_equal(out.copied, 7);
+	collect();
+	check_all();
+	assert_true(all_in("far"));
+	assert_int_equal(objects_in(0), 0);
+	assert_int_equal(objects_in(1), 7);
+	/* The target wants other packs: parts of another size. */
+	stop_move();
+	stores.tier[COLD].object_size = OBJECT / 4;
+	assert_int_equal(start_move(), 0);
+	evict_all();
+	transfer_all(COLD, &out);
+	assert_true(out.formed > 7);
+	assert_int_equal(out.use[FAR].objects_gone, 7);
+	check_all();
+	collect();
+	assert_true(all_in("cold"));
+	check_all();
+	check_totals();
+	assert_int_equal(objects_in(1), out.formed);
+}
+
+/* Bytes of several versions, in several packs, beside another file's. */
+static void change_some(struct bytes *b)
+{
+	bytes_write(b, 100, 3 * FRAME, FRAME);
+	protect_it(b->ino);
+	bytes_punch(b, 5 * FRAME, 2 * FRAME);
+	bytes_write(b, 101, 20 * FRAME, 100);
+	protect_it(b->ino);
+}
+
+static void test_changed(void **state)
+{
+	struct move_transferred out;
+	struct bytes *b;
+
+	add_pack("large", 1, LARGE);
+	add_pack("f", 3, 30 * KIB);
+	b = &file[0];
+	change_some(b);
+	bytes_cut(b, 3 * OBJECT + 5);
+	protect_it(b->ino);
+	collect();
+	check_all();
+	evict_all();
+	transfer_all(FAR, &out);
+	assert_true(all_in("far"));
+	check_all();
+	collect();
+	check_all();
+	assert_int_equal(objects_in(0), 0);
+	change_some(b); /* what is new is near, the rest stays */
+	assert_false(all_in("far"));
+	check_all();
+	evict_all();
+	transfer_all(COLD, &out);
+	assert_true(all_in("cold"));
+	collect();
+	check_all();
+	check_totals();
+	assert_int_equal(objects_in(0), 0);
+}
+
+/* Files without bytes, and such of which nothing but a name is in a pack. */
+static void test_names(void **state)
+{
+	struct move_transferred out;
+	size_t i;
+
+	add_pack("f", 3, 3 * FRAME);
+	bytes_cut(&file[0], 0);
+	bytes_cut(&file[1], FRAME);
+	move_protect_now(mv, 0);
+	for (i = 0; i < 3; i++)
+		assert_true(wait_state(file[i].ino, META_LOCAL));
+	collect();
+	check_all();
+	transfer_all(FAR, &out);
+	assert_int_equal(out.files, 3);
+	assert_true(all_in("far"));
+	collect();
+	check_all();
+	assert_int_equal(objects_in(0), 0);
+	check_totals();
+}
+
+/* ---- what happens meanwhile ------------------------------------------- */
+
+static void do_write(void)
+{
+	bytes_write(&file[0], 77, 0, 1000);
+}
+
+static void do_unlink(void)
+{
+	unlink_file(file[0].ino, "f0");
+	move_reap_now(mv);
+}
+
+static void do_protect(void)
+{
+	bytes_write(&file[0], 78, 0, 1000);
+	protect_it(file[0].ino);
+}
+
+static void do_touch(void)
+{
+	bytes_touch(&file[0], 5);
+	protect_it(file[0].ino);
+}
+
+/* The change comes when it was decided what is to be done. */
+static void with_change(void (*change)(void), bool gone)
+{
+	struct move_transferred out;
+	uint64_t ino[FILES_MAX];
+	struct move_transfer in = order(FAR, ino, 0);
+	size_t i;
+
+	add_pack("f", 3, 20 * KIB);
+	add_pack("g", 3, 20 * KIB);
+	for (i = 0; i < files; i++)
+		ino[i] = file[i].ino;
+	in.n = files;
+	between = change;
+	assert_int_equal(move_transfer(mv, &in, &out), 0);
+	assert_null(between);
+	if (gone) {
+		bytes_done(&file[0]);
+		memmove(file, file + 1, --files * sizeof(file[0]));
+	}
+	for (i = 0; i < files; i++)
+		protect_it(file[i].ino);
+	check_all();
+	collect();
+	check_all();
+	check_totals();
+}
+
+static void test_written_meanwhile(void **state)
+{
+	with_change(do_write, false);
+}
+
+static void test_removed_meanwhile(void **state)
+{
+	with_change(do_unlink, true);
+}
+
+static void test_protected_meanwhile(void **state)
+{
+	with_change(do_protect, false);
+}
+
+static void test_touched_meanwhile(void **state)
+{
+	with_change(do_touch, false);
+}
+
+/* Those are left: newer than the plan, opened since, open for writing. */
+static void test_left(void **state)
+{
+	struct move_transferred out;
+	uint64_t ino[3];
+	struct move_transfer in = order(FAR, ino, 3);
+	struct meta_inode row;
+	size_t i;
+
+	add_pack("f", 3, 20 * KIB);
+	for (i = 0; i < 3; i++)
+		ino[i] = file[i].ino;
+	row_get(ino[2], &row);
+	in.version = row.content_version;
+	bytes_write(&file[0], 50, 0, 1000);
+	protect_it(ino[0]);
+	bytes_write(&file[1], 51, 0, 1000);
+	skipped = 0;
+	assert_int_equal(move_transfer(mv, &in, &out), 0);
+	assert_int_equal(out.skipped, 2);
+	assert_int_equal(skipped, 2);
+	assert_int_equal(out.files, 1);
+	in.version = UINT64_MAX;
+	in.opened_ns = clock_wall_ns() - 3600 * NSEC_PER_SEC;
+	in.to = NEAR;
+	assert_int_equal(move_transfer(mv, &in, &out), 0);
+	assert_int_equal(out.files, 0);
+	assert_string_equal(skip_why, "it was opened since");
+	protect_it(ino[1]);
+	check_all();
+}
+
+/* ---- trouble ---------------------------------------------------------- */
+
+static void test_faults(void **state)
+{
+	struct move_transferred out;
+	uint64_t ino[FILES_MAX];
+	struct move_transfer in = order(FAR, ino, 0);
+	int tries = 0, rc;
+	size_t i;
+
+	add_pack("large", 1, LARGE);
+	change_some(&file[0]);
+	add_pack("f", 4, 30 * KIB);
+	add_pack("g", 4, 30 * KIB);
+	for (i = 0; i < files; i++)
+		ino[i] = file[i].ino;
+	in.n = files;
+	for (i = 0; i < 2; i++) {
+		place_plan[i].fail_percent = 15;
+		place_plan[i].lose_percent = 15;
+		place_plan[i].seed = i;
+	}
+	do {
+		rc = move_transfer(mv, &in, &out);
+		assert_true(rc == 0 || rc == -EAGAIN);
+	} while (rc < 0 && ++tries < 500);
+	assert_int_equal(rc, 0);
+	assert_true(tries > 0);
+	memset(place_plan, 0, sizeof(place_plan));
+	assert_int_equal(out.failed + out.skipped, 0);
+	assert_int_equal(out.files, files);
+	assert_true(all_in("far"));
+	collect();
+	assert_int_equal(objects_in(0), 0);
+	check_all();
+	check_totals();
+}
+
+/* A source object that is not what was stored takes nothing with it. */
+static void test_damaged(void **state)
+{
+	CLEANUP_BUF struct buf b = { 0 }, good = { 0 };
+	struct move_transferred out;
+	uint64_t ino[FILES_MAX];
+	struct move_transfer in = order(FAR, ino, 0);
+	struct meta_pack p;
+	size_t i;
+
+	add_pack("f", 4, 50 * KIB);
+	add_pack("g", 4, 50 * KIB);
+	for (i = 0; i < files; i++)
+		ino[i] = file[i].ino;
+	in.n = files;
+	pack_of(file[1].ino, &p);
+	object_read(place[0], p.object, &b);
+	assert_int_equal(buf_add(&good, b.data, b.len), 0);
+	b.data[1000] ^= 1;
+	assert_int_equal(store_put(place[0], p.object, b.data, b.len, NULL), 0);
+	assert_int_equal(move_transfer(mv, &in, &out), 0);
+	assert_int_equal(out.failed, 4);
+	assert_int_equal(out.files, 4);
+	assert_int_equal(
+		store_put(place[0], p.object, good.data, good.len, NULL), 0);
+	check_all();
+	transfer_all(FAR, &out);
+	assert_true(all_in("far"));
+	check_all();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TRANSFER_TEST(test_as_it_is),
+		TRANSFER_TEST(test_joined),
+		TRANSFER_TEST(test_some_of_a_pack),
+		TRANSFER_TEST(test_large),
+		TRANSFER_TEST(test_changed),
+		TRANSFER_TEST(test_names),
+		TRANSFER_TEST(test_written_meanwhile),
+		TRANSFER_TEST(test_removed_meanwhile),
+		TRANSFER_TEST(test_protected_meanwhile),
+		TRANSFER_TEST(test_touched_meanwhile),
+		TRANSFER_TEST(test_left),
+		TRANSFER_TEST(test_faults),
+		TRANSFER_TEST(test_damaged),
+	};
+
+	return RUN_TESTS(tests, NULL, NULL);
+}

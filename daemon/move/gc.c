@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/units.h"
+#include "meta/tiering.h"
 
 #define GC_PAGE	      64
 #define GC_SKEW_NS    (300 * NSEC_PER_SEC)
@@ -237,16 +238,45 @@ static int gc_of_tier(struct move *mv, size_t tier, struct meta_pack *pack,
 	return left;
 }
 
+/* What its class bills of an object although it is deleted before its least
+ * time: from now until then. */
+static int gc_early(struct meta_txn *t, const struct meta_pack *pack,
+		    int64_t now)
+{
+	int64_t rest = pack->stored_ns + pack->keep_ns - now;
+	struct meta_ledger_item it = {
+		.day = (int32_t)(now / NSEC_PER_SEC / SEC_PER_DAY),
+		.kind = META_LEDGER_EARLY,
+	};
+	unsigned __int128 bytes;
+
+	if (pack->keep_ns <= 0 || rest < NSEC_PER_SEC)
+		return 0;
+	bytes = (unsigned __int128)MAX(pack->billed, pack->length) *
+		(uint64_t)(rest / NSEC_PER_SEC);
+	it.whole = (uint64_t)(bytes / 3600);
+	it.rest = (uint64_t)(bytes % 3600);
+	snprintf(it.tier, sizeof(it.tier), "%s", pack->tier);
+	snprintf(it.storage_class, sizeof(it.storage_class), "%s",
+		 *pack->storage_class ? pack->storage_class : "STANDARD");
+	snprintf(it.cause, sizeof(it.cause), "%s",
+		 store_cause_name(STORE_CAUSE_POLICY));
+	return meta_ledger_item_add(t, &it);
+}
+
 static int gc_rows(struct move *mv, struct job *job,
 		   const struct meta_pack *pack, const int *rc, int n)
 {
+	int64_t now = clock_wall_ns();
 	META_TXN(t);
 	int i, one = meta_begin(mv->m, &t);
 
 	for (i = 0; one == 0 && i < n; i++) {
 		if (rc[i] < 0)
 			continue;
-		one = meta_pack_delete(&t, pack[i].row);
+		one = gc_early(&t, &pack[i], now);
+		if (one == 0)
+			one = meta_pack_delete(&t, pack[i].row);
 		if (one == 0)
 			job_add(job, 1, pack[i].length);
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Packs lie in several tiers: each is read from its own, and deleted there. */
+#include "meta/tiering.h"
 #include "tests/unit/move/tiers.h"
 
 #define SIZE (100 * KIB)
@@ -83,12 +84,57 @@ static void test_gc(void **state)
 	first_is(FAR);
 }
 
+/* Deleted before its least time: the rest is billed, once. */
+static void test_early(void **state)
+{
+	struct meta_ledger_item it[8];
+	struct meta_pack p;
+	uint64_t ino, day = SEC_PER_DAY;
+	int64_t until;
+	META_TXN(t);
+
+	stop_move();
+	stores.tier[NEAR].minimum_bytes = MIB;
+	stores.tier[NEAR].minimum_ns = (int64_t)(90 * day * NSEC_PER_SEC);
+	assert_int_equal(start_move(), 0);
+	ino = protected_file("a", 1, SIZE);
+	pack_of(ino, &p);
+	assert_int_equal(p.billed, MIB);
+	until = p.stored_ns + p.keep_ns;
+	assert_int_equal(p.keep_ns, stores.tier[NEAR].minimum_ns);
+	unlink_file(ino, "a");
+	stop_move();
+	clock_shift(30 * (int64_t)day * NSEC_PER_SEC, 0);
+	mopts.delete_after_ns = 1;
+	assert_int_equal(start_move(), 0);
+	move_reap_now(mv);
+	assert_true(wait_objects(0, 0));
+	stop_move();
+	assert_int_equal(meta_read(m, &t), 0);
+	assert_int_equal(meta_ledger_items(&t, 0, INT32_MAX, 0, it, 8), 1);
+	meta_abort(&t);
+	assert_int_equal(it[0].kind, META_LEDGER_EARLY);
+	assert_int_equal(it[0].day,
+			 clock_wall_ns() / NSEC_PER_SEC / SEC_PER_DAY);
+	assert_string_equal(it[0].tier, "near");
+	assert_string_equal(it[0].storage_class, "STANDARD");
+	/* 60 days of a MiB, but for the seconds that this test takes. */
+	assert_true(it[0].whole <= 60 * 24 * MIB);
+	assert_true(it[0].whole >=
+		    (uint64_t)((until - clock_wall_ns()) / NSEC_PER_SEC - 1) *
+			    MIB / 3600);
+	assert_true(it[0].whole > 59 * 24 * MIB);
+	clock_shift(-30 * (int64_t)day * NSEC_PER_SEC, 0);
+	assert_int_equal(start_move(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TIERS_TEST(test_reads),
 		TIERS_TEST(test_unknown),
 		TIERS_TEST(test_gc),
+		TIERS_TEST(test_early),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

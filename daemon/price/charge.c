@@ -273,6 +273,8 @@ static void price_flag(const struct price_table *t, const struct price_line *l,
 
 	if ((f && f->known && f->confirmed) || !flags->fn)
 		return;
+	if (!l->class && l->item != PRICE_OF_EGRESS)
+		return; /* who made the line knows */
 	if (l->item == PRICE_OF_EGRESS)
 		snprintf(text, sizeof(text), "%s", doubt);
 	else

@@ -204,7 +204,9 @@ uint64_t price_item_per(enum price_item i);
 
 /* A line of a bill. */
 struct price_line {
-	const struct price_class *class; /* NULL: the table lacks it */
+	/* NULL: the table lacks it; costs only egress and what is billed as
+	 * STANDARD, unflagged */
+	const struct price_class *class;
 	enum price_item item;
 	unsigned __int128 quantity;
 	/* Filled: */

@@ -161,6 +161,112 @@ static void test_convert(void **state)
 	assert_true(m == 123);
 }
 
+static void assert_split(money_t total, const uint64_t *weight, size_t n,
+			 const char *want)
+{
+	unsigned __int128 w[8] = { 0 };
+	money_t out[8];
+	char text[MONEY_SIZE], all[256] = "";
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		w[i] = weight[i];
+	money_split(total, w, n, out);
+	for (i = 0; i < n; i++) {
+		snprintf(text, sizeof(text), "%lld ", (long long)out[i]);
+		strcat(all, text);
+	}
+	assert_string_equal(all, want);
+}
+
+/* Shares add up, and are 0 only where nothing is due. */
+static void test_split(void **state)
+{
+	static const uint64_t even[] = { 1, 1, 1 };
+	static const uint64_t gaps[] = { 0, 2, 0, 1, 0 };
+	static const uint64_t none[] = { 0, 0, 0 };
+	static const uint64_t huge[] = { UINT64_MAX, UINT64_MAX, UINT64_MAX,
+					 UINT64_MAX };
+	unsigned __int128 wide[2] = { (unsigned __int128)3 << 100,
+				      (unsigned __int128)1 << 100 };
+	money_t out[2];
+
+	assert_split(10, even, 3, "3 4 3 ");
+	assert_split(2, even, 3, "1 0 1 ");
+	assert_split(-10, even, 3, "-3 -4 -3 ");
+	assert_split(10, gaps, 5, "0 7 0 3 0 ");
+	assert_split(10, none, 3, "10 0 0 ");
+	assert_split(11, huge, 4, "3 2 3 3 ");
+	money_split(400 * MONEY_UNIT, wide, 2, out);
+	assert_money(out[0], "300.0000000000");
+	assert_money(out[1], "100.0000000000");
+}
+
+/* Lines of one figure fill its steps together; others do not. */
+static void test_bill(void **state)
+{
+	struct price_class c[2] = { standard(), standard() };
+	struct price_table t = { .classes = c,
+				 .n_classes = 2,
+				 .egress_gb = figure("0.09", true) };
+	struct price_line line[] = {
+		{ &c[0], PRICE_OF_EGRESS, 3 * GIB, NULL, 0 },
+		{ &c[1], PRICE_OF_EGRESS, GIB, NULL, 0 },
+		{ &c[1], PRICE_OF_GET, 500, NULL, 0 },
+		{ &c[1], PRICE_OF_HELD, GIB * 730 * 3600, NULL, 0 },
+		{ NULL, PRICE_OF_GET, 9, NULL, 0 },
+	};
+	char flagged[256] = "";
+
+	strcpy(c[1].name, "OTHER");
+	c[1].storage_gb_month = figure("7", true);
+	t.egress_steps[0] = (struct price_step){ 0, figure("0", true) };
+	t.egress_steps[1] =
+		(struct price_step){ 2 * GIB, figure("0.09", false) };
+	t.n_egress_steps = 2;
+	assert_int_equal(price_bill(&t, line, 5, MONEY_UNIT, note, flagged), 0);
+	/* 2 GB free, 2 x 0.09 shared 3 : 1 */
+	assert_money(line[0].amount, "0.1350000000");
+	assert_money(line[1].amount, "0.0450000000");
+	assert_money(line[2].amount, "0.0002100000");
+	assert_money(line[3].amount, "0.0240000000"); /* as STANDARD */
+	assert_money(line[4].amount, "0.0000000000");
+	assert_ptr_equal(line[3].figure, &c[0].storage_gb_month);
+	assert_null(line[4].figure);
+	assert_string_equal(flagged, "egress;");
+	/* in pounds: each figure once, not each line */
+	assert_int_equal(price_bill(&t, line, 2, 7900000000LL, NULL, NULL), 0);
+	assert_money(line[0].amount, "0.1066500000");
+	assert_money(line[1].amount, "0.0355500000");
+}
+
+/* An archive class charges for restores, others for what is read. */
+static void test_archive(void **state)
+{
+	struct price_class c = standard();
+	struct price_table t = { .classes = &c, .n_classes = 1 };
+	struct price_usage u = { .in_bytes = GIB };
+	struct price_charges got;
+	char flagged[256] = "";
+
+	u.restored_bytes[PRICE_BULK] = 2 * GIB;
+	u.restores[PRICE_EXPEDITED] = 100;
+	c.recall[PRICE_BULK] = (struct price_recall){
+		.known = true,
+		.gb = figure("0.0025", true),
+		.request_1000 = figure("0.025", true),
+	};
+	assert_true(price_class_archive(&c));
+	price_charge(&t, &c, &u, &got, note, flagged);
+	assert_money(got.retrieval, "0.0050000000");
+	assert_money(got.requests, "0.0000000000");
+	assert_string_equal(flagged, "egress;STANDARD restore requests;");
+	c.recall[PRICE_BULK].known = false;
+	assert_false(price_class_archive(&c));
+	price_charge(&t, &c, &u, &got, NULL, NULL);
+	assert_money(got.retrieval, "0.0350000000");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +276,9 @@ int main(void)
 		cmocka_unit_test(test_big),
 		cmocka_unit_test(test_class),
 		cmocka_unit_test(test_convert),
+		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_bill),
+		cmocka_unit_test(test_archive),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

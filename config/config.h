@@ -169,6 +169,23 @@ int config_parse(const char *path, const char *text, size_t len,
 int config_prices_parse(const char *path, const char *text, size_t len,
 			struct price_table *out,
 			struct config_problems *problems);
+/*
+ * One policy, from a file that holds its keys and nothing else; its name is
+ * that of the file. The tiers that it names are those of t (NULL: not looked
+ * at). 0 and *out (config_policy_done), -EINVAL with problems, -ENOMEM.
+ */
+int config_policy_parse(const struct config *c, const struct config_trust *t,
+			const char *path, const char *text, size_t len,
+			struct tier_policy *out,
+			struct config_problems *problems);
+/* Frees what it holds. */
+void config_policy_done(struct tier_policy *p);
+/* Fills `uid` of its classes from the accounts of this machine, and names those
+ * that are not there (`missing` may be NULL): they own nothing. 0, -ENOMEM. */
+int config_policy_owners(struct tier_policy *p,
+			 void (*missing)(const char *class_name,
+					 const char *user));
+
 void config_free(struct config *c);
 DEFINE_GUARD(struct config *, config_free);
 

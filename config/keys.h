@@ -18,31 +18,39 @@ struct config_emit;
 struct config_node;
 struct config_reader;
 
-#define CONFIG_PART 4
+#define CONFIG_PART 5
 
 enum config_type {
 	/* scalars; what they fill */
-	CONFIG_TEXT,	 /* char *, or a char array when `chars` */
-	CONFIG_PATH,	 /* char *, absolute */
-	CONFIG_ACCOUNT,	 /* char * */
-	CONFIG_NUMBER,	 /* unsigned */
-	CONFIG_BYTES,	 /* uint64_t */
-	CONFIG_DURATION, /* int64_t, nanoseconds */
-	CONFIG_RATE,	 /* uint64_t, bytes a second */
-	CONFIG_WHEN,	 /* struct when */
-	CONFIG_PERCENT,	 /* unsigned */
-	CONFIG_BOOL,	 /* bool */
-	CONFIG_CHOICE,	 /* enum or bool: index into `choices` */
-	CONFIG_MODE,	 /* unsigned */
-	CONFIG_MONEY,	 /* money_t */
-	CONFIG_BUDGET,	 /* money_t, in the currency of reports, a month */
-	CONFIG_DATE,	 /* char[11] */
-	CONFIG_STORE,	 /* const struct config_store * */
-	CONFIG_POLICY,	 /* const struct tier_policy * */
+	CONFIG_TEXT,	   /* char *, or a char array when `chars` */
+	CONFIG_PATH,	   /* char *, absolute */
+	CONFIG_ACCOUNT,	   /* char * */
+	CONFIG_NUMBER,	   /* unsigned, or uint64_t */
+	CONFIG_BYTES,	   /* uint64_t */
+	CONFIG_DURATION,   /* int64_t, nanoseconds */
+	CONFIG_RATE,	   /* uint64_t, bytes a second */
+	CONFIG_WHEN,	   /* struct when */
+	CONFIG_PERCENT,	   /* unsigned */
+	CONFIG_BOOL,	   /* bool */
+	CONFIG_CHOICE,	   /* enum or bool: index into `choices` */
+	CONFIG_MODE,	   /* unsigned */
+	CONFIG_MONEY,	   /* money_t */
+	CONFIG_AMOUNT,	   /* money_t, in the currency of reports */
+	CONFIG_BUDGET,	   /* the same, of a month */
+	CONFIG_BOUND_SIZE, /* struct tier_bound */
+	CONFIG_BOUND_AGE,  /* the same */
+	CONFIG_BOUND_DATE, /* the same */
+	CONFIG_SCHEDULE,   /* of a struct tier_trigger */
+	CONFIG_DATE,	   /* char[11] */
+	CONFIG_STORE,	   /* const struct config_store * */
+	CONFIG_POLICY,	   /* const struct tier_policy * */
 	/* lists of scalars: struct config_names */
 	CONFIG_PATHS,
 	CONFIG_ACCOUNTS,
 	CONFIG_WORDS,
+	/* one scalar or a list of them: struct tier_words */
+	CONFIG_ANY_WORDS,
+	CONFIG_ANY_ACCOUNTS,
 	/* with a section of their own */
 	CONFIG_SECTION, /* one map; fills the struct at `offset` */
 	CONFIG_NAMED,	/* map of named sections: pointer + count */
@@ -50,6 +58,8 @@ enum config_type {
 };
 
 struct config_section;
+
+#define CONFIG_ANY_MAX 200 /* items of one */
 
 struct config_key {
 	const char *name;
@@ -124,6 +134,8 @@ struct config_section {
 extern const struct config_section config_root;
 /* What trusts inherit: the section `defaults`. */
 extern const struct config_section config_defaults;
+/* A policy; fills struct tier_policy. */
+extern const struct config_section config_policy_keys;
 /* A price table; fills struct price_table. */
 extern const struct config_section config_price_table;
 

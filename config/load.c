@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "config/check.h"
 #include "config/path.h"
+#include "config/policies.h"
 #include "config/prices.h"
 #include "config/read.h"
 
@@ -17,6 +18,8 @@ void config_free(struct config *c)
 
 	if (!c)
 		return;
+	for (i = 0; i < c->n_policies; i++)
+		config_policy_owners_done(&c->policies[i]);
 	config_section_done(&config_root, c);
 	for (i = 0; i < c->n_prices; i++)
 		price_table_done(&c->prices[i]);
@@ -108,15 +111,20 @@ static void load_tree(struct config_diag *d, struct config *c,
 	struct config_reader r = { .diag = d, .dir = dir, .config = c };
 	const struct config_node *cost = config_node_get(root, "cost");
 	struct config_check k = { .diag = d, .config = c, .root = root };
+	size_t i;
 
 	config_read_section(&r, &config_root, root, c);
 	if (d->rc == 0)
 		d->rc = load_complete(c, root);
+	for (i = 0; d->rc == 0 && i < c->n_policies; i++)
+		config_policy_resolve(d, &c->policies[i],
+				      config_check_node(&k, "policies", i));
 	if (d->rc < 0 || root->kind != CONFIG_NODE_MAP)
 		return;
 	k.prices_known =
 		config_prices_load(d, c, config_node_get(cost, "prices"));
 	config_check_all(&k);
+	config_check_policies(&k);
 	config_check_trusts(&k);
 	config_check_paths(&k);
 }

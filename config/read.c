@@ -26,6 +26,8 @@ static void read_suggest_value(struct config_reader *r,
 		names[n] = k->choices[n];
 	for (; k->type == CONFIG_STORE && n < r->config->n_stores; n++)
 		names[n] = r->config->stores[n].name ?: "";
+	for (; k->type == CONFIG_POLICY && n < r->config->n_policies; n++)
+		names[n] = r->config->policies[n].name ?: "";
 	near = config_nearest(text, names, n);
 	if (near)
 		config_suggest(r->diag, "did you mean '%s'?", near);
@@ -138,6 +140,37 @@ static void read_names(struct config_reader *r, const struct config_key *k,
 	for (i = 0; i < n->n; i++)
 		if (config_read_scalar(r, &one, n->child[i],
 				       &out->name[out->n]))
+			out->n++;
+}
+
+/* Of a list, or of what stands for a list of one. */
+static void read_any(struct config_reader *r, const struct config_key *k,
+		     const struct config_node *n, struct tier_words *out)
+{
+	const struct config_node *const *item = &n;
+	struct config_key one = *k;
+	size_t many = 1, i;
+
+	if (n->kind == CONFIG_NODE_LIST) {
+		item = (const struct config_node *const *)n->child;
+		many = n->n;
+	}
+	if (many == 0)
+		config_report(r->diag, n, "'%s' is empty", k->name);
+	if (many > CONFIG_ANY_MAX) {
+		config_report(r->diag, item[CONFIG_ANY_MAX],
+			      "'%s' can have %u items at most", k->name,
+			      CONFIG_ANY_MAX);
+		return;
+	}
+	one.type = config_member_type(k->type);
+	out->word = calloc(many + 1, sizeof(*out->word));
+	if (!out->word) {
+		read_no_memory(r);
+		return;
+	}
+	for (i = 0; i < many; i++)
+		if (config_read_scalar(r, &one, item[i], &out->word[out->n]))
 			out->n++;
 }
 
@@ -327,6 +360,10 @@ static void read_key(struct config_reader *r, const struct config_key *k,
 	case CONFIG_ACCOUNTS:
 	case CONFIG_WORDS:
 		read_names(r, k, n, field);
+		break;
+	case CONFIG_ANY_WORDS:
+	case CONFIG_ANY_ACCOUNTS:
+		read_any(r, k, n, field);
 		break;
 	default:
 		/* after a wrong value, later checks see the default */

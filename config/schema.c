@@ -20,7 +20,10 @@
 #define HOURS		 "[0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]"
 #define WHEN_PATTERN	 "^(" DAYS "|(" DAYS " +)?" HOURS ")$"
 #define DATE_PATTERN	 "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-#define BUDGET_PATTERN	 "^([^0-9]+)?[0-9]+([.][0-9]{1,10})?/month$"
+#define AMOUNT		 "([^0-9]+)?[0-9]+([.][0-9]{1,10})?"
+#define BOUND		 "^([<>]=?|==?) *"
+#define AGE_PATTERN	 "^[<>]=? *[0-9]+ *(ms|[smhdwy])$"
+#define START_PATTERN	 "^(" DAYS " +)?[0-2][0-9]:[0-5][0-9]$"
 #define MONEY_PATTERN	 "^[0-9]+([.][0-9]{1,10})?$"
 
 static void schema_section(struct config_emit *e,
@@ -41,20 +44,25 @@ static void schema_literal(struct config_emit *e, const char *name, int64_t v)
 	emit_scalar(e, name, text, EMIT_LITERAL);
 }
 
-/* "string integer" -> ["string", "integer"] */
-static void schema_type(struct config_emit *e, const char *types)
+/* "string integer" -> ["string", "integer"]; one more unless NULL. */
+static void schema_type(struct config_emit *e, const char *types,
+			const char *more)
 {
-	const char *second = strchr(types, ' ');
-	char first[16];
+	const char *p;
+	char one[16];
+	size_t n;
 
-	if (!second) {
+	if (!more && !strchr(types, ' ')) {
 		schema_text(e, "type", types);
 		return;
 	}
-	snprintf(first, sizeof(first), "%.*s", (int)(second - types), types);
 	emit_list(e, "type");
-	schema_text(e, NULL, first);
-	schema_text(e, NULL, second + 1);
+	for (p = types; *p; p += n + (p[n] == ' ')) {
+		n = strcspn(p, " ");
+		snprintf(one, sizeof(one), "%.*s", (int)n, p);
+		schema_text(e, NULL, one);
+	}
+	schema_text(e, NULL, more);
 	emit_end(e);
 }
 
@@ -75,8 +83,18 @@ static const char *schema_pattern(const struct config_key *k)
 		return "^[0-7]{1,5}$";
 	case CONFIG_MONEY:
 		return MONEY_PATTERN;
+	case CONFIG_AMOUNT:
+		return "^" AMOUNT "$";
 	case CONFIG_BUDGET:
-		return BUDGET_PATTERN;
+		return "^" AMOUNT "/month$";
+	case CONFIG_BOUND_SIZE:
+		return BOUND "[0-9]+ *([KMGTP]i?B|kB|B)?$";
+	case CONFIG_BOUND_AGE:
+		return AGE_PATTERN;
+	case CONFIG_BOUND_DATE:
+		return BOUND "[0-9]{4}-[0-9]{2}-[0-9]{2}$";
+	case CONFIG_SCHEDULE:
+		return START_PATTERN;
 	case CONFIG_DATE:
 		return DATE_PATTERN;
 	case CONFIG_PATH:
@@ -108,7 +126,7 @@ static void schema_scalar(struct config_emit *e, const struct config_key *k)
 	const struct config_value_type *t = config_value_type(k->type);
 	size_t i;
 
-	schema_type(e, t->json);
+	schema_type(e, t->json, NULL);
 	schema_text(e, "pattern", schema_pattern(k));
 	if (k->type == CONFIG_CHOICE) {
 		emit_list(e, "enum");
@@ -150,6 +168,18 @@ static void schema_items(struct config_emit *e, const struct config_section *s)
 	emit_end(e);
 }
 
+/* One, or a list: patterns are of strings, items of lists. */
+static void schema_any(struct config_emit *e, const struct config_key *k)
+{
+	schema_type(e, config_value_type(k->type)->json, "array");
+	schema_text(e, "pattern", schema_pattern(k));
+	schema_literal(e, "minItems", 1);
+	schema_literal(e, "maxItems", CONFIG_ANY_MAX);
+	emit_map(e, "items");
+	schema_scalar(e, k);
+	emit_end(e);
+}
+
 static void schema_value(struct config_emit *e, const struct config_key *k)
 {
 	switch (k->type) {
@@ -169,6 +199,10 @@ static void schema_value(struct config_emit *e, const struct config_key *k)
 		emit_map(e, "items");
 		schema_scalar(e, k);
 		emit_end(e);
+		break;
+	case CONFIG_ANY_WORDS:
+	case CONFIG_ANY_ACCOUNTS:
+		schema_any(e, k);
 		break;
 	default:
 		schema_scalar(e, k);

@@ -59,6 +59,16 @@ static void section_items_done(const struct config_key *k, void *base)
 	*(char **)(void *)((char *)base + k->offset) = NULL;
 }
 
+static void section_words_done(struct tier_words *words)
+{
+	size_t i;
+
+	for (i = 0; i < words->n; i++)
+		free(words->word[i]);
+	free(words->word);
+	*words = (struct tier_words){ 0 };
+}
+
 static void section_names_done(struct config_names *names)
 {
 	size_t i;
@@ -86,6 +96,10 @@ static void section_key_done(const struct config_key *k, void *base)
 	case CONFIG_ACCOUNTS:
 	case CONFIG_WORDS:
 		section_names_done((void *)field);
+		break;
+	case CONFIG_ANY_WORDS:
+	case CONFIG_ANY_ACCOUNTS:
+		section_words_done((void *)field);
 		break;
 	case CONFIG_SECTION:
 		config_section_done(k->section, field);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "config/endpoint.h"
+#include "tier/opts.h"
 
 #define LOWER  "abcdefghijklmnopqrstuvwxyz"
 #define UPPER  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -136,6 +137,57 @@ const char *config_shape_class(const char *s)
 	if (shape_is(s, UPPER, UPPER DIGITS "_", 1, 31))
 		return NULL;
 	return "must be 1 to 31 capital letters, digits and '_'";
+}
+
+/* Is there a ']' for each '['? As tier_glob() reads them. */
+static bool shape_sets_end(const char *s)
+{
+	for (; *s; s++) {
+		if (*s == '\\' && s[1]) {
+			s++;
+		} else if (*s == '[') {
+			s += 1 + (s[1] == '!' || s[1] == '^');
+			s += *s == ']';
+			for (; *s && *s != ']'; s++)
+				s += *s == '\\' && s[1];
+			if (!*s)
+				return false;
+		}
+	}
+	return true;
+}
+
+const char *config_shape_glob(const char *s)
+{
+	size_t n = strlen(s);
+
+	if (n > TIER_GLOB_MAX)
+		return "must be at most 512 bytes long";
+	if (*s != '/' && strncmp(s, "**", 2) != 0)
+		return "must begin with '/' or '**'";
+	if (s[n - 1] == '/')
+		return "must not end with '/': what lies below is '/**'";
+	if (shape_odd_part(s + (*s == '/')))
+		return "must not have empty parts, '.' or '..'";
+	if (!shape_sets_end(s))
+		return "must have a ']' for each '['";
+	return NULL;
+}
+
+const char *config_shape_modality(const char *s)
+{
+	if (shape_is(s, UPPER DIGITS "_", UPPER DIGITS "_", 1, 16))
+		return NULL;
+	return "must be 1 to 16 capital letters, digits and '_', such as CT";
+}
+
+const char *config_shape_xattr(const char *s)
+{
+	size_t n = strcspn(s, "=");
+
+	if (strncmp(s, "user.", 5) == 0 && n > 5 && n <= 255)
+		return NULL;
+	return "must be user.name or user.name=value";
 }
 
 const char *config_shape_words(const char *s)

@@ -50,6 +50,18 @@ const char *config_shape_profile(const char *s);
 #define CONFIG_CLASS_PATTERN "^[A-Z][A-Z0-9_]{0,30}$"
 const char *config_shape_class(const char *s);
 
+/* A glob over whole paths. */
+#define CONFIG_GLOB_PATTERN "^(/|[*][*])"
+const char *config_shape_glob(const char *s);
+
+/* A DICOM modality (CS). */
+#define CONFIG_MODALITY_PATTERN "^[A-Z0-9_]{1,16}$"
+const char *config_shape_modality(const char *s);
+
+/* "user.name" or "user.name=value" */
+#define CONFIG_XATTR_PATTERN "^user[.][^=]+"
+const char *config_shape_xattr(const char *s);
+
 /* Words for people: not empty, at most 200 bytes. */
 const char *config_shape_words(const char *s);
 

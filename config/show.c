@@ -48,6 +48,22 @@ static void show_names(struct show *s, const struct config_key *k,
 	emit_end(&s->emit);
 }
 
+/* One stands alone. */
+static void show_words(struct show *s, const struct config_key *k,
+		       const struct tier_words *w)
+{
+	size_t i;
+
+	if (w->n == 1) {
+		emit_scalar(&s->emit, k->name, w->word[0], EMIT_AUTO);
+		return;
+	}
+	emit_list(&s->emit, k->name);
+	for (i = 0; i < w->n; i++)
+		emit_scalar(&s->emit, NULL, w->word[i], EMIT_AUTO);
+	emit_end(&s->emit);
+}
+
 /* Does a view of one trust show this item? */
 static bool show_wanted(const struct show *s, const struct config_key *k,
 			const void *base, const void *item)
@@ -58,6 +74,8 @@ static bool show_wanted(const struct show *s, const struct config_key *k,
 		return true;
 	if (k->offset == offsetof(struct config, trusts))
 		return item == s->only;
+	if (k->offset == offsetof(struct config, policies))
+		return item == s->only->policy;
 	for (i = 0; i < s->only->n_tiers; i++)
 		if (s->only->tiers[i].store == item)
 			return true;
@@ -111,6 +129,10 @@ static void show_key(struct show *s, const struct config_key *k,
 	case CONFIG_ACCOUNTS:
 	case CONFIG_WORDS:
 		show_names(s, k, field);
+		break;
+	case CONFIG_ANY_WORDS:
+	case CONFIG_ANY_ACCOUNTS:
+		show_words(s, k, field);
 		break;
 	default:
 		show_scalar(s, k, k->name, field);

@@ -11,8 +11,9 @@
 #include "base/when.h"
 #include "config/config.h"
 #include "config/path.h"
+#include "config/value_tier.h"
 
-static int value_why(char why[CONFIG_WHY], const char *text)
+int config_value_why(char why[CONFIG_WHY], const char *text)
 {
 	snprintf(why, CONFIG_WHY, "%s", text);
 	return -EINVAL;
@@ -47,7 +48,7 @@ static int parse_text(const struct config_reader *r, const struct config_key *k,
 	const char *wrong = k->check ? k->check(text) : NULL;
 
 	if (wrong)
-		return value_why(why, wrong);
+		return config_value_why(why, wrong);
 	return value_store_text(k, text, field, why);
 }
 
@@ -66,12 +67,12 @@ static int parse_path(const struct config_reader *r, const struct config_key *k,
 	char **p = field;
 
 	if (!*text)
-		return value_why(why, "must not be empty");
+		return config_value_why(why, "must not be empty");
 	path = config_path_join(r->dir, text);
 	if (!path)
 		return -ENOMEM;
 	if (strlen(path) >= PATH_MAX)
-		return value_why(why, "must be a shorter path");
+		return config_value_why(why, "must be a shorter path");
 	free(*p);
 	*p = take(path);
 	return 0;
@@ -118,7 +119,7 @@ static int value_units(const struct config_key *k, int rc, uint64_t v,
 		       char why[CONFIG_WHY])
 {
 	if (rc == -ERANGE && !k->max)
-		return value_why(why, "must be smaller");
+		return config_value_why(why, "must be smaller");
 	if (rc == -ERANGE)
 		v = UINT64_MAX;
 	else if (rc < 0) {
@@ -137,19 +138,29 @@ static int parse_number(const struct config_reader *r,
 	int rc;
 
 	if (!*text || strspn(text, "0123456789") != strlen(text))
-		return value_why(why, "must be a number");
+		return config_value_why(why, "must be a number");
 	errno = 0;
 	v = strtoull(text, NULL, 10);
-	rc = value_units(k, errno || v > UINT_MAX ? -ERANGE : 0, v, why);
-	if (rc == 0)
+	if (v > UINT_MAX && k->size == sizeof(unsigned))
+		errno = ERANGE;
+	rc = value_units(k, errno ? -ERANGE : 0, v, why);
+	if (rc == 0 && k->size == sizeof(uint64_t))
+		*(uint64_t *)field = v;
+	else if (rc == 0)
 		*(unsigned *)field = (unsigned)v;
 	return rc;
+}
+
+static uint64_t value_number(const struct config_key *k, const void *field)
+{
+	return k->size == sizeof(uint64_t) ? *(const uint64_t *)field
+					   : *(const unsigned *)field;
 }
 
 static int format_number(const struct config_key *k, const void *field,
 			 struct buf *out)
 {
-	return buf_addf(out, "%u", *(const unsigned *)field);
+	return buf_addf(out, "%" PRIu64, value_number(k, field));
 }
 
 static int parse_bytes(const struct config_reader *r,
@@ -277,7 +288,7 @@ static int parse_bool(const struct config_reader *r, const struct config_key *k,
 	bool yes = strcmp(text, "true") == 0;
 
 	if (!yes && strcmp(text, "false") != 0)
-		return value_why(why, "must be true or false");
+		return config_value_why(why, "must be true or false");
 	*(bool *)field = yes;
 	return 0;
 }
@@ -324,26 +335,24 @@ const char *config_discriminator(const struct config_section *s,
 
 /* ---- money, dates, references ----------------------------------------- */
 
-static int parse_money(const struct config_reader *r,
-		       const struct config_key *k, const char *text,
-		       void *field, char why[CONFIG_WHY])
+CONFIG_PARSES(money)
 {
 	money_t v;
 	int rc = money_parse(text, &v);
 
 	if (rc == -ERANGE)
-		return value_why(why, "must have at most 10 places and fit");
+		return config_value_why(why,
+					"must have at most 10 places and fit");
 	if (rc < 0)
-		return value_why(why, "must be an exact decimal");
+		return config_value_why(why, "must be an exact decimal");
 	if (v < 0)
-		return value_why(why, "must not be negative");
+		return config_value_why(why, "must not be negative");
 	*(money_t *)field = v;
 	return 0;
 }
 
 /* Without zeros at the end: "0.79". */
-static int format_money(const struct config_key *k, const void *field,
-			struct buf *out)
+CONFIG_FORMATS(money)
 {
 	char text[MONEY_SIZE];
 	size_t n;
@@ -356,63 +365,13 @@ static int format_money(const struct config_key *k, const void *field,
 	return buf_add(out, text, n);
 }
 
-static const char per_month[] = "/month";
-
-/* Behind the sign or the name of the currency of reports; both may be left
- * out. NULL: it is another currency's. */
-static const char *value_skip_currency(const struct config_reader *r,
-				       const char *text)
-{
-	const char *currency = r->config->currency ?: "", *sign;
-	size_t n = strlen(currency);
-	char other[8];
-
-	if (n && strncmp(text, currency, n) == 0)
-		return text + n + strspn(text + n, " ");
-	sign = money_sign(currency, other);
-	n = strlen(sign);
-	if (n && strncmp(text, sign, n) == 0)
-		return text + n;
-	return isdigit((unsigned char)*text) ? text : NULL;
-}
-
-static int parse_budget(const struct config_reader *r,
-			const struct config_key *k, const char *text,
-			void *field, char why[CONFIG_WHY])
-{
-	size_t unit = strlen(per_month), n;
-	char number[MONEY_SIZE];
-
-	text = value_skip_currency(r, text);
-	if (!text) {
-		snprintf(why, CONFIG_WHY, "must be in %s, as reports are",
-			 r->config->currency ?: "their currency");
-		return -EINVAL;
-	}
-	n = strlen(text);
-	if (n <= unit || n >= sizeof(number) ||
-	    strcmp(text + n - unit, per_month) != 0)
-		return value_why(why, "must be an amount of a month");
-	memcpy(number, text, n - unit);
-	number[n - unit] = '\0';
-	return parse_money(r, k, number, field, why);
-}
-
-static int format_budget(const struct config_key *k, const void *field,
-			 struct buf *out)
-{
-	int rc = format_money(k, field, out);
-
-	return rc < 0 ? rc : buf_addf(out, "%s", per_month);
-}
-
 static int parse_date(const struct config_reader *r, const struct config_key *k,
 		      const char *text, void *field, char why[CONFIG_WHY])
 {
 	int32_t days;
 
 	if (units_parse_date(text, &days) < 0)
-		return value_why(why, "must be a date that exists");
+		return config_value_why(why, "must be a date that exists");
 	return value_store_text(k, text, field, why);
 }
 
@@ -420,7 +379,7 @@ static int parse_when(const struct config_reader *r, const struct config_key *k,
 		      const char *text, void *field, char why[CONFIG_WHY])
 {
 	if (when_parse(text, field) < 0)
-		return value_why(why, "must be days and hours");
+		return config_value_why(why, "must be days and hours");
 	return 0;
 }
 
@@ -462,7 +421,7 @@ static int parse_store(const struct config_reader *r,
 
 	if (value_refer(c->stores, c->n_stores, sizeof(*c->stores), text,
 			field) < 0)
-		return value_why(why, "must be one of 'stores'");
+		return config_value_why(why, "must be one of 'stores'");
 	return 0;
 }
 
@@ -474,7 +433,7 @@ static int parse_policy(const struct config_reader *r,
 
 	if (value_refer(c->policies, c->n_policies, sizeof(*c->policies), text,
 			field) < 0)
-		return value_why(why, "must be one of 'policies'");
+		return config_value_why(why, "must be one of 'policies'");
 	return 0;
 }
 
@@ -575,15 +534,50 @@ static const struct config_value_type types[] = {
 			   .quoting = CONFIG_QUOTES,
 			   .style = EMIT_QUOTED,
 			   .json = "string",
-			   .parse = parse_money,
-			   .format = format_money },
+			   .parse = config_parse_money,
+			   .format = config_format_money },
+	[CONFIG_AMOUNT] = { .name = "amount",
+			    .want = "write an amount in the currency of "
+				    "reports, such as £50",
+			    .style = EMIT_PLAIN,
+			    .json = "string",
+			    .parse = config_parse_amount,
+			    .format = config_format_money },
 	[CONFIG_BUDGET] = { .name = "amount of a month",
 			    .want = "write an amount in the currency of "
 				    "reports, such as £500/month",
 			    .style = EMIT_PLAIN,
 			    .json = "string",
-			    .parse = parse_budget,
-			    .format = format_budget },
+			    .parse = config_parse_budget,
+			    .format = config_format_budget },
+	[CONFIG_BOUND_SIZE] = { .name = "bound of a size",
+				.want = "write a bound in quotes, such as "
+					"\">= 64KiB\"",
+				.style = EMIT_QUOTED,
+				.json = "string",
+				.parse = config_parse_bound,
+				.format = config_format_bound },
+	[CONFIG_BOUND_AGE] = { .name = "bound of an age",
+			       .want = "write a bound in quotes, such as "
+				       "\"> 90d\" (longer ago) or \"< 30d\"",
+			       .style = EMIT_QUOTED,
+			       .json = "string",
+			       .parse = config_parse_bound,
+			       .format = config_format_bound },
+	[CONFIG_BOUND_DATE] = { .name = "bound of a date",
+				.want = "write a bound in quotes, such as "
+					"\"< 2020-01-31\"",
+				.style = EMIT_QUOTED,
+				.json = "string",
+				.parse = config_parse_bound,
+				.format = config_format_bound },
+	[CONFIG_SCHEDULE] = { .name = "starting time",
+			      .want = "write a time, with days before it or "
+				      "not, such as \"Mon-Fri 20:00\"",
+			      .style = EMIT_QUOTED,
+			      .json = "string",
+			      .parse = config_parse_schedule,
+			      .format = config_format_schedule },
 	[CONFIG_DATE] = { .name = "date",
 			  .want = "write a date such as 2027-03-31",
 			  .style = EMIT_PLAIN,
@@ -610,8 +604,10 @@ enum config_type config_member_type(enum config_type t)
 	case CONFIG_PATHS:
 		return CONFIG_PATH;
 	case CONFIG_ACCOUNTS:
+	case CONFIG_ANY_ACCOUNTS:
 		return CONFIG_ACCOUNT;
 	case CONFIG_WORDS:
+	case CONFIG_ANY_WORDS:
 		return CONFIG_TEXT;
 	default:
 		return t;
@@ -640,6 +636,19 @@ bool config_value_is_set(const struct config_key *k, const void *field)
 		return *(const uint64_t *)field != 0;
 	case CONFIG_WHEN:
 		return !when_is_always(field);
+	case CONFIG_SCHEDULE:
+		return ((const struct tier_trigger *)field)->scheduled;
+	case CONFIG_BOUND_SIZE:
+	case CONFIG_BOUND_AGE:
+	case CONFIG_BOUND_DATE:
+		return ((const struct tier_bound *)field)->op != TIER_ANY;
+	/* without a default, nothing is none */
+	case CONFIG_NUMBER:
+	case CONFIG_PERCENT:
+		return k->def || k->required || value_number(k, field);
+	case CONFIG_BYTES:
+	case CONFIG_DURATION:
+		return k->def || k->required || *(const uint64_t *)field;
 	default:
 		return true;
 	}
@@ -654,6 +663,10 @@ const char *config_type_name(const struct config_key *k)
 		return "list of accounts";
 	case CONFIG_WORDS:
 		return "list of words";
+	case CONFIG_ANY_WORDS:
+		return "word, or list of words";
+	case CONFIG_ANY_ACCOUNTS:
+		return "account, or list of accounts";
 	case CONFIG_SECTION:
 	case CONFIG_NAMED:
 		return "map";

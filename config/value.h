@@ -40,7 +40,7 @@ bool config_value_is_set(const struct config_key *k, const void *field);
 /* Is it money in the currency of reports, whose sign stands before it? */
 static inline bool config_type_is_amount(enum config_type t)
 {
-	return t == CONFIG_BUDGET;
+	return t == CONFIG_AMOUNT || t == CONFIG_BUDGET;
 }
 /* "list of …" included. */
 const char *config_type_name(const struct config_key *k);

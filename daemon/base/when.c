@@ -86,24 +86,44 @@ static int parse_hours(const char **s, struct when *w)
 	return 0;
 }
 
+/* Passes by the days that may stand first; what follows is a time. */
+static int parse_first_days(const char **s, uint8_t *days)
+{
+	if (isdigit((unsigned char)**s))
+		return 0;
+	if (parse_days(s, days) < 0)
+		return -EINVAL;
+	if (!**s)
+		return 0;
+	if (**s != ' ')
+		return -EINVAL;
+	*s += strspn(*s, " ");
+	return **s ? 0 : -EINVAL;
+}
+
 int when_parse(const char *s, struct when *out)
 {
 	struct when w = WHEN_ALWAYS;
 
-	if (!isdigit((unsigned char)*s)) {
-		if (parse_days(&s, &w.days) < 0)
-			return -EINVAL;
-		if (*s == '\0') {
-			*out = w;
-			return 0;
-		}
-		if (*s != ' ')
-			return -EINVAL;
-		s += strspn(s, " ");
-	}
-	if (parse_hours(&s, &w) < 0 || *s)
+	if (parse_first_days(&s, &w.days) < 0 ||
+	    (*s && (parse_hours(&s, &w) < 0 || *s)))
 		return -EINVAL;
 	*out = w;
+	return 0;
+}
+
+int when_parse_start(const char *s, uint8_t *days, uint16_t *minute)
+{
+	uint8_t on = WHEN_ALL_DAYS;
+	int at;
+
+	if (parse_first_days(&s, &on) < 0)
+		return -EINVAL;
+	at = parse_minute(&s);
+	if (at < 0 || at == WHEN_DAY || *s)
+		return -EINVAL;
+	*days = on;
+	*minute = (uint16_t)at;
 	return 0;
 }
 
@@ -141,6 +161,16 @@ const char *when_format(const struct when *w, char out[WHEN_SIZE])
 		snprintf(out + n, (size_t)(WHEN_SIZE - n),
 			 "%s%02u:%02u-%02u:%02u", n ? " " : "", w->from / 60,
 			 w->from % 60, w->to / 60, w->to % 60);
+	return out;
+}
+
+const char *when_format_start(uint8_t days, uint16_t minute,
+			      char out[WHEN_SIZE])
+{
+	int n = days != WHEN_ALL_DAYS ? format_days(days, out) : 0;
+
+	snprintf(out + n, (size_t)(WHEN_SIZE - n), "%s%02u:%02u", n ? " " : "",
+		 minute / 60, minute % 60);
 	return out;
 }
 

@@ -38,6 +38,13 @@ int when_parse(const char *s, struct when *out);
 /* As when_parse() takes it; all times are "Mon-Sun". Returns `out`. */
 const char *when_format(const struct when *w, char out[WHEN_SIZE]);
 
+/* A time that days begin something at: "Mon-Fri 20:00", "20:00" on all. 0 or
+ * -EINVAL, nothing touched. */
+int when_parse_start(const char *s, uint8_t *days, uint16_t *minute);
+/* The same back; returns `out`. */
+const char *when_format_start(uint8_t days, uint16_t minute,
+			      char out[WHEN_SIZE]);
+
 /* Is it one of those times? `wday` from 0 = Sunday, `minute` of the day. */
 bool when_contains(const struct when *w, unsigned wday, unsigned minute);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Arbitrary text as a config and as a price table: it must be refused with a
- * place inside the text, or give a config whose `config show` is stable.
+ * Arbitrary text as a config, as a price table and as a policy: it must be
+ * refused with a place inside the text, or give a config whose `config show`
+ * is stable.
  */
 #include <assert.h>
 #include <stdint.h>
@@ -53,7 +54,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	CLEANUP(config_free_guard) struct config *c = NULL;
 	struct config_problems ps = { 0 };
+	static const struct config none;
 	struct price_table t = { 0 };
+	struct tier_policy p = { 0 };
 	int rc;
 
 	rc = config_parse(path, (const char *)data, size, &c, &ps, NULL);
@@ -67,5 +70,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_problems(&ps, data, size);
 	config_problems_done(&ps);
 	price_table_done(&t);
+	rc = config_policy_parse(&none, NULL, path, (const char *)data, size,
+				 &p, &ps);
+	assert((rc == 0) == (ps.n == 0));
+	check_problems(&ps, data, size);
+	config_problems_done(&ps);
+	if (rc == 0)
+		config_policy_done(&p);
 	return 0;
 }

@@ -102,6 +102,42 @@ static void test_refused(void **state)
 	}
 }
 
+/* Times that something begins at. */
+static void test_start(void **state)
+{
+	static const struct {
+		const char *text;
+		uint8_t days;
+		uint16_t minute;
+		const char *shown; /* NULL = text */
+	} good[] = {
+		{ "Mon-Fri 20:00", 0x3e, 1200, NULL },
+		{ "02:30", 0x7f, 150, NULL },
+		{ "Mon-Sun 00:00", 0x7f, 0, "00:00" },
+		{ "Sun,Wed  23:59", 0x09, 1439, "Wed,Sun 23:59" },
+	};
+	static const char *const bad[] = { "",	     "Mon",   "24:00",
+					   "20:00 ", "Mon ",  "Mon20:00",
+					   "8:00",   "20:60", "20:00-21:00" };
+	char text[WHEN_SIZE];
+	uint16_t minute = 7;
+	uint8_t days = 7;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		assert_int_equal(when_parse_start(bad[i], &days, &minute),
+				 -EINVAL);
+		assert_true(days == 7 && minute == 7);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		assert_int_equal(when_parse_start(good[i].text, &days, &minute),
+				 0);
+		assert_int_equal(days, good[i].days);
+		assert_int_equal(minute, good[i].minute);
+		assert_string_equal(when_format_start(days, minute, text),
+				    good[i].shown ?: good[i].text);
+	}
+}
+
 static bool contains(const char *text, unsigned wday, unsigned h, unsigned m)
 {
 	struct when w = parsed(text);
@@ -141,9 +177,8 @@ static void test_nights(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_contains),
+		cmocka_unit_test(test_parse),  cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_start),  cmocka_unit_test(test_contains),
 		cmocka_unit_test(test_nights),
 	};
 

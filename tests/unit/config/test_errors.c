@@ -29,8 +29,8 @@ static void test_unknown(void **state)
 			"can stand here: unprotected_for, cache_room_below, "
 			"store_down_for\n"
 			"12:1 colour: unknown key 'colour' | keys that can "
-			"stand here: version, gateway, cost, stores, defaults, "
-			"trusts\n");
+			"stand here: version, gateway, cost, stores, policies, "
+			"defaults, trusts\n");
 }
 
 static void test_quota(void **state)
@@ -632,8 +632,8 @@ static void test_amounts(void **state)
 			"negative, not '£-5/month' | write an amount in the "
 			"currency of reports, such as £500/month\n");
 	assert_problems(GOOD "    budget: £/month\n",
-			"14:13 trusts.rbq.budget: 'budget' must be an amount "
-			"of a month, not '£/month' | write an amount in the "
+			"14:13 trusts.rbq.budget: 'budget' must be an exact "
+			"decimal, not '£/month' | write an amount in the "
 			"currency of reports, such as £500/month\n");
 	assert_problems(GOOD "cost: {vat: 120%, local_disk: {tb_month: 12}}\n",
 			"14:13 cost.vat: 'vat' must be at most 100%, not "

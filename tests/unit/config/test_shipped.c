@@ -66,7 +66,16 @@ static void test_example(void **state)
 	assert_int_equal(rem->cache_high, 90);
 	assert_string_equal(rbq->key_credential, "rbq.key");
 	assert_null(rbq->key_file);
-	assert_int_equal(rem->n_credentials, 1);
+	assert_int_equal(rem->n_credentials, 2);
+	assert_int_equal(rem->n_tiers, 3);
+	assert_string_equal(rem->tiers[2].storage_class, "DEEP_ARCHIVE");
+	assert_string_equal(rem->policy->name, "imaging");
+	assert_int_equal(rem->policy->n_rules, 4);
+	assert_true(rem->budget == 500 * MONEY_UNIT);
+	assert_null(rbq->policy);
+	assert_false(rbq->has_budget);
+	assert_int_equal(c->vat, 20);
+	assert_true(c->local_disk_tb_month.known);
 	assert_ptr_equal(rem->credentials[0].store, rem->tiers[0].store);
 }
 

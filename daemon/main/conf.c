@@ -135,8 +135,6 @@ static int resolve_key(struct conf_trust *ct, struct err *err)
 
 /* ---- tiers ------------------------------------------------------------ */
 
-#define OBJECT_SIZE (16ULL << 20) /* `object_size` of a tier */
-
 static bool same_place(const struct config_tier *a, const struct config_tier *b)
 {
 	return a->store == b->store && strcmp(a->bucket, b->bucket) == 0 &&
@@ -192,7 +190,7 @@ static void resolve_tier(struct conf_trust *ct, size_t i)
 		.bucket = t->bucket,
 		.storage_class = t->storage_class ? t->storage_class : "",
 		.place = find_place(ct, i),
-		.object_size = t->object_size ? t->object_size : OBJECT_SIZE,
+		.object_size = t->object_size,
 		.prices = t->store->prices
 				  ? config_prices_find(ct->c, t->store->prices)
 				  : NULL,

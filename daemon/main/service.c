@@ -287,6 +287,7 @@ static int open_data(struct service *s, struct err *err)
 		.settle_ns = t->settle_ns,
 		.max_unprotected_ns = t->max_unprotected_ns,
 		.read_wait_ns = t->read_wait_ns,
+		.recall_wait_ns = t->recall_wait_ns,
 		.delete_after_ns = t->delete_after_ns,
 		.object_size = s->ct->tiers[0].terms.object_size,
 		.streams = memory_streams(s->ct),
@@ -306,43 +307,22 @@ static int open_data(struct service *s, struct err *err)
 			  &s->move, err);
 }
 
-static void open_prices(struct service *s)
-{
-	const struct conf_trust *ct = s->ct;
-
-	for (size_t i = 0; i < ct->n_tiers; i++) {
-		const struct tier_terms *t = &ct->tiers[i].terms;
-
-		s->cost_tiers[i] = (struct cost_tier){
-			.tier = t->name,
-			.storage_class = t->storage_class,
-			.prices = t->prices,
-			.place = t->place,
-			.object_size = t->object_size,
-		};
-	}
-	s->cost =
-		(struct cost_opts){ .tiers = s->cost_tiers,
-				    .n_tiers = ct->n_tiers,
-				    .exchange = &ct->c->exchange,
-				    .disk_tb_month = ct->c->local_disk_tb_month,
-				    .vat = ct->c->vat };
-}
-
 static int open_front(struct service *s, struct err *err)
 {
 	struct vfs_opts vo = { .handles_max = handles_max(s->ct->t),
 			       .no_atime = s->ct->no_atime };
 	struct cost_ledger_opts lo = { .read = stack_counts,
 				       .arg = &s->stack,
-				       .tiers = s->cost_tiers,
+				       .tiers = s->terms.cost_tier,
 				       .n_tiers = s->ct->n_tiers };
-	int rc;
+	int rc = terms_init(&s->terms, s->ct, s->meta);
 
-	open_prices(s);
+	if (rc < 0)
+		return fail(err, rc, "cannot open the policies: %m");
 	rc = cost_ledger_start(s->meta, &lo, &s->ledger);
 	if (rc < 0)
 		return fail(err, rc, "cannot start the ledger: %m");
+	s->terms.ledger = s->ledger;
 	rc = vfs_new(&vo, s->meta, s->cache, s->move, &s->vfs);
 	if (rc < 0)
 		return fail(err, rc, "cannot open the filesystem: %m");
@@ -400,6 +380,7 @@ void service_close(struct service *s)
 	secret_free(s->root, sizeof(*s->root));
 	conf_role_done(&s->ops);
 	conf_role_done(&s->finance);
+	terms_done(&s->terms);
 }
 
 /* ---- how files are read and written ---------------------------------- */
@@ -491,7 +472,7 @@ static void log_data_path(const struct service *s)
 
 /* ---- serving --------------------------------------------------------- */
 
-/* What verbs see of the tiers, and what reports price them by. */
+/* What verbs see of the tiers. */
 static void describe_tiers(struct service *s)
 {
 	struct ctl_worker *w = &s->worker;
@@ -519,22 +500,7 @@ static void describe_tiers(struct service *s)
 			.place = t->place,
 			.counts = s->stack.counts[i],
 		};
-		s->terms[i] = *t;
 	}
-}
-
-static void describe_policies(struct service *s)
-{
-	const struct conf_trust *ct = s->ct;
-
-	s->tier_opts = (struct tier_opts){
-		.tier = s->terms,
-		.n_tiers = ct->n_tiers,
-		.exchange = &ct->c->exchange,
-		.cache_size = ct->t->cache_size,
-	};
-	s->worker.cost = &s->cost;
-	s->worker.tier_opts = &s->tier_opts;
 }
 
 static int describe(struct service *s, const struct service_run *r,
@@ -569,12 +535,13 @@ static int describe(struct service *s, const struct service_run *r,
 		.pace = &s->stack.pace,
 		.ledger = s->ledger,
 		.alarms = s->alarms,
+		.cost = &s->terms.cost,
+		.tier_opts = &s->terms.policies,
 		.ops = s->ops,
 		.finance = s->finance,
 		.worker_uid = geteuid(),
 	};
 	describe_tiers(s);
-	describe_policies(s);
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "main/conf.h"
 #include "main/identity.h"
 #include "main/stack.h"
+#include "main/terms.h"
 
 struct super_backing;
 
@@ -35,10 +36,7 @@ struct service {
 	struct cache_backing cache_backing;
 	const struct fuse_server *fuse; /* while it serves */
 
-	struct cost_tier cost_tiers[MOVE_TIERS_MAX];
-	struct cost_opts cost;
-	struct tier_terms terms[MOVE_TIERS_MAX];
-	struct tier_opts tier_opts;
+	struct terms terms;
 	struct ctl_role ops, finance;
 	struct ctl_worker worker; /* what verbs see of all this */
 };

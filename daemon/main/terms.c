@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "main/terms.h"
+
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+/* The first day of the month (UTC), in days since 1970. */
+static int32_t month_start(int64_t wall_ns)
+{
+	time_t now = clock_timespec(wall_ns).tv_sec;
+	struct tm tm;
+
+	if (!gmtime_r(&now, &tm))
+		return 0;
+	return (int32_t)(now / SEC_PER_DAY) - (tm.tm_mday - 1);
+}
+
+static int spent(void *arg, money_t *out)
+{
+	const struct terms *t = arg;
+	int64_t now = clock_wall_ns();
+	int32_t from = month_start(now);
+	int32_t today = (int32_t)(now / NSEC_PER_SEC / SEC_PER_DAY);
+	struct cost_report r = { 0 };
+	int rc = t->ledger ? cost_ledger_flush(t->ledger) : 0;
+
+	if (rc < 0)
+		return rc;
+	rc = cost_report(t->meta, &t->cost, COST_BY_TIER, from, today + 1, now,
+			 &r, NULL);
+	if (rc == 0)
+		*out = r.totals.total;
+	cost_report_done(&r);
+	return rc;
+}
+
+/* ---- owners of file classes --------------------------------------------- */
+
+/* Nobody's number: what such an account would own stays in no class. */
+#define NO_UID ((uid_t)-1)
+
+static int resolve_owners(struct tier_class *c)
+{
+	if (c->owner.n == 0)
+		return 0;
+	c->uid = calloc(c->owner.n, sizeof(*c->uid));
+	if (!c->uid)
+		return -ENOMEM;
+	for (size_t i = 0; i < c->owner.n; i++) {
+		if (config_uid(c->owner.word[i], &c->uid[i]) == 0)
+			continue;
+		c->uid[i] = NO_UID;
+		log_warn("file class '%s': there is no user '%s'", c->name,
+			 c->owner.word[i]);
+	}
+	return 0;
+}
+
+static int resolve_policies(const struct config *c)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < c->n_policies; i++)
+		for (size_t k = 0; rc == 0 && k < c->policies[i].n_classes; k++)
+			rc = resolve_owners(&c->policies[i].classes[k]);
+	return rc;
+}
+
+/* ---- the whole ----------------------------------------------------------- */
+
+static void fill_tiers(struct terms *t, const struct conf_trust *ct)
+{
+	for (size_t i = 0; i < ct->n_tiers; i++) {
+		const struct tier_terms *of = &ct->tiers[i].terms;
+
+		t->tier[i] = *of;
+		t->cost_tier[i] = (struct cost_tier){
+			.tier = of->name,
+			.storage_class = of->storage_class,
+			.prices = of->prices,
+			.place = of->place,
+			.object_size = of->object_size,
+		};
+	}
+}
+
+int terms_init(struct terms *t, const struct conf_trust *ct, struct meta *m)
+{
+	*t = (struct terms){ .config = ct->c, .meta = m };
+	fill_tiers(t, ct);
+	t->cost = (struct cost_opts){
+		.tiers = t->cost_tier,
+		.n_tiers = ct->n_tiers,
+		.exchange = &ct->c->exchange,
+		.disk_tb_month = ct->c->local_disk_tb_month,
+		.vat = ct->c->vat,
+	};
+	t->policies = (struct tier_opts){
+		.policy = ct->t->policy,
+		.policies = ct->c->policies,
+		.n_policies = ct->c->n_policies,
+		.tier = t->tier,
+		.n_tiers = ct->n_tiers,
+		.exchange = &ct->c->exchange,
+		.budget = ct->t->budget,
+		.has_budget = ct->t->has_budget,
+		.spent = spent,
+		.spent_arg = t,
+		.recall_wait_ns = ct->t->recall_wait_ns,
+		.cache_size = ct->t->cache_size,
+	};
+	return resolve_policies(ct->c);
+}
+
+void terms_done(struct terms *t)
+{
+	const struct config *c = t->config;
+
+	for (size_t i = 0; c && i < c->n_policies; i++)
+		for (size_t k = 0; k < c->policies[i].n_classes; k++) {
+			free(c->policies[i].classes[k].uid);
+			c->policies[i].classes[k].uid = NULL;
+		}
+	*t = (struct terms){ 0 };
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What reports and policies are told of a trust: its tiers with their prices,
+ * its policy and budget, and what the month has cost until now.
+ */
+#ifndef MERSEY_MAIN_TERMS_H
+#define MERSEY_MAIN_TERMS_H
+
+#include "cost/cost.h"
+#include "main/conf.h"
+#include "tier/opts.h"
+
+struct terms {
+	struct cost_tier cost_tier[MOVE_TIERS_MAX];
+	struct cost_opts cost;
+	struct tier_terms tier[MOVE_TIERS_MAX];
+	struct tier_opts policies;
+	const struct config *config;
+	struct meta *meta;
+	/* Writes down what is new before a month is added up; NULL, until it
+	 * is set: not. */
+	struct cost_ledger *ledger;
+};
+
+/* Both borrowed. 0 or -ENOMEM; terms_done() also then. */
+int terms_init(struct terms *t, const struct conf_trust *ct, struct meta *m);
+void terms_done(struct terms *t);
+
+#endif

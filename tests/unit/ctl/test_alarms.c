@@ -62,6 +62,30 @@ static void test_store(void **state)
 	assert_false(active(ALARM_STORE_REFUSES));
 }
 
+/* Each bucket has its own: one that is away does not hide another. */
+static void test_two_stores(void **state)
+{
+	cold_health.down = true;
+	cold_health.since_ns = 1;
+	strcpy(cold_health.detail, "timed out");
+	look(100);
+	look(60);
+	assert_true(active(ALARM_STORE_DOWN));
+	assert_string_equal(list[0].subject, "cold");
+	assert_string_equal(list[0].message,
+			    "store 'cold' does not answer: timed out");
+	health.down = true;
+	health.since_ns = 1;
+	strcpy(health.detail, "no route");
+	cold_health.down = false;
+	look(100);
+	look(60);
+	assert_true(active(ALARM_STORE_DOWN));
+	assert_string_equal(list[0].subject, "");
+	assert_string_equal(list[0].message,
+			    "store 'near' does not answer: no route");
+}
+
 static void test_unprotected(void **state)
 {
 	fill("a", 1000);
@@ -247,11 +271,12 @@ static void test_status(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WORKER_TEST(test_nothing),     WORKER_TEST(test_store),
-		WORKER_TEST(test_unprotected), WORKER_TEST(test_room),
-		WORKER_TEST(test_disk),	       WORKER_TEST(test_quota_near),
-		WORKER_TEST(test_job),	       WORKER_TEST(test_passthrough),
-		WORKER_TEST(test_verbs),       WORKER_TEST(test_status),
+		WORKER_TEST(test_nothing),	  WORKER_TEST(test_store),
+		WORKER_TWO_TEST(test_two_stores), WORKER_TEST(test_unprotected),
+		WORKER_TEST(test_room),		  WORKER_TEST(test_disk),
+		WORKER_TEST(test_quota_near),	  WORKER_TEST(test_job),
+		WORKER_TEST(test_passthrough),	  WORKER_TEST(test_verbs),
+		WORKER_TEST(test_status),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

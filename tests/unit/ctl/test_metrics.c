@@ -167,6 +167,100 @@ static json_int_t value_of(const json_t *list, const char *name)
 	return -1;
 }
 
+/* Of a sample with all these labels; -1: there is none. */
+static json_int_t value_with(const json_t *list, const char *name,
+			     json_t *labels)
+{
+	json_int_t value = -1;
+	const json_t *s;
+	size_t i;
+
+	json_array_foreach(list, i, s)
+		if (strcmp(json_string_value(json_object_get(s, "metric")),
+			   name) == 0 &&
+		    json_equal(json_object_get(s, "labels"), labels)) {
+			assert_int_equal(value, -1);
+			value = json_integer_value(json_object_get(s, "value"));
+		}
+	json_decref(labels);
+	return value;
+}
+
+static void store_pack(const char *tier, const char *class, uint64_t n)
+{
+	struct meta_pack p = { .generation = 1, .length = n };
+	META_TXN(t);
+
+	assert_int_equal(io_random(p.id, sizeof(p.id)), 0);
+	snprintf(p.object, sizeof(p.object), "packs/%s-%s", tier, class);
+	snprintf(p.tier, sizeof(p.tier), "%s", tier);
+	snprintf(p.storage_class, sizeof(p.storage_class), "%s", class);
+	assert_int_equal(meta_begin(m, &t), 0);
+	assert_int_equal(meta_pack_intend(&t, &p), 0);
+	assert_int_equal(meta_pack_stored(&t, &p), 0);
+	assert_int_equal(meta_commit(&t, NULL), 0);
+}
+
+/* The store's own class has one name, by which all of it is one series. */
+static void test_stored(void **state)
+{
+	CLEANUP_JSON json_t *list = NULL;
+
+	store_pack("near", "", 100);
+	store_pack("near", "GLACIER", 20);
+	store_pack("near", "STANDARD", 3);
+	store_pack("cold", "STANDARD", 4000);
+	list = samples();
+	assert_int_equal(value_with(list, "mersey_stored_bytes",
+				    json_pack("{s:s, s:s}", "tier", "near",
+					      "storage_class", "STANDARD")),
+			 103);
+	assert_int_equal(value_with(list, "mersey_stored_objects",
+				    json_pack("{s:s, s:s}", "tier", "near",
+					      "storage_class", "STANDARD")),
+			 2);
+	assert_int_equal(value_with(list, "mersey_stored_bytes",
+				    json_pack("{s:s, s:s}", "tier", "near",
+					      "storage_class", "GLACIER")),
+			 20);
+	assert_int_equal(value_with(list, "mersey_stored_bytes",
+				    json_pack("{s:s, s:s}", "tier", "cold",
+					      "storage_class", "STANDARD")),
+			 4000);
+}
+
+static json_t *series(const char *tier, const char *store, const char *cause,
+		      const char *op)
+{
+	return json_pack("{s:s, s:s, s:s, s:s}", "tier", tier, "store", store,
+			 "cause", cause, "operation", op);
+}
+
+/* Marker and keys count as the first tier of their bucket. */
+static void test_two_tiers(void **state)
+{
+	CLEANUP_JSON json_t *list = NULL;
+	static const char name[] = "mersey_store_billed_requests_total";
+
+	cold_count[STORE_CAUSE_POLICY].puts = 2;
+	cold_count[STORE_CAUSE_BACKUP].heads = 1;
+	cold_own.heads = 4;
+	store_count[STORE_CAUSE_BACKUP].heads = 7;
+	list = samples();
+	assert_int_equal(
+		value_with(list, name, series("cold", "aws", "policy", "put")),
+		2);
+	assert_int_equal(
+		value_with(list, name, series("cold", "aws", "backup", "head")),
+		5);
+	assert_int_equal(value_with(list, name,
+				    series("near", "ceph", "backup", "head")),
+			 7);
+	assert_int_equal(
+		value_with(list, name, series("near", "ceph", "policy", "put")),
+		0);
+}
+
 /* What keeps the load on the store within bounds. */
 static void test_flow(void **state)
 {
@@ -208,10 +302,9 @@ static void test_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WORKER_TEST(test_samples),
-		WORKER_TEST(test_absent),
-		WORKER_TEST(test_flow),
-		cmocka_unit_test(test_table),
+		WORKER_TEST(test_samples),	 WORKER_TEST(test_absent),
+		WORKER_TEST(test_flow),		 WORKER_TEST(test_stored),
+		WORKER_TWO_TEST(test_two_tiers), cmocka_unit_test(test_table),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

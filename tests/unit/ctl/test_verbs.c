@@ -63,6 +63,33 @@ static void test_status(void **state)
 			    b, "result.recall.recall_amplification")) == 3.0);
 }
 
+static void test_status_two(void **state)
+{
+	CLEANUP_JSON json_t *a = ask("{\"id\":1,\"verb\":\"status\"}"),
+			    *b = NULL;
+	json_t *s = at(a, "result.stores");
+
+	assert_int_equal(json_array_size(s), 2);
+	assert_string_equal(text_at(json_array_get(s, 0), "tier"), "near");
+	assert_string_equal(text_at(json_array_get(s, 0), "storage_class"),
+			    "STANDARD");
+	assert_string_equal(text_at(json_array_get(s, 1), "tier"), "cold");
+	assert_string_equal(text_at(json_array_get(s, 1), "store"), "aws");
+	assert_string_equal(text_at(json_array_get(s, 1), "bucket"),
+			    "rem-cold");
+	assert_string_equal(text_at(json_array_get(s, 1), "storage_class"),
+			    "GLACIER");
+	store_health_refuse(&cold_health, -ENOENT, "no marker");
+	b = ask("{\"id\":1,\"verb\":\"status\"}");
+	assert_string_equal(text_at(b, "result.state"), "degraded");
+	assert_string_equal(text_at(b, "result.problems.0.message"),
+			    "store 'cold' refuses: no marker");
+	s = at(b, "result.stores");
+	assert_true(json_is_null(at(json_array_get(s, 0), "error")));
+	assert_string_equal(text_at(json_array_get(s, 1), "error"),
+			    "no marker");
+}
+
 static void test_quota(void **state)
 {
 	CLEANUP_JSON json_t *a = NULL, *b = NULL, *s = NULL;
@@ -507,6 +534,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORKER_TEST(test_status),
+		WORKER_TWO_TEST(test_status_two),
 		WORKER_TEST(test_quota),
 		WORKER_TEST(test_status_degraded),
 		WORKER_TEST(test_info),

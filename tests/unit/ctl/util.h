@@ -263,6 +263,45 @@ static inline int worker_teardown(void **state)
 	return state_teardown(state);
 }
 
+static struct store_health cold_health;
+static struct store_counts cold_count[STORE_CAUSE_COUNT], cold_own;
+static struct store_flow cold_flow;
+
+/* A second tier, in a bucket and a class of its own. */
+static inline int worker_two_setup(void **state)
+{
+	int rc = worker_setup(state);
+	struct store *s;
+
+	memset(&cold_health, 0, sizeof(cold_health));
+	memset(cold_count, 0, sizeof(cold_count));
+	memset(&cold_own, 0, sizeof(cold_own));
+	s = store_meter_new(store_mem_new(), &cold_own, &cold_health);
+	store_flow_init(&cold_flow, 16, 0);
+	worker.tiers[1] = (struct ctl_tier){ "cold", "GLACIER", 1, cold_count };
+	worker.places[1] = (struct ctl_place){
+		.tier = "cold",
+		.store = "aws",
+		.bucket = "rem-cold",
+		.direct = s,
+		.health = &cold_health,
+		.counts = &cold_own,
+		.flow = &cold_flow,
+	};
+	worker.n_tiers = worker.n_places = 2;
+	return rc;
+}
+
+static inline int worker_two_teardown(void **state)
+{
+	store_free(worker.places[1].direct);
+	store_flow_done(&cold_flow);
+	return worker_teardown(state);
+}
+
+#define WORKER_TWO_TEST(f)                                   \
+	cmocka_unit_test_setup_teardown(f, worker_two_setup, \
+					worker_two_teardown)
 #define WORKER_TEST(f) \
 	cmocka_unit_test_setup_teardown(f, worker_setup, worker_teardown)
 

@@ -86,6 +86,25 @@ bool ctl_look_fenced(const struct ctl_look *s, enum alarm_code *code)
 	}
 }
 
+const char *ctl_look_advice(const struct ctl_look *s, size_t place)
+{
+	const struct store_health *h = &s->health[place];
+	const char *advice = store_advice(h->last_error, h->detail);
+
+	if (advice)
+		return advice;
+	switch (h->last_error) {
+	case -ENOENT: /* no marker, or one that is not ours */
+	case -EREMCHG:
+	case -EBADMSG:
+	case -EKEYREJECTED:
+		return "is it the right bucket and prefix? Then stop the "
+		       "trust, and: mersey trust add";
+	default:
+		return NULL;
+	}
+}
+
 bool ctl_look_well(const struct ctl_look *s, size_t place)
 {
 	return !s->health[place].down && !s->health[place].last_error;

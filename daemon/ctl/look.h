@@ -46,6 +46,8 @@ int64_t ctl_look_room(const struct ctl_look *s);
  * the trouble. *code is the alarm that it is.
  */
 bool ctl_look_fenced(const struct ctl_look *s, enum alarm_code *code);
+/* What to do about a place that is not well; NULL: nothing special. */
+const char *ctl_look_advice(const struct ctl_look *s, size_t place);
 /* Does all answer as it should, as far as the last requests say? One place
  * (index), or all. */
 bool ctl_look_well(const struct ctl_look *s, size_t place);

@@ -201,10 +201,11 @@ static void doctor_bucket(struct doctor *d, const struct ctl_place *p)
 
 	store_caps(p->direct, &c);
 	finding(d, "bucket", PROTO_OK, NULL,
-		"create-only PUT: %s; storage classes: %s; versioning: %s; "
+		"'%s': create-only PUT: %s; storage classes: %s; versioning: %s; "
 		"object lock: %s",
-		c.create_only ? "yes" : "no", c.storage_class ? "yes" : "no",
-		c.versions ? "yes" : "no", c.lock ? "yes" : "no");
+		p->bucket, c.create_only ? "yes" : "no",
+		c.storage_class ? "yes" : "no", c.versions ? "yes" : "no",
+		c.lock ? "yes" : "no");
 }
 
 /* A GET: the answer to a HEAD could not say what is wrong. */

@@ -280,7 +280,7 @@ static int status_fence(const struct ctl_look *s, json_t *list)
 static int status_place(const struct ctl_look *s, size_t place, json_t *list)
 {
 	const struct store_health *h = &s->health[place];
-	const char *advice = store_advice(h->last_error, h->detail);
+	const char *advice = ctl_look_advice(s, place);
 	const char *tier = s->w->places[place].tier;
 
 	if (h->down)

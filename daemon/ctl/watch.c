@@ -48,7 +48,7 @@ static void watch_clock(const struct ctl_look *s, size_t place,
 static void watch_place(const struct ctl_look *s, size_t place)
 {
 	const struct store_health *h = &s->health[place];
-	const char *advice = store_advice(h->last_error, h->detail);
+	const char *advice = ctl_look_advice(s, place);
 	const char *tier = s->w->places[place].tier;
 	bool refuses = !h->down && h->last_error;
 	char name[sizeof(((struct alarm *)0)->subject)];

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "main/identity.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -44,6 +43,9 @@ int identity_look(struct store *s, const struct pack_volume_id *volume,
 	struct pack_volume_id found;
 	int rc = kept_fetch(s, PACK_MARKER_NAME, &text);
 
+	if (rc == -ENOENT)
+		return fail(err, rc, "the bucket holds no %s",
+			    PACK_MARKER_NAME);
 	if (rc < 0)
 		return bucket_fail(err, rc, "cannot read %s from the bucket",
 				   PACK_MARKER_NAME);
@@ -140,26 +142,12 @@ static void finish(struct identity_place *p, int rc, struct err *err)
 			 p->place->tier->terms.name);
 }
 
-/* The store answered, but not as a bucket of ours: until it is, that is its
- * health. */
-static void refuse(struct identity_place *p, int rc, const struct err *err)
-{
-	char why[sizeof(err->msg) + 128];
-
-	if (is_first(p))
-		snprintf(why, sizeof(why), "%s", err->msg);
-	else
-		snprintf(why, sizeof(why),
-			 "%s; stop the trust, then: mersey trust add %s",
-			 err->msg, p->id->trust);
-	store_health_refuse(&p->place->health, rc, why);
-}
-
-/* Not now. */
-static void note_trouble(struct identity_place *p, int rc, struct err *err)
+/* Not now. An answer, but not that of a bucket of ours, is its health. */
+static void note_trouble(struct identity_place *p, int rc,
+			 const struct err *err)
 {
 	if (rc == -ENOENT || !goes_away(rc))
-		refuse(p, rc, err);
+		store_health_refuse(&p->place->health, rc, err->msg);
 	if (is_first(p))
 		note_asked(p->id);
 }

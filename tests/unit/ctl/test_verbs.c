@@ -84,6 +84,8 @@ static void test_status_two(void **state)
 	assert_string_equal(text_at(b, "result.state"), "degraded");
 	assert_string_equal(text_at(b, "result.problems.0.message"),
 			    "store 'cold' refuses: no marker");
+	assert_non_null(strstr(text_at(b, "result.problems.0.hint"),
+			       "mersey trust add"));
 	s = at(b, "result.stores");
 	assert_true(json_is_null(at(json_array_get(s, 0), "error")));
 	assert_string_equal(text_at(json_array_get(s, 1), "error"),

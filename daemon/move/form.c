@@ -536,6 +536,7 @@ int form_all(struct work *w)
 		return rc;
 	n = form_places(w, at);
 	for (i = 0; rc == 0 && i < n; i = next) {
+		next = i;
 		rc = work_go_on(w);
 		if (rc == 0)
 			rc = form_next(w, at, n, i, &next);

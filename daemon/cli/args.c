@@ -128,6 +128,38 @@ const struct cli_verb cli_verbs[] = {
 	  "others. The trust must\nhave been set up: mersey trust add.",
 	  OPT_BIT(OPT_FOREGROUND) | OPT_BIT(OPT_OPTIONS), 2, 2, verb_mount_run,
 	  verb_mount_show, false },
+	{ "tier list", "[TRUST...]",
+	  "Show a trust's tiers with contents and prices", NULL, 0, 0, -1,
+	  verb_tier_list_run, verb_tier_list_show, false },
+	{ "tier plan", "[TRUST] [--policy NAME]",
+	  "Show what a policy would move, cost and save; change nothing",
+	  "The plan is kept for 7 days under the name that is shown, and can "
+	  "be applied until\nthen.",
+	  OPT_BIT(OPT_POLICY), 0, 1, verb_tier_plan_run, verb_tier_plan_show,
+	  false },
+	{ "tier explain", "PATH [--policy NAME]",
+	  "Say which rule matches a file, and why the others do not", NULL,
+	  OPT_BIT(OPT_POLICY), 1, 1, verb_tier_explain_run,
+	  verb_tier_explain_show, false },
+	{ "tier apply", "PLAN",
+	  "Do exactly that plan, or refuse if the world moved too far",
+	  "Files that changed or were opened since are left and named. Refused "
+	  "(5) when the bytes\nthat are left to move differ by more than 2 %, "
+	  "or the cost rose by more than 2 %. What\nwas interrupted goes on by "
+	  "itself, also when this command is; what was cancelled goes\non when "
+	  "it is applied again. Exit status 3 when files were left or it did "
+	  "not end.",
+	  OPT_BIT(OPT_DRY_RUN) | OPT_BIT(OPT_YES), 1, 1, verb_tier_apply_run,
+	  verb_tier_apply_show, false },
+	{ "tier run", "[TRUST] [--policy NAME]",
+	  "Plan and apply within the policy's limits (as timers do)", NULL,
+	  OPT_BIT(OPT_POLICY) | OPT_BIT(OPT_YES), 0, 1, verb_tier_run_run,
+	  verb_tier_run_show, false },
+	{ "tier cancel", "[TRUST...]", "Stop the run that is under way", NULL,
+	  0, 0, -1, verb_tier_cancel_run, verb_tier_cancel_show, false },
+	{ "tier history", "[TRUST...] [--limit N]", "List past runs",
+	  "The newest first; 20 without --limit.", OPT_BIT(OPT_LIMIT), 0, -1,
+	  verb_tier_history_run, verb_tier_history_show, false },
 	{ "cost report",
 	  "[--month M | --from D --to D] [--by tier|class|cause|modality|age] "
 	  "[--format table|csv|json|focus] [--out FILE]",

@@ -38,6 +38,7 @@ enum cli_exit cli_exit_of(int rc)
 		return CLI_NOT_NOW;
 	case -EPERM:
 	case -EDQUOT:
+	case -EKEYEXPIRED: /* a plan that is out of date */
 		return CLI_REFUSED;
 	default:
 		return CLI_FAILED;

@@ -13,7 +13,8 @@ static const struct {
 	{ "until", JSON_STRING },  { "dry_run", JSON_TRUE },
 	{ "alarm", JSON_INTEGER }, { "from", JSON_STRING },
 	{ "to", JSON_STRING },	   { "tier", JSON_STRING },
-	{ "by", JSON_STRING },
+	{ "by", JSON_STRING },	   { "policy", JSON_STRING },
+	{ "plan", JSON_STRING },   { "limit", JSON_INTEGER },
 };
 
 static bool arg_type_ok(const json_t *v, json_type type)

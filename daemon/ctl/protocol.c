@@ -234,6 +234,8 @@ static const struct {
 	{ -EEXIST, "exists" },
 	{ -EINTR, "cancelled" },
 	{ -EKEYREJECTED, "wrong_key" },
+	{ -EKEYEXPIRED, "out_of_date" },
+	{ -EALREADY, "done_already" },
 	{ -ENOKEY, "no_key" },
 	{ -EAGAIN, "not_now" },
 	{ -ETIMEDOUT, "not_now" },

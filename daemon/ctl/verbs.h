@@ -39,6 +39,13 @@ int ctl_verb_quota(struct ctl_call *c, json_t *result);
 int ctl_verb_quota_check(struct ctl_call *c, json_t *result);
 int ctl_verb_store_unlock(struct ctl_call *c, json_t *result);
 int ctl_verb_store_test(struct ctl_call *c, json_t *result);
+int ctl_verb_tier_list(struct ctl_call *c, json_t *result);
+int ctl_verb_tier_plan(struct ctl_call *c, json_t *result);
+int ctl_verb_tier_explain(struct ctl_call *c, json_t *result);
+int ctl_verb_tier_apply(struct ctl_call *c, json_t *result);
+int ctl_verb_tier_run(struct ctl_call *c, json_t *result);
+int ctl_verb_tier_cancel(struct ctl_call *c, json_t *result);
+int ctl_verb_tier_history(struct ctl_call *c, json_t *result);
 
 /* Who writes the bucket (verb_unlock.c). */
 json_t *ctl_fence(const struct fence_info *i);

@@ -199,6 +199,18 @@ static int price_month(const struct tier *t, int tier, const struct move_use *u,
 	return rc;
 }
 
+int tier_month(const struct tier *t, size_t tier, uint64_t objects,
+	       uint64_t bytes, uint64_t billed, money_t *out, struct err *err)
+{
+	struct price_usage u =
+		month_of(&t->o.tier[tier], objects, bytes, billed);
+	struct price_charges c = { 0 };
+	int rc = charge(t, (int)tier, &u, NULL, &c, err);
+
+	*out = c.total;
+	return rc;
+}
+
 static bool use_any(const struct move_use *u)
 {
 	static const struct move_use none;
@@ -244,7 +256,7 @@ static uint64_t packs_of(uint64_t bytes, uint64_t size)
 }
 
 /* What a recall fetches: no rows say it yet, but bytes and packs do. */
-static void estimate_recall(const struct tier *t, const struct batch *b,
+static void estimate_recall(const struct tier *t, const struct lot *b,
 			    struct move_transferred *out)
 {
 	const struct tier_terms *a = b->from < 0 ? NULL : &t->o.tier[b->from];
@@ -260,7 +272,7 @@ static void estimate_recall(const struct tier *t, const struct batch *b,
 	u->restored_bytes = b->absent;
 }
 
-int price_estimate(struct tier *t, const struct batch *b, uint64_t version,
+int price_estimate(struct tier *t, const struct lot *b, uint64_t version,
 		   int64_t opened_ns, struct take *out)
 {
 	struct move_transferred *u CLEANUP(guard_free) = calloc(1, sizeof(*u));

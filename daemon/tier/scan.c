@@ -194,3 +194,23 @@ int scan_run(const struct scan *in)
 			return -EINTR;
 	}
 }
+
+/* ---- counting ---------------------------------------------------------------
+ */
+
+static int count_each(void *arg, struct subject *s)
+{
+	uint64_t *files = arg;
+	size_t i;
+
+	for (i = 0; i < s->t->o.n_tiers; i++)
+		files[i] += s->files_in[i];
+	return 0;
+}
+
+int tier_count_files(struct tier *t, uint64_t files[MOVE_TIERS_MAX])
+{
+	struct scan s = { .t = t, .each = count_each, .arg = files };
+
+	return scan_run(&s);
+}

@@ -78,6 +78,7 @@ struct tier_plan {
 	money_t once, per_month;
 	double break_even_days;
 	int64_t duration_seconds;
+	uint64_t rate; /* bytes a second, that it is reckoned with */
 	struct tier_penalty *penalties;
 	size_t n_penalties;
 	uint64_t expected_recalls; /* studies or files a month */
@@ -99,6 +100,12 @@ DEFINE_GUARD(struct tier *, tier_stop);
 /* What it tells of itself; for `jobs`. */
 void tier_job(struct tier *t, struct job_info *out);
 const struct tier_opts *tier_opts_of(const struct tier *t);
+/* What a month of so many objects and bytes costs there, in the currency of
+ * reports. */
+int tier_month(const struct tier *t, size_t tier, uint64_t objects,
+	       uint64_t bytes, uint64_t billed, money_t *out, struct err *err);
+/* How many files lie in each tier: looks at all of them. */
+int tier_count_files(struct tier *t, uint64_t files[MOVE_TIERS_MAX]);
 /* A policy by name; NULL and "": the trust's own. NULL: there is none. */
 const struct tier_policy *tier_policy_find(const struct tier *t,
 					   const char *name);

@@ -3,9 +3,7 @@
  * The command and two workers in one process, over real sockets: screens,
  * exit codes, and that the JSON is what `mersey help json` says.
  */
-#include "tests/unit/cli/run.h"
-
-#include "tests/unit/ctl/util.h"
+#include "tests/unit/cli/served.h"
 
 #include "meta/internal.h"
 
@@ -13,26 +11,6 @@ static struct ctl_server *server[2];
 static struct ctl_worker second;
 static char conf[128];
 #define STRANGER "--stranger"
-
-static struct ctl_server *serve(const char *name, const struct ctl_worker *w)
-{
-	CLEANUP_FREE char *path = io_path("%s/run/%s.sock", dir, name);
-	struct ctl_server *s = NULL;
-	struct err err = ERR_INIT;
-	int fd = ctl_listen(path, &err);
-
-	assert_true(fd >= 0);
-	assert_int_equal(ctl_server_start(fd, w, &s, &err), 0);
-	return s;
-}
-
-static void put(const char *name, const char *text)
-{
-	CLEANUP_FREE char *path = io_path("%s/%s", dir, name);
-
-	assert_int_equal(io_write_file(path, 0644, text, strlen(text), false),
-			 0);
-}
 
 static void put_config(void)
 {
@@ -93,21 +71,6 @@ static int teardown(void **state)
 static char *in_mount(const char *rel)
 {
 	return io_path("%s/mnt/rem/%s", dir, rel);
-}
-
-/* The result of the last run, checked against the table of keys. */
-static json_t *result(const char *verb)
-{
-	CLEANUP_BUF struct buf diff = { 0 };
-	CLEANUP_JSON json_t *o = run_json();
-	json_t *r = json_object_get(o, "result");
-
-	assert_string_equal(json_text(o, "verb"), verb);
-	assert_true(json_text(o, "at")[0]);
-	assert_true(json_is_array(json_object_get(o, "problems")));
-	assert_int_equal(cli_keys_check(verb, r, &diff), 0);
-	assert_string_equal(buf_str(&diff), "");
-	return json_incref(r);
 }
 
 static uint64_t make(const char *name, size_t n)

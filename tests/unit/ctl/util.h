@@ -11,8 +11,10 @@
 
 #include "ctl/ctl.h"
 #include "ctl/protocol.h"
+#include "move/restore.h"
 
 #include "tests/unit/cache/util.h" /* last: its globals have short names */
+#include "tests/unit/tier/transfer.h"
 
 static struct {
 	bool hold;		   /* protect does nothing */
@@ -165,6 +167,17 @@ void move_evict_now(struct move *mv)
 void move_on_reap(struct move *mv, bool (*held)(void *arg, uint64_t ino),
 		  void *arg)
 {
+}
+
+struct cache *move_cache(struct move *mv)
+{
+	return c;
+}
+
+int move_restore(struct move *mv, uint64_t pack, enum store_speed speed,
+		 unsigned days, enum store_cause cause)
+{
+	return 0;
 }
 
 /* ---- the worker ----------------------------------------------------- */

@@ -153,7 +153,7 @@ static void test_refused(void **state)
 	assert_non_null(strstr(err.msg, "what there is to do differs"));
 	assert_string_equal(err.hint, "mersey tier plan");
 	assert_int_equal(plan_state(), META_PLAN_NEW);
-	assert_int_equal(fake.calls, 0);
+	assert_int_equal(transfers.calls, 0);
 }
 
 static void refused_at(money_t *price, money_t factor, const char *why)
@@ -164,7 +164,7 @@ static void refused_at(money_t *price, money_t factor, const char *why)
 	assert_int_equal(apply(), -EKEYEXPIRED);
 	*price = was;
 	assert_non_null(strstr(err.msg, why));
-	assert_int_equal(fake.calls, 0);
+	assert_int_equal(transfers.calls, 0);
 }
 
 /* Prices that rose are another plan, too; by a hundredth they are not. */
@@ -190,12 +190,12 @@ static void test_cancel(void **state)
 {
 	assert_int_equal(tier_cancel(tier), -ENOENT);
 	make_plan();
-	fake.before = cancel_now;
+	transfers.before = cancel_now;
 	assert_int_equal(apply(), 0);
 	assert_int_equal(run.state, META_RUN_CANCELLED);
 	assert_int_equal(plan_state(), META_PLAN_CANCELLED);
 	assert_int_equal(moved(), 0);
-	fake.before = NULL;
+	transfers.before = NULL;
 	assert_int_equal(apply(), 0);
 	assert_int_equal(run.state, META_RUN_DONE);
 	assert_int_equal(moved(), FILES);
@@ -235,10 +235,10 @@ static void stop_now(void)
 static void test_restart(void **state)
 {
 	make_plan();
-	fake.before = stop_now;
+	transfers.before = stop_now;
 	assert_int_equal(apply(), 0);
 	assert_int_equal(run.state, META_RUN_RUNNING);
-	fake.before = NULL;
+	transfers.before = NULL;
 	restart_tier();
 	assert_int_equal(wait_run(META_RUN_DONE), 0);
 	assert_int_equal(moved(), FILES);
@@ -310,19 +310,19 @@ static void test_budget(void **state)
 /* A store that is away is waited for; it is nobody's error. */
 static void test_away(void **state)
 {
-	fake.rc[0] = -ETIMEDOUT;
-	fake.pending = 1;
+	transfers.rc[0] = -ETIMEDOUT;
+	transfers.pending = 1;
 	make_plan();
 	assert_int_equal(apply(), 0);
 	assert_int_equal(run.state, META_RUN_DONE);
 	assert_int_equal(run.errors, 0);
 	assert_int_equal(moved(), FILES);
-	assert_true(fake.calls >= 3);
+	assert_true(transfers.calls >= 3);
 }
 
 static void test_errors(void **state)
 {
-	fake.broken = make_old(old_dir, "broken", SIZE);
+	transfers.broken = make_old(old_dir, "broken", SIZE);
 	make_plan();
 	assert_int_equal(apply(), 0);
 	assert_int_equal(run.state, META_RUN_FAILED);
@@ -336,7 +336,7 @@ static void test_stop_on(void **state)
 	int i;
 
 	for (i = 0; i < 8; i++)
-		fake.rc[i] = -EIO;
+		transfers.rc[i] = -EIO;
 	policy.stop_errors = 50;
 	policy.stop_minimum = 20;
 	make_plan();

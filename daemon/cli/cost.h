@@ -24,7 +24,7 @@ struct cost_days {
 /* Of --month, or --from and --to, or the current month in UTC. */
 int cost_period(struct cli *c, struct cost_days *out);
 /* The calendar month that a day lies in. */
-struct cost_days cost_month_of(int32_t day);
+struct cost_days cost_whole_month(int32_t day);
 /* The month `n` months later; n may be negative. */
 struct cost_days cost_month_add(struct cost_days month, int n);
 int32_t cost_today(void);

@@ -41,12 +41,12 @@ static const char *focus_time(struct focus *x, int32_t day)
 
 static const char *bill_start(struct focus *x)
 {
-	return focus_time(x, cost_month_of(x->days.from).from);
+	return focus_time(x, cost_whole_month(x->days.from).from);
 }
 
 static const char *bill_end(struct focus *x)
 {
-	return focus_time(x, cost_month_of(x->days.from).to + 1);
+	return focus_time(x, cost_whole_month(x->days.from).to + 1);
 }
 
 static const char *charge_start(struct focus *x)

@@ -35,7 +35,7 @@ struct cost_days cost_month_add(struct cost_days month, int n)
 	};
 }
 
-struct cost_days cost_month_of(int32_t day)
+struct cost_days cost_whole_month(int32_t day)
 {
 	return cost_month_add((struct cost_days){ day, day }, 0);
 }
@@ -49,7 +49,7 @@ static int period_month(struct cli *c, const char *s, struct cost_days *out)
 		return -ENOMEM;
 	if (units_parse_date(date, &day) < 0)
 		return cli_usage(c, "--month is YYYY-MM, not '%s'", s);
-	*out = cost_month_of(day);
+	*out = cost_whole_month(day);
 	return 0;
 }
 
@@ -73,7 +73,7 @@ int cost_period(struct cli *c, struct cost_days *out)
 	if (cli_has(c, OPT_MONTH))
 		return period_month(c, c->opt[OPT_MONTH], out);
 	if (!days) {
-		*out = cost_month_of(cost_today());
+		*out = cost_whole_month(cost_today());
 		return 0;
 	}
 	rc = period_date(c, OPT_FROM, &out->from);

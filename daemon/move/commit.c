@@ -130,7 +130,7 @@ static int commit_gone(const struct work *w, struct meta_txn *t,
 }
 
 static int commit_rows(struct work *w, struct meta_txn *t, struct parcel *p,
-		       const struct batch *b, enum gone *gone)
+		       const struct lot *b, enum gone *gone)
 {
 	int64_t now = clock_wall_ns();
 	uint64_t study;
@@ -153,7 +153,7 @@ static int commit_rows(struct work *w, struct meta_txn *t, struct parcel *p,
 	return MIN(rc, 0);
 }
 
-int form_commit(struct work *w, struct parcel *p, const struct batch *b)
+int form_commit(struct work *w, struct parcel *p, const struct lot *b)
 {
 	CLEANUP_FREE enum gone *gone =
 		calloc(MAX(w->packs, (size_t)1), sizeof(*gone));

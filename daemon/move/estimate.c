@@ -14,23 +14,22 @@ void form_count_new(struct work *w, uint64_t length)
 	work_count_new(w, length);
 }
 
-static void count_gets(struct work *w, const struct batch *b)
+static void count_gets(struct work *w, const struct lot *b)
 {
 	size_t i, end, len;
 
 	for (i = 0; i < b->frames; i = end) {
 		const struct work_pack *p = work_pack(w, b->frame[i].e->pack);
 
-		end = batch_window(b, i, &len);
+		end = lot_window(b, i, &len);
 		w->out->use[p->tier].gets++;
 		w->out->use[p->tier].in_bytes += len;
 	}
 }
 
 /* Kept runs are only counted. `runs`: of its parts. */
-static int size_member(struct work *w, struct pack_size *s,
-		       const struct batch *b, const struct batch_file *bf,
-		       size_t runs)
+static int size_member(struct work *w, struct pack_size *s, const struct lot *b,
+		       const struct lot_file *bf, size_t runs)
 {
 	CLEANUP(member_free_guard) struct member *mb = member_new();
 	size_t k;
@@ -42,23 +41,22 @@ static int size_member(struct work *w, struct pack_size *s,
 	for (k = 0; !b->part && k < bf->f->n; k++)
 		mb->m.kepts += !work_formed(w, &bf->f->e[k]);
 	mb->m.kepts += b->part ? 0 : runs;
-	rc = pack_size_member(s, &mb->m, batch_runs(b, bf));
+	rc = pack_size_member(s, &mb->m, lot_runs(b, bf));
 	if (member_unsayable(rc)) {
 		rc = member_plain(mb);
-		rc = rc < 0 ? rc
-			    : pack_size_member(s, &mb->m, batch_runs(b, bf));
+		rc = rc < 0 ? rc : pack_size_member(s, &mb->m, lot_runs(b, bf));
 	}
 	return rc;
 }
 
-int estimate_pack(struct work *w, const struct batch *b, size_t runs)
+int estimate_pack(struct work *w, const struct lot *b, size_t runs)
 {
 	struct pack_size s = { 0 };
 	size_t i;
 	int rc = 0;
 
 	for (i = 0; i < b->frames; i++)
-		pack_size_frame(&s, batch_frame_stored(&b->frame[i]));
+		pack_size_frame(&s, lot_frame_stored(&b->frame[i]));
 	for (i = 0; rc == 0 && i < b->files; i++)
 		rc = size_member(w, &s, b, &b->file[i], runs);
 	if (rc < 0)

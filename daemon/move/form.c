@@ -21,10 +21,10 @@
 /* A new pack in the making. */
 struct forming {
 	struct work *w;
-	const struct batch *b;
-	struct parcel *p; /* an item for each file of the batch */
+	const struct lot *b;
+	struct parcel *p; /* an item for each file of the lot */
 	struct pack_writer *pw;
-	size_t at; /* file of the batch */
+	size_t at; /* file of the lot */
 	uint8_t *window, *plain, *scratch;
 	uint64_t window_off; /* in the source pack */
 	struct move_key key; /* of the source pack */
@@ -41,7 +41,7 @@ static void forming_done(struct forming *fm)
 
 static int forming_init(struct forming *fm)
 {
-	fm->window = malloc(BATCH_WINDOW);
+	fm->window = malloc(LOT_WINDOW);
 	fm->plain = malloc(META_FRAME_SIZE);
 	fm->scratch = malloc(PACK_FRAME_MAX);
 	if (!fm->window || !fm->plain || !fm->scratch)
@@ -62,14 +62,14 @@ static void source_bad(struct forming *fm, size_t i, size_t end,
 	log_err("object '%s' %s: files stay in tier '%s'", p->at.object, what,
 		p->at.tier);
 	for (k = 0; k < fm->b->files; k++) {
-		const struct batch_file *bf = &fm->b->file[k];
+		const struct lot_file *bf = &fm->b->file[k];
 
 		if (bf->first < end && bf->first + bf->n > i)
 			bf->f->failed = true;
 	}
 }
 
-static ssize_t source_get(struct forming *fm, const struct batch_frame *fr,
+static ssize_t source_get(struct forming *fm, const struct lot_frame *fr,
 			  size_t len)
 {
 	const struct move_tier *tier = fm->w->mv->s.tier;
@@ -90,7 +90,7 @@ static ssize_t source_get(struct forming *fm, const struct batch_frame *fr,
 /* 1: it was said why its files stay. */
 static int source_fetch(struct forming *fm, size_t i, size_t end, size_t len)
 {
-	const struct batch_frame *fr = &fm->b->frame[i];
+	const struct lot_frame *fr = &fm->b->frame[i];
 	char why[160];
 	ssize_t n;
 	int rc;
@@ -111,13 +111,13 @@ static int source_fetch(struct forming *fm, size_t i, size_t end, size_t len)
 	return 1;
 }
 
-static int frame_open(struct forming *fm, const struct batch_frame *fr)
+static int frame_open(struct forming *fm, const struct lot_frame *fr)
 {
 	uint32_t entry = fr->e->table[fr->i];
 	struct pack_frame f = {
 		.index = fr->e->first_frame + fr->i,
 		.stored_len = entry & PACK_TABLE_LEN,
-		.plain_len = batch_frame_len(fr),
+		.plain_len = lot_frame_len(fr),
 		.compressed = entry & PACK_TABLE_COMPRESSED,
 	};
 
@@ -228,7 +228,7 @@ static int member_write(struct forming *fm, const struct work_file *f,
 /* Ends the current file: named, or its frames are dead. */
 static int form_member(struct forming *fm)
 {
-	const struct batch_file *bf = &fm->b->file[fm->at];
+	const struct lot_file *bf = &fm->b->file[fm->at];
 	struct item *it = &fm->p->item[fm->at];
 	int rc = bf->f->failed ? 0 : member_write(fm, bf->f, it);
 
@@ -254,8 +254,8 @@ static int form_members(struct forming *fm, size_t i)
 
 static int form_frame(struct forming *fm, size_t i)
 {
-	const struct batch_file *bf = &fm->b->file[fm->at];
-	const struct batch_frame *fr = &fm->b->frame[i];
+	const struct lot_file *bf = &fm->b->file[fm->at];
+	const struct lot_frame *fr = &fm->b->frame[i];
 	bool last = i + 1 == bf->first + bf->n;
 	struct pack_frame out;
 	int rc;
@@ -267,14 +267,14 @@ static int form_frame(struct forming *fm, size_t i)
 		return rc;
 	/* What did not shrink then does not shrink now. */
 	pack_writer_hint(fm->pw, fr->e->table[fr->i] & PACK_TABLE_COMPRESSED);
-	rc = pack_writer_frame(fm->pw, batch_frame_off(fr), fm->plain,
-			       batch_frame_len(fr), last, &out);
+	rc = pack_writer_frame(fm->pw, lot_frame_off(fr), fm->plain,
+			       lot_frame_len(fr), last, &out);
 	if (rc == -ENOSPC) { /* the index is full: more names than fit */
 		bf->f->failed = true;
 		return 0;
 	}
 	return rc < 0 ? rc
-		      : item_frame(&fm->p->item[fm->at], batch_frame_off(fr),
+		      : item_frame(&fm->p->item[fm->at], lot_frame_off(fr),
 				   &out, last);
 }
 
@@ -302,7 +302,7 @@ static int form_frames(struct forming *fm)
 	int rc = 0;
 
 	for (i = 0; rc == 0 && i < fm->b->frames; i = end) {
-		end = batch_window(fm->b, i, &len);
+		end = lot_window(fm->b, i, &len);
 		rc = form_window(fm, i, end, len);
 	}
 	return rc == 0 ? form_members(fm, SIZE_MAX) : rc;
@@ -344,8 +344,8 @@ static int form_send(struct forming *fm)
 	return send_object(work_to(w), STORE_CAUSE_POLICY, pack, data);
 }
 
-/* Seals and sends a batch as one pack. -ESTALE: nobody needs it any more. */
-static int form_pack(struct work *w, struct parcel *p, const struct batch *b)
+/* Seals and sends a lot as one pack. -ESTALE: nobody needs it any more. */
+static int form_pack(struct work *w, struct parcel *p, const struct lot *b)
 {
 	CLEANUP(forming_done) struct forming fm = { .w = w, .b = b, .p = p };
 	int rc = forming_init(&fm);
@@ -360,7 +360,7 @@ static int form_pack(struct work *w, struct parcel *p, const struct batch *b)
 /* ---- one pack, or one large file -------------------------------------- */
 
 /* Items without a seal: nothing is held. */
-static int parcel_of(struct parcel *p, const struct batch *b)
+static int parcel_of(struct parcel *p, const struct lot *b)
 {
 	size_t i;
 
@@ -373,7 +373,7 @@ static int parcel_of(struct parcel *p, const struct batch *b)
 	return 0;
 }
 
-static int form_end(struct work *w, struct parcel *p, const struct batch *b,
+static int form_end(struct work *w, struct parcel *p, const struct lot *b,
 		    int rc)
 {
 	size_t i;
@@ -392,7 +392,7 @@ static int form_end(struct work *w, struct parcel *p, const struct batch *b,
 	return rc;
 }
 
-static int form_many(struct work *w, const struct batch *b)
+static int form_many(struct work *w, const struct lot *b)
 {
 	CLEANUP(parcel_done) struct parcel p = { 0 };
 	int rc;
@@ -407,26 +407,26 @@ static int form_many(struct work *w, const struct batch *b)
 
 /* The next part, or the pack that names them all. 1: there are more parts. */
 static int large_part(struct work *w, struct parcel *p, struct work_file *f,
-		      struct batch_at *at, size_t *runs)
+		      struct lot_at *at, size_t *runs)
 {
-	CLEANUP(batch_done) struct batch b = { .part = at != NULL };
-	struct batch_at end = { .extent = f->n };
-	int more = batch_add(w, &b, f, work_object_size(w), at ? at : &end);
+	CLEANUP(lot_done) struct lot b = { .part = at != NULL };
+	struct lot_at end = { .extent = f->n };
+	int more = lot_add(w, &b, f, work_object_size(w), at ? at : &end);
 	int rc = more < 0 ? more : work_go_on(w);
 
 	if (rc == 0)
 		rc = w->estimate ? estimate_pack(w, &b, *runs)
 				 : form_pack(w, p, &b);
-	*runs += batch_runs(&b, &b.file[0]);
+	*runs += lot_runs(&b, &b.file[0]);
 	return rc < 0 ? rc : more;
 }
 
 static int form_large(struct work *w, struct work_file *f)
 {
 	CLEANUP(parcel_done) struct parcel p = { 0 };
-	struct batch_file bf = { .f = f };
-	struct batch all = { .file = &bf, .files = 1 };
-	struct batch_at at = { 0 };
+	struct lot_file bf = { .f = f };
+	struct lot all = { .file = &bf, .files = 1 };
+	struct lot_at at = { 0 };
 	size_t runs = 0;
 	int rc = w->estimate ? 0 : parcel_of(&p, &all), more;
 
@@ -482,20 +482,20 @@ static size_t form_places(struct work *w, struct place_of *out)
 static int form_next(struct work *w, const struct place_of *at, size_t n,
 		     size_t i, size_t *next)
 {
-	CLEANUP(batch_done) struct batch b = { 0 };
+	CLEANUP(lot_done) struct lot b = { 0 };
 	uint64_t size = work_object_size(w), more;
 	int rc = 0;
 
 	*next = i + 1;
-	if (batch_stored(w, at[i].f) > size)
+	if (lot_stored(w, at[i].f) > size)
 		return form_large(w, at[i].f);
 	for (; rc == 0 && i < n && b.files < MOVE_ITEMS_MAX; i++) {
-		struct batch_at from = { 0 };
+		struct lot_at from = { 0 };
 
-		more = batch_stored(w, at[i].f);
+		more = lot_stored(w, at[i].f);
 		if (b.files > 0 && b.stored + more > size)
 			break;
-		rc = batch_add(w, &b, at[i].f, UINT64_MAX, &from);
+		rc = lot_add(w, &b, at[i].f, UINT64_MAX, &from);
 		*next = i + 1;
 	}
 	return rc < 0 ? rc : form_many(w, &b);

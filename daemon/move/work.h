@@ -6,7 +6,7 @@
  *             doing it
  * work.c      what rows say: files, their packs, and what becomes of those
  * relocate.c  a pack as it is to another place
- * batch.c     frames of files that make a new pack, and the GETs for them
+ * lot.c       frames of files that make a new pack, and the GETs for them
  * form.c      frames into new packs
  * commit.c    the transaction that names those
  * estimate.c  what forming them comes to
@@ -109,67 +109,67 @@ void work_count_gone(struct work *w, struct work_pack *p);
 /* Moves all packs that go as they are. */
 int relocate_all(struct work *w);
 
-/* ---- batch.c -------------------------------------------------------- */
+/* ---- lot.c ---------------------------------------------------------- */
 
 /* A frame on its way into a new pack. */
-struct batch_frame {
+struct lot_frame {
 	const struct meta_extent *e;
 	uint32_t i;	   /* of the extent's frames */
 	uint64_t pack_off; /* where it lies now */
 };
 
 /* A file's frames of one new pack; none: it is only named there. */
-struct batch_file {
+struct lot_file {
 	struct work_file *f;
 	size_t first, n;
 };
 
-struct batch {
-	struct batch_frame *frame;
+struct lot {
+	struct lot_frame *frame;
 	size_t frames, frames_cap;
-	struct batch_file *file;
+	struct lot_file *file;
 	size_t files, files_cap;
 	uint64_t stored; /* sealed bytes of the frames */
 	bool part;	 /* it names no version */
 };
 
-void batch_done(struct batch *b);
+void lot_done(struct lot *b);
 /* Sealed bytes of a file that go into new packs. */
-uint64_t batch_stored(const struct work *w, const struct work_file *f);
+uint64_t lot_stored(const struct work *w, const struct work_file *f);
 /* Where a file goes on; all zero: from its beginning. */
-struct batch_at {
+struct lot_at {
 	size_t extent;
 	uint32_t frame; /* of the extent */
 	uint64_t pack_off;
 };
 /*
  * Adds frames of a file that are to be formed, from *at on; at most `most`
- * sealed bytes of them, but one frame in an empty batch. *at moves on. 1:
+ * sealed bytes of them, but one frame in an empty lot. *at moves on. 1:
  * there are more.
  */
-int batch_add(struct work *w, struct batch *b, struct work_file *f,
-	      uint64_t most, struct batch_at *at);
+int lot_add(struct work *w, struct lot *b, struct work_file *f, uint64_t most,
+	    struct lot_at *at);
 
-static inline uint32_t batch_frame_stored(const struct batch_frame *fr)
+static inline uint32_t lot_frame_stored(const struct lot_frame *fr)
 {
 	return fr->e->table[fr->i] & PACK_TABLE_LEN;
 }
-static inline uint64_t batch_frame_off(const struct batch_frame *fr)
+static inline uint64_t lot_frame_off(const struct lot_frame *fr)
 {
 	return fr->e->off + (uint64_t)fr->i * META_FRAME_SIZE;
 }
-static inline uint32_t batch_frame_len(const struct batch_frame *fr)
+static inline uint32_t lot_frame_len(const struct lot_frame *fr)
 {
 	return (uint32_t)MIN(META_FRAME_SIZE,
-			     fr->e->off + fr->e->len - batch_frame_off(fr));
+			     fr->e->off + fr->e->len - lot_frame_off(fr));
 }
 
-#define BATCH_WINDOW (8ULL << 20) /* bytes of one GET, at most */
+#define LOT_WINDOW (8ULL << 20) /* bytes of one GET, at most */
 
 /* Where the frames end that one GET brings from frame i on; *len its bytes. */
-size_t batch_window(const struct batch *b, size_t i, size_t *len);
-/* Runs of consecutive frames that a file has in the batch. */
-size_t batch_runs(const struct batch *b, const struct batch_file *bf);
+size_t lot_window(const struct lot *b, size_t i, size_t *len);
+/* Runs of consecutive frames that a file has in the lot. */
+size_t lot_runs(const struct lot *b, const struct lot_file *bf);
 
 /* ---- form.c commit.c estimate.c -------------------------------------- */
 
@@ -181,14 +181,14 @@ bool form_is(const void *file, struct meta_inode *row);
 /* member_load() with that. */
 int form_member_load(struct move *mv, const struct work_file *f,
 		     struct member *mb);
-/* Names the packs of the parcel, whose items are the files of the batch. */
-int form_commit(struct work *w, struct parcel *p, const struct batch *b);
+/* Names the packs of the parcel, whose items are the files of the lot. */
+int form_commit(struct work *w, struct parcel *p, const struct lot *b);
 
 /* A PUT; and a new pack that is there. */
 void form_count_put(struct work *w, uint64_t length);
 void form_count_new(struct work *w, uint64_t length);
-/* Counts what forming the batch takes. `runs`: of the file's parts. */
-int estimate_pack(struct work *w, const struct batch *b, size_t runs);
+/* Counts what forming the lot takes. `runs`: of the file's parts. */
+int estimate_pack(struct work *w, const struct lot *b, size_t runs);
 /* Counts the old packs that have no name left, when all is done. */
 int estimate_gone(struct work *w);
 

@@ -27,19 +27,24 @@ static inline void tier_init(size_t i, const char *name, unsigned at,
 					      &tier_counts[i][k], NULL);
 }
 
+static inline void tiers_of_places(void)
+{
+	memset(tier_counts, 0, sizeof(tier_counts));
+	tier_init(NEAR, "near", 0, "");
+	tier_init(FAR, "far", 1, "");
+	tier_init(COLD, "cold", 1, "STANDARD_IA");
+	stores.n_tiers = TIERS;
+}
+
 static inline void tiers_start(void)
 {
 	int i;
 
 	memset(place_plan, 0, sizeof(place_plan));
-	memset(tier_counts, 0, sizeof(tier_counts));
 	for (i = 0; i < 2; i++)
 		place[i] = store_shared_new(
 			store_fault_new(store_mem_new(), &place_plan[i]));
-	tier_init(NEAR, "near", 0, "");
-	tier_init(FAR, "far", 1, "");
-	tier_init(COLD, "cold", 1, "STANDARD_IA");
-	stores.n_tiers = TIERS;
+	tiers_of_places();
 }
 
 static inline void tiers_stop(void)
@@ -54,7 +59,7 @@ static inline void tiers_stop(void)
 	stores.n_tiers = 0;
 }
 
-/* Moves to one file, now. */
+/* Another one is the first, from the next start on. */
 static inline void tiers_swap(size_t a, size_t b)
 {
 	struct move_tier t = stores.tier[a];

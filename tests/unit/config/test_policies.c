@@ -3,6 +3,8 @@
 #include "tests/unit/config/parse.h"
 
 #include "base/clock.h"
+#include "base/io.h"
+#include "config/keys.h"
 
 #define DAY (SEC_PER_DAY * NSEC_PER_SEC)
 
@@ -505,7 +507,59 @@ static void test_owners(void **state)
 	assert_int_equal(a->uid[2], 12);
 }
 
-int main(void)
+/* ---- mersey-policy(7) -------------------------------------------------- */
+
+static const char *source_root;
+
+/* Each key has its paragraph there. */
+static void assert_described(const struct config_section *s, const char *page)
+{
+	size_t i;
+
+	for (i = 0; i < s->n; i++) {
+		CLEANUP_FREE char *word = io_path("Ic %s\n", s->keys[i].name);
+
+		if (!strstr(page, word))
+			print_error("no '%s' in the page\n", s->keys[i].name);
+		assert_non_null(strstr(page, word));
+		if (s->keys[i].section)
+			assert_described(s->keys[i].section, page);
+	}
+}
+
+static void test_page(void **state)
+{
+	static const char begin[] = ".Bd -literal -offset indent\n";
+	CLEANUP(config_free_guard)
+	struct config *c = parse_good(
+		STORES "      - {name: archive, store: s, bucket: abc, "
+		       "storage_class: GLACIER}\n");
+	CLEANUP_FREE char *path =
+		io_path("%s/man/mersey-policy.7", source_root);
+	CLEANUP_BUF struct buf page = { 0 };
+	const char *p;
+	size_t n = 0;
+
+	assert_int_equal(io_read_file(path, 1 << 20, &page), 0);
+	assert_described(&config_policy_keys, buf_str(&page));
+	for (p = buf_str(&page); (p = strstr(p, begin)); p++) {
+		const char *text = p + strlen(begin);
+		CLEANUP_FREE char *copy =
+			strndup(text, (size_t)(strstr(text, ".Ed\n") - text));
+		CLEANUP_BUF struct buf problems = { 0 };
+		struct tier_policy policy = { 0 };
+
+		if (strncmp(copy, "file_classes:", 13) != 0)
+			continue;
+		n++;
+		parse_alone(c, copy, &policy, &problems);
+		assert_string_equal(buf_str(&problems) ?: "", "");
+		config_policy_done(&policy);
+	}
+	assert_int_equal(n, 4);
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_classes),
@@ -520,7 +574,9 @@ int main(void)
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_alone),
 		cmocka_unit_test(test_owners),
+		cmocka_unit_test(test_page),
 	};
 
+	source_root = argc > 1 ? argv[1] : ".";
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

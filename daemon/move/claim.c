@@ -265,10 +265,18 @@ static int claim_next(struct claiming *c, struct job *job, struct err *err)
 
 /* ---- may we? --------------------------------------------------------- */
 
+/* Was a claim ever made with this database? An intent came behind others but
+ * for the first. */
+static bool claimed_before(const struct meta_claim *last)
+{
+	return last->held_ns || last->generation > FENCE_FIRST;
+}
+
 /*
- * 1: the newest claim was made by this database, here; or there is none. Our
- * claim's row alone does not say so: the database may be a copy of another
- * gateway's, or an old one that was put back.
+ * 1: the newest claim was made by this database, here; or there never was one.
+ * Our claim's row alone does not say so: the database may be a copy of another
+ * gateway's, or an old one that was put back; and where there are none of ours,
+ * another bucket of the trust may have been the first tier's.
  */
 static int claim_ours(struct claiming *c, struct err *err)
 {
@@ -280,7 +288,7 @@ static int claim_ours(struct claiming *c, struct err *err)
 
 	c->holder_known = false;
 	if (c->newest == 0)
-		return 1;
+		return !claimed_before(&c->row);
 	n = claim_get(c->f, c->newest, text, sizeof(text));
 	if (n < 0) {
 		pack_claim_name(c->newest, text);

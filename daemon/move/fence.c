@@ -63,6 +63,11 @@ static void why_locked(const struct fence *f, char out[FENCE_WHY_SIZE])
 				 "gateway '%s' on '%s' writes the bucket since "
 				 "%s",
 				 c->gateway, c->host, c->claimed_at);
+		else if (f->newest == 0)
+			snprintf(
+				out, size,
+				"the bucket has none of this gateway's claims: "
+				"it may be another than the first tier's");
 		else
 			snprintf(out, size,
 				 "another gateway writes the bucket "
@@ -320,6 +325,8 @@ static int fence_refresh(struct fence *f, enum fence_state s, uint32_t newest,
 		fence_saw(f, newest, at);
 		return 0;
 	}
+	if (!found) /* there still are none */
+		return 0;
 	rc = claim_read(f, found, &claim);
 	if (rc < 0 && rc != -EBADMSG)
 		return fail(err, rc, "cannot read a claim: %m");

@@ -35,7 +35,8 @@
 enum fence_state {
 	FENCE_WAITING,	  /* the bucket has not been seen yet */
 	FENCE_HOLDER,	  /* we write it */
-	FENCE_ELSEWHERE,  /* another gateway did when we started */
+	FENCE_ELSEWHERE,  /* another gateway did when we started, or our claims
+			     lie elsewhere */
 	FENCE_SUPERSEDED, /* another gateway took it from us */
 	FENCE_UNSAFE,	  /* claims are not safe there: no create-only PUT */
 };

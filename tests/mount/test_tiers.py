@@ -132,6 +132,24 @@ def test_later_tier():
         assert g.status()["state"] == "online"
 
 
+def test_order():
+    """Who writes stands in the first tier's bucket: what becomes the first by a
+    change of the config is not written before a person said so."""
+    with dir_gateway([COOL]) as g:
+        check_served(g, "a")
+        g.stop()
+        lines = g.config.read_text().splitlines(True)
+        i = next(i for i, l in enumerate(lines) if "{name: near" in l)
+        lines[i : i + 2] = lines[i + 1], lines[i]
+        g.config.write_text("".join(lines))
+        g.start()
+        wait_for("it is seen", lambda: g.status()["writer"]["state"] == "elsewhere")
+        path = str(g.mount() / "a")
+        assert g.as_client("print(open(path).read(), end='')", path=path) == "a"
+        g.cli("store", "unlock", "rem", "--yes")
+        wait_for("it writes", lambda: g.status()["writer"]["state"] == "holder")
+
+
 def test_not_ours():
     """A bucket that is in use is left alone, and not used."""
     with dir_gateway([]) as g:

@@ -129,7 +129,8 @@ const struct metric metrics[] = {
 	  "meter" },
 	{ "mersey_store_breaker_open", G, "tier, store",
 	  "1 while the store is not asked because it does not answer, but by a "
-	  "probe now and then.",
+	  "probe now and then. One for each store, as the next four: of the "
+	  "first tier there.",
 	  "breaker" },
 	{ "mersey_store_in_flight_requests", G, "tier, store",
 	  "Requests under way.", "limit" },

@@ -7,19 +7,22 @@
 #include <string.h>
 
 #include "base/io.h"
+#include "tier/tier.h"
 
 #define LOOK_RATE_MIN (60 * NSEC_PER_SEC)
 
 size_t ctl_jobs(const struct ctl_worker *w, struct job_info out[LOOK_JOBS],
 		size_t *movers)
 {
-	size_t room = LOOK_JOBS - 3, n;
+	size_t room = LOOK_JOBS - 4, n;
 
 	*movers = MIN(move_jobs(w->move, out, room), room);
 	n = *movers;
 	meta_job(w->meta, &out[n++]);
 	if (w->ledger)
 		job_get(cost_ledger_job(w->ledger), &out[n++]);
+	if (w->policies)
+		tier_job(w->policies, &out[n++]);
 	n += alarms_job(w->alarms, &out[n]);
 	return n;
 }

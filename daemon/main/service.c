@@ -323,6 +323,9 @@ static int open_front(struct service *s, struct err *err)
 	if (rc < 0)
 		return fail(err, rc, "cannot start the ledger: %m");
 	s->terms.ledger = s->ledger;
+	rc = tier_start(&s->terms.policies, s->meta, s->move, &s->tier, err);
+	if (rc < 0)
+		return rc;
 	rc = vfs_new(&vo, s->meta, s->cache, s->move, &s->vfs);
 	if (rc < 0)
 		return fail(err, rc, "cannot open the filesystem: %m");
@@ -357,6 +360,7 @@ void service_close(struct service *s)
 {
 	stack_stop(&s->stack);
 	vfs_free(s->vfs);
+	tier_stop(s->tier);
 	move_stop(s->move);
 	if (s->ledger) {
 		int rc = cost_ledger_flush(s->ledger);
@@ -536,6 +540,7 @@ static int describe(struct service *s, const struct service_run *r,
 		.ledger = s->ledger,
 		.alarms = s->alarms,
 		.cost = &s->terms.cost,
+		.policies = s->tier,
 		.tier_opts = &s->terms.policies,
 		.ops = s->ops,
 		.finance = s->finance,

@@ -13,6 +13,7 @@
 #include "main/identity.h"
 #include "main/stack.h"
 #include "main/terms.h"
+#include "tier/tier.h"
 
 struct super_backing;
 
@@ -28,6 +29,7 @@ struct service {
 	struct identity *identity;
 	struct cache *cache;
 	struct move *move;
+	struct tier *tier; /* policies */
 	struct cost_ledger *ledger;
 	struct alarms *alarms;
 	struct vfs *vfs;

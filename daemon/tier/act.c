@@ -24,7 +24,7 @@ struct left_file {
 
 struct act {
 	struct run *r;
-	const struct lot *b;
+	const struct batch *b;
 	struct left_file *left;
 	size_t n, room;
 	struct move_transferred done;
@@ -397,7 +397,7 @@ static void act_failed(struct act *a, uint64_t done)
 	r->failing = files && !done ? r->failing + 1 : 0;
 }
 
-int act_batch(struct run *r, const struct lot *b, money_t once)
+int act_batch(struct run *r, const struct batch *b, money_t once)
 {
 	struct act *a CLEANUP(guard_free) = calloc(1, sizeof(*a));
 	uint64_t before = r->row.files;

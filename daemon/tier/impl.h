@@ -6,7 +6,7 @@
  * match.c    does a rule match? Pure
  * subject.c  a file, or a study as one, from rows
  * scan.c     all of them, page by page
- * lot.c      what goes together: estimated, and done, as one
+ * batch.c      what goes together: estimated, and done, as one
  * price.c    what that takes, in money
  * plan.c     scan, match, batches: a plan
  * sums.c     what is shown of it
@@ -126,7 +126,7 @@ struct scan {
 /* All files, and each study once. -EINTR: tick said so. */
 int scan_run(const struct scan *s);
 
-/* ---- lot.c   ------------------------------------------------------------- */
+/* ---- batch.c   ------------------------------------------------------------- */
 
 /* Bands of 30 days since the last access, as in struct meta_reread. */
 struct ages {
@@ -136,7 +136,7 @@ void ages_add(struct ages *a, int64_t access_ns, int64_t now_ns, uint64_t files,
 	      uint64_t bytes);
 
 /* What goes together: the same rule from one tier to another. */
-struct lot {
+struct batch {
 	uint32_t rule;
 	enum tier_action action;
 	int from, to; /* tiers; -1: local or none */
@@ -148,15 +148,15 @@ struct lot {
 	uint64_t absent; /* bytes that are not local, for recalls */
 	struct ages ages;
 };
-void lot_done(struct lot *b);
+void batch_done(struct batch *b);
 /* Empties it, for the next items of the same kind. */
-void lot_clear(struct lot *b);
+void batch_clear(struct batch *b);
 /* Is there room for one more of so many bytes? Always when it is empty. */
-bool lot_fits(const struct tier *t, const struct lot *b, uint64_t bytes);
+bool batch_fits(const struct tier *t, const struct batch *b, uint64_t bytes);
 /* Is it an item of this kind? */
-bool lot_takes(const struct tier *t, const struct lot *b,
+bool batch_takes(const struct tier *t, const struct batch *b,
 	       const struct meta_plan_item *i);
-int lot_add(struct lot *b, const struct meta_plan_item *i,
+int batch_add(struct batch *b, const struct meta_plan_item *i,
 	    const struct subject *s, int64_t now_ns);
 
 /* ---- price.c ------------------------------------------------------------- */
@@ -185,7 +185,7 @@ void doubts_done(struct doubts *d);
 int price_take(const struct tier *t, const struct take *u, struct doubts *d,
 	       struct priced *out, struct err *err);
 /* What a batch takes, by rows alone. */
-int price_estimate(struct tier *t, const struct lot *b, uint64_t version,
+int price_estimate(struct tier *t, const struct batch *b, uint64_t version,
 		   int64_t opened_ns, struct take *out);
 /* Reads of files in `tier` that are to be expected in a month. */
 struct expected {
@@ -227,7 +227,7 @@ struct sums {
 	struct err *err;
 };
 void sums_done(struct sums *s);
-int sums_batch(struct sums *s, const struct lot *b, const struct take *u);
+int sums_batch(struct sums *s, const struct batch *b, const struct take *u);
 /* Prices what was summed up; *out is complete then. */
 int sums_finish(struct sums *s);
 
@@ -262,7 +262,7 @@ const char *item_changed(const struct meta_plan *p,
  * The next batch: 1, or 0 at the end. `left` is told what of it is out
  * of date, and is in the target already (reason NULL).
  */
-int items_batch(struct items *i, struct lot *out,
+int items_batch(struct items *i, struct batch *out,
 		int (*left)(void *arg, const struct meta_plan_item *i,
 			    const struct subject *s, const char *reason),
 		void *arg);

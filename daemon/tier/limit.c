@@ -6,7 +6,7 @@
 
 #define FAILING_MAX 3 /* batches in a row, of which nothing succeeded */
 
-const char *limit_over(const struct run *r, const struct lot *b,
+const char *limit_over(const struct run *r, const struct batch *b,
 		       uint64_t requests, money_t once)
 {
 	static const struct tier_limits none;

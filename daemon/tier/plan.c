@@ -15,7 +15,7 @@ struct planner {
 	struct meta_plan row;
 	bool stored; /* else it is only a question */
 	uint64_t seq;
-	struct lot *group;
+	struct batch *group;
 	size_t groups;
 };
 
@@ -24,12 +24,12 @@ static void planner_done(struct planner *p)
 	size_t i;
 
 	for (i = 0; i < p->groups; i++)
-		lot_done(&p->group[i]);
+		batch_done(&p->group[i]);
 	free(p->group);
 	sums_done(&p->sums);
 }
 
-static int plan_flush(struct planner *p, struct lot *b)
+static int plan_flush(struct planner *p, struct batch *b)
 {
 	struct take u;
 	int rc;
@@ -41,25 +41,25 @@ static int plan_flush(struct planner *p, struct lot *b)
 		rc = sums_batch(&p->sums, b, &u);
 	if (rc == 0 && p->stored)
 		rc = store_items(p->t, p->row.id, &p->seq, b->item, b->n);
-	lot_clear(b);
+	batch_clear(b);
 	return rc;
 }
 
-static struct lot *plan_group(struct planner *p,
+static struct batch *plan_group(struct planner *p,
 			      const struct meta_plan_item *item)
 {
-	struct lot *b;
+	struct batch *b;
 	size_t i;
 
 	for (i = 0; i < p->groups; i++)
-		if (lot_takes(p->t, &p->group[i], item))
+		if (batch_takes(p->t, &p->group[i], item))
 			return &p->group[i];
 	b = reallocarray(p->group, p->groups + 1, sizeof(*b));
 	if (!b)
 		return NULL;
 	p->group = b;
 	b += p->groups++;
-	*b = (struct lot){ .rule = item->rule,
+	*b = (struct batch){ .rule = item->rule,
 			   .action = (enum tier_action)item->action,
 			   .from = tier_index(p->t, item->source),
 			   .to = tier_index(p->t, item->target) };
@@ -110,7 +110,7 @@ static int plan_subject(void *arg, struct subject *s)
 	int64_t now = p->row.made_ns;
 	struct meta_plan_item item;
 	struct tier_subject view;
-	struct lot *b;
+	struct batch *b;
 	int to, rule, rc = 0;
 
 	ages_add(&p->sums.all, s->access_ns, now, s->files, s->bytes);
@@ -127,11 +127,11 @@ static int plan_subject(void *arg, struct subject *s)
 		return 0;
 	plan_item(p, s, (uint32_t)rule, to, &item);
 	b = plan_group(p, &item);
-	if (b && !lot_fits(p->t, b, item.bytes))
+	if (b && !batch_fits(p->t, b, item.bytes))
 		rc = plan_flush(p, b);
 	if (!b || rc < 0)
 		return b ? rc : -ENOMEM;
-	return lot_add(b, &item, s, now);
+	return batch_add(b, &item, s, now);
 }
 
 /* Each rule's tier is one of the trust's. */

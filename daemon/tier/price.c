@@ -256,7 +256,7 @@ static uint64_t packs_of(uint64_t bytes, uint64_t size)
 }
 
 /* What a recall fetches: no rows say it yet, but bytes and packs do. */
-static void estimate_recall(const struct tier *t, const struct lot *b,
+static void estimate_recall(const struct tier *t, const struct batch *b,
 			    struct move_transferred *out)
 {
 	const struct tier_terms *a = b->from < 0 ? NULL : &t->o.tier[b->from];
@@ -272,7 +272,7 @@ static void estimate_recall(const struct tier *t, const struct lot *b,
 	u->restored_bytes = b->absent;
 }
 
-int price_estimate(struct tier *t, const struct lot *b, uint64_t version,
+int price_estimate(struct tier *t, const struct batch *b, uint64_t version,
 		   int64_t opened_ns, struct take *out)
 {
 	struct move_transferred *u CLEANUP(guard_free) = calloc(1, sizeof(*u));

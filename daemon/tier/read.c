@@ -84,7 +84,7 @@ static const char *item_left(const struct items *i,
 }
 
 static int items_one(struct items *i, const struct meta_plan_item *item,
-		     struct lot *b,
+		     struct batch *b,
 		     int (*left)(void *arg, const struct meta_plan_item *i,
 				 const struct subject *s, const char *reason),
 		     void *arg)
@@ -97,10 +97,10 @@ static int items_one(struct items *i, const struct meta_plan_item *item,
 		return rc;
 	why = rc == -ENOENT ? "deleted" : item_left(i, item, &s);
 	return why ? left(arg, item, &s, why[0] ? why : NULL)
-		   : lot_add(b, item, &s, clock_wall_ns());
+		   : batch_add(b, item, &s, clock_wall_ns());
 }
 
-int items_batch(struct items *i, struct lot *out,
+int items_batch(struct items *i, struct batch *out,
 		int (*left)(void *arg, const struct meta_plan_item *i,
 			    const struct subject *s, const char *reason),
 		void *arg)
@@ -109,7 +109,7 @@ int items_batch(struct items *i, struct lot *out,
 	bool first = true;
 	int rc;
 
-	lot_clear(out);
+	batch_clear(out);
 	for (;;) {
 		rc = items_peek(i, &item);
 		if (rc <= 0)
@@ -121,8 +121,8 @@ int items_batch(struct items *i, struct lot *out,
 			out->to = tier_index(i->t, item->target);
 			first = false;
 		}
-		if (!lot_takes(i->t, out, item) ||
-		    !lot_fits(i->t, out, item->bytes))
+		if (!batch_takes(i->t, out, item) ||
+		    !batch_fits(i->t, out, item->bytes))
 			break;
 		rc = items_one(i, item, out, left, arg);
 		if (rc < 0)
@@ -145,7 +145,7 @@ static int left_count(void *arg, const struct meta_plan_item *i,
 	return 0;
 }
 
-static int left_batch(struct tier *t, const struct lot *b, struct sums *s,
+static int left_batch(struct tier *t, const struct batch *b, struct sums *s,
 		      struct left *l)
 {
 	struct take u;
@@ -167,7 +167,7 @@ int plan_left(struct tier *t, const struct meta_plan *p,
 		.t = t, .policy = policy, .out = out, .err = err
 	};
 	struct items items CLEANUP(items_done) = { .t = t, .plan = *p };
-	struct lot b CLEANUP(lot_done) = { .n = 0 };
+	struct batch b CLEANUP(batch_done) = { .n = 0 };
 	int rc = load_ages(t, &s.all);
 
 	memset(out, 0, sizeof(*out));

@@ -236,7 +236,7 @@ static int run_left(void *arg, const struct meta_plan_item *i,
 }
 
 /* Money and requests that a batch will take. */
-static int run_estimate(struct run *r, const struct lot *b, struct take *u,
+static int run_estimate(struct run *r, const struct batch *b, struct take *u,
 			money_t *once)
 {
 	struct priced p;
@@ -249,7 +249,7 @@ static int run_estimate(struct run *r, const struct lot *b, struct take *u,
 }
 
 /* 1: something ends it, which stands in the row. */
-static int run_batch(struct run *r, const struct lot *b)
+static int run_batch(struct run *r, const struct batch *b)
 {
 	struct take u;
 	money_t once;
@@ -277,7 +277,7 @@ static int run_batch(struct run *r, const struct lot *b)
 static int run_pass(struct run *r)
 {
 	struct items items CLEANUP(items_done) = { .t = r->t, .plan = r->plan };
-	struct lot b CLEANUP(lot_done) = { .n = 0 };
+	struct batch b CLEANUP(batch_done) = { .n = 0 };
 	int rc = 1, end = 0;
 
 	r->pending = false;

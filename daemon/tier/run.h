@@ -38,14 +38,14 @@ void run_skipped(struct run *r, uint64_t ino, const char *reason);
  * Does a batch and writes what became of its items. 0, also when some of it
  * failed or waits; -EINTR, -errno of rows. `once`: what it was going to cost.
  */
-int act_batch(struct run *r, const struct lot *b, money_t once);
+int act_batch(struct run *r, const struct batch *b, money_t once);
 /* Writes an item's end: 1 done, 2 skipped; and the run as it is. */
 int act_end(struct run *r, struct meta_plan_item *item, size_t n);
 
 /* ---- limit.c ------------------------------------------------------------- */
 
 /* Why the run must end before this batch; NULL: it need not. */
-const char *limit_over(const struct run *r, const struct lot *b,
+const char *limit_over(const struct run *r, const struct batch *b,
 		       uint64_t requests, money_t once);
 /* Why it must end after what has failed; NULL: it need not. */
 const char *limit_errors(const struct run *r);

@@ -65,7 +65,7 @@ static int sums_grow(struct sums *s)
 }
 
 /* The move that a batch belongs to. */
-static int sums_find(struct sums *s, const struct lot *b)
+static int sums_find(struct sums *s, const struct batch *b)
 {
 	bool evict = b->action == TIER_EVICT;
 	const char *from = evict ? LOCAL : sums_name(s->t, b->from);
@@ -102,7 +102,7 @@ static void take_sum(struct take *to, const struct take *from)
 	take_add(to, &u);
 }
 
-int sums_batch(struct sums *s, const struct lot *b, const struct take *u)
+int sums_batch(struct sums *s, const struct batch *b, const struct take *u)
 {
 	int i = sums_find(s, b);
 	struct tier_move *m;

@@ -20,18 +20,18 @@ void ages_add(struct ages *a, int64_t access_ns, int64_t now_ns, uint64_t files,
 	a->bytes[i] += bytes;
 }
 
-void lot_done(struct lot *b)
+void batch_done(struct batch *b)
 {
 	free(b->item);
 	free(b->ino);
 	memset(b, 0, sizeof(*b));
 }
 
-void lot_clear(struct lot *b)
+void batch_clear(struct batch *b)
 {
-	struct lot old = *b;
+	struct batch old = *b;
 
-	*b = (struct lot){ .rule = old.rule,
+	*b = (struct batch){ .rule = old.rule,
 			   .action = old.action,
 			   .from = old.from,
 			   .to = old.to,
@@ -41,20 +41,20 @@ void lot_clear(struct lot *b)
 			   .ino_room = old.ino_room };
 }
 
-static uint64_t lot_bytes(const struct tier *t, const struct lot *b)
+static uint64_t batch_bytes(const struct tier *t, const struct batch *b)
 {
 	uint64_t pack = b->to < 0 ? 0 : t->o.tier[b->to].object_size;
 
 	return MAX(TIER_BATCH_BYTES, TIER_BATCH_PACKS * pack);
 }
 
-bool lot_fits(const struct tier *t, const struct lot *b, uint64_t bytes)
+bool batch_fits(const struct tier *t, const struct batch *b, uint64_t bytes)
 {
 	return b->n == 0 ||
-	       (b->n < TIER_BATCH_ITEMS && b->bytes + bytes <= lot_bytes(t, b));
+	       (b->n < TIER_BATCH_ITEMS && b->bytes + bytes <= batch_bytes(t, b));
 }
 
-bool lot_takes(const struct tier *t, const struct lot *b,
+bool batch_takes(const struct tier *t, const struct batch *b,
 	       const struct meta_plan_item *i)
 {
 	return b->rule == i->rule && b->action == (enum tier_action)i->action &&
@@ -62,7 +62,7 @@ bool lot_takes(const struct tier *t, const struct lot *b,
 	       b->to == tier_index(t, i->target);
 }
 
-static int lot_item(struct lot *b, const struct meta_plan_item *i)
+static int batch_item(struct batch *b, const struct meta_plan_item *i)
 {
 	if (b->n == b->room) {
 		size_t room = b->room ? 2 * b->room : 64;
@@ -78,7 +78,7 @@ static int lot_item(struct lot *b, const struct meta_plan_item *i)
 	return 0;
 }
 
-static int lot_inos(struct lot *b, const struct subject *s)
+static int batch_inos(struct batch *b, const struct subject *s)
 {
 	if (b->inos + s->n > b->ino_room) {
 		size_t room = MAX(2 * b->ino_room, b->inos + s->n);
@@ -94,13 +94,13 @@ static int lot_inos(struct lot *b, const struct subject *s)
 	return 0;
 }
 
-int lot_add(struct lot *b, const struct meta_plan_item *i,
+int batch_add(struct batch *b, const struct meta_plan_item *i,
 	    const struct subject *s, int64_t now_ns)
 {
-	int rc = lot_inos(b, s);
+	int rc = batch_inos(b, s);
 
 	if (rc == 0)
-		rc = lot_item(b, i);
+		rc = batch_item(b, i);
 	if (rc < 0)
 		return rc;
 	b->files += i->files;

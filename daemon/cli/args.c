@@ -169,6 +169,12 @@ const struct cli_verb cli_verbs[] = {
 	  OPT_BIT(OPT_MONTH) | OPT_BIT(OPT_FROM) | OPT_BIT(OPT_TO) |
 		  OPT_BIT(OPT_BY) | OPT_BIT(OPT_FORMAT) | OPT_BIT(OPT_OUT),
 	  0, 0, verb_cost_report_run, verb_cost_report_show, false },
+	{ "cost reconcile", "FILE [--month M | --from D --to D]",
+	  "Compare a provider's bill (CSV) with the ledger",
+	  "AWS Cost and Usage Reports, FOCUS, and a plain form: see mersey(1). "
+	  "Exit status 3 when a\ndifference is unexplained.",
+	  OPT_BIT(OPT_MONTH) | OPT_BIT(OPT_FROM) | OPT_BIT(OPT_TO), 1, 1,
+	  verb_cost_reconcile_run, verb_cost_reconcile_show, false },
 	{ "pack list", "FILE --key FILE --keys DIR",
 	  "List what one pack holds, offline, without any daemon", NULL,
 	  OPT_BIT(OPT_KEY) | OPT_BIT(OPT_KEYS), 1, 1, verb_pack_list_run,

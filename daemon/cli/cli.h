@@ -316,6 +316,8 @@ int verb_trust_list_run(struct cli *c);
 void verb_trust_list_show(struct cli *c);
 int verb_cost_report_run(struct cli *c);
 void verb_cost_report_show(struct cli *c);
+int verb_cost_reconcile_run(struct cli *c);
+void verb_cost_reconcile_show(struct cli *c);
 int verb_mount_run(struct cli *c);
 void verb_mount_show(struct cli *c);
 int verb_wait_run(struct cli *c);

@@ -38,6 +38,17 @@ int32_t cost_today(void);
 int cost_ask(struct cli *c, const struct config_trust *t, const char *by,
 	     struct cost_days days, json_t *to);
 
+/*
+ * Calls `one` for each trust of the call. One that does not answer becomes a
+ * problem, and the exit status is CLI_NOT_NOW, for the sums lack it; when none
+ * does, -ECONNREFUSED.
+ */
+typedef int (*cost_one_fn)(struct cli *c, const struct config_trust *t,
+			   void *arg);
+int cost_each(struct cli *c, cost_one_fn one, void *arg);
+/* Adds the texts that a list lacks. 0 or -ENOMEM. */
+int cost_unite(json_t *to, const json_t *from);
+
 /* ---- formats -------------------------------------------------------- */
 
 /* Each draws c->result on c->out. */

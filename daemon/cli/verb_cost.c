@@ -98,8 +98,7 @@ static json_t *same(const json_t *list, const json_t *o, const char *key)
 	return NULL;
 }
 
-/* Adds the texts that a list lacks. */
-static int unite(json_t *to, const json_t *from)
+int cost_unite(json_t *to, const json_t *from)
 {
 	json_t *h, *u;
 	size_t i, at;
@@ -127,8 +126,8 @@ static int merge_prices(json_t *to, const json_t *from)
 			break;
 		have = same(list, p, "table");
 		if (have)
-			rc = unite(json_object_get(have, "unconfirmed"),
-				   json_object_get(p, "unconfirmed"));
+			rc = cost_unite(json_object_get(have, "unconfirmed"),
+					json_object_get(p, "unconfirmed"));
 		else
 			rc = json_array_append(list, p) < 0 ? -ENOMEM : 0;
 	}
@@ -275,18 +274,32 @@ int cost_ask(struct cli *c, const struct config_trust *t, const char *by,
 
 /* ---- the verb ------------------------------------------------------- */
 
-/* A report that lacks a trust says so, and is not "done". */
-static int cost_one(struct cli *c, const struct config_trust *t,
-		    struct cost_days days)
+int cost_each(struct cli *c, cost_one_fn one, void *arg)
 {
-	int rc = cost_ask(c, t, cost_by(c), days, c->result);
+	const struct config_trust *t[CLI_TRUSTS_MAX];
+	size_t n = 0, i;
+	int rc = cli_select(c, false, t, &n);
 
-	if (rc < 0 && cli_exit_of(rc) == CLI_NOT_NOW) {
+	for (i = 0; rc == 0 && i < n; i++) {
+		rc = one(c, t[i], arg);
+		if (rc == 0 || cli_exit_of(rc) != CLI_NOT_NOW)
+			continue;
 		c->exit = CLI_NOT_NOW;
 		fail_hint(&c->err, rc, "the totals lack this trust");
-		return cli_offline(c, t, rc);
+		rc = cli_offline(c, t[i], rc);
 	}
-	return rc;
+	if (rc < 0 || !n || json_array_size(c->problems) < n)
+		return rc;
+	fail(&c->err, -ECONNREFUSED, "no trust is served here now");
+	snprintf(c->code, sizeof(c->code), "unreachable");
+	return fail_hint(&c->err, -ECONNREFUSED, "systemctl status mersey");
+}
+
+static int cost_one(struct cli *c, const struct config_trust *t, void *arg)
+{
+	const struct cost_days *days = arg;
+
+	return cost_ask(c, t, cost_by(c), *days, c->result);
 }
 
 static void cost_print(struct cli *c)
@@ -327,23 +340,13 @@ static int cost_save(struct cli *c)
 
 int verb_cost_report_run(struct cli *c)
 {
-	const struct config_trust *t[CLI_TRUSTS_MAX];
 	struct cost_days days = { 0 };
-	size_t n = 0, i;
 	int rc = cost_options(c);
 
 	if (rc == 0)
 		rc = cost_period(c, &days);
 	if (rc == 0)
-		rc = cli_select(c, false, t, &n);
-	for (i = 0; rc == 0 && i < n; i++)
-		rc = cost_one(c, t[i], days);
-	if (rc == 0 && n && json_array_size(c->problems) == n) {
-		fail(&c->err, -ECONNREFUSED, "no trust is served here now");
-		snprintf(c->code, sizeof(c->code), "unreachable");
-		return fail_hint(&c->err, -ECONNREFUSED,
-				 "systemctl status mersey");
-	}
+		rc = cost_each(c, cost_one, &days);
 	return rc == 0 && cli_has(c, OPT_OUT) ? cost_save(c) : rc;
 }
 

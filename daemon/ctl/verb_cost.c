@@ -7,24 +7,6 @@
 #include "base/clock.h"
 #include "base/units.h"
 
-static const char *const cost_by_names[COST_BYS] = {
-	[COST_BY_TIER] = "tier",     [COST_BY_CLASS] = "class",
-	[COST_BY_CAUSE] = "cause",   [COST_BY_MODALITY] = "modality",
-	[COST_BY_AGE] = "study-age",
-};
-
-static int cost_by(const char *name, enum cost_by *out)
-{
-	int i;
-
-	for (i = 0; i < COST_BYS; i++)
-		if (strcmp(cost_by_names[i], name) == 0) {
-			*out = (enum cost_by)i;
-			return 0;
-		}
-	return -EINVAL;
-}
-
 struct report_json {
 	const struct ctl_worker *w;
 	const struct cost_report *r;
@@ -400,7 +382,7 @@ static int cost_json(const struct report_json *j, json_t *result)
 	if (!totals || proto_set(totals, "total", money(j, r->totals.total)))
 		return -ENOMEM;
 	o = json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:O, s:o}", "by",
-		      cost_by_names[r->by], "period", period(r), "currency",
+		      cost_by_name(r->by), "period", period(r), "currency",
 		      j->currency, "prices", prices(j), "exchange",
 		      exchange(j->w->cost->exchange), "rows", rows(j), "lines",
 		      lines(j), "totals", totals, "vat", vat(j));
@@ -438,7 +420,7 @@ int ctl_verb_cost(struct ctl_call *c, json_t *result)
 
 	if (rc < 0)
 		return rc;
-	if (ctl_text(c, "by") && cost_by(ctl_text(c, "by"), &by) < 0)
+	if (ctl_text(c, "by") && cost_by_parse(ctl_text(c, "by"), &by) < 0)
 		return fail(&c->err, -EINVAL, "rows cannot stand for '%s'",
 			    ctl_text(c, "by"));
 	if (!c->w->cost || !c->w->ledger)

@@ -79,6 +79,7 @@ static void test_wrong(void **state)
 		"evikt",
 		"cost",
 		"cost forecast",
+		"cost reconcile",
 		"pack",
 		"evict",
 		"status --nonsense",

@@ -419,6 +419,93 @@ static void test_cost(void **state)
 	assert_has(run_out, "\nrbq,near,STANDARD,");
 }
 
+/* A line of the last result by its name. */
+static json_t *reconciled(json_t *r, const char *line)
+{
+	json_t *l;
+	size_t i;
+
+	json_array_foreach(json_object_get(r, "lines"), i, l) {
+		if (strcmp(json_text(l, "line"), line) == 0)
+			return l;
+	}
+	print_error("no line '%s'\n", line);
+	assert_non_null(NULL);
+	return NULL;
+}
+
+static void assert_reason(json_t *r, const char *line, const char *reason)
+{
+	assert_string_equal(json_text(reconciled(r, line), "reason"), reason);
+}
+
+static void test_reconcile(void **state)
+{
+	CLEANUP_FREE char *bill = io_path("%s/bill.csv", dir);
+	CLEANUP_JSON json_t *own = NULL, *other = NULL;
+
+	make("a", 150000);
+	move_protect_now(NULL, 0);
+	/* our own FOCUS is a bill that agrees */
+	assert_int_equal(mersey("cost", "report", "--format", "focus", "--out",
+				bill, NULL),
+			 0);
+	assert_int_equal(mersey("cost", "reconcile", bill, "--json", NULL), 0);
+	own = result("cost reconcile");
+	assert_string_equal(text_at(own, "unexplained.amount"), "0.0000000000");
+	assert_reason(own, "rem-mersey STANDARD requests", "the same");
+
+	put("bill.csv", "bucket,usage,amount,quantity,from,to\n"
+			"rem-mersey,requests,9,1000000,2026-11-01,2026-11-30\n"
+			"rem-mersey,retrieval,2,,,\n"
+			"rem-mersey,transfer,0.001,,,\n"
+			"rem-mersey,Surprise,3,,,\n"
+			"=cmd,storage,4,,,\n"
+			",tax,1,,,\n"
+			"rem-mersey,storage,77,,2020-01-01,2020-01-31\n");
+	assert_int_equal(mersey("cost", "reconcile", bill, "--month", "2026-11",
+				"--json", NULL),
+			 CLI_ATTENTION);
+	other = result("cost reconcile");
+	assert_has(json_text(reconciled(other, "rem-mersey STANDARD requests"),
+			     "reason"),
+		   "the quantity is another: 1e+06 in the bill, ");
+	assert_reason(other, "rem-mersey STANDARD retrieval",
+		      "not in the ledger");
+	assert_reason(other, "rem-mersey transfer", "agrees");
+	assert_reason(other, "rem-mersey STANDARD unknown",
+		      "the ledger does not count this");
+	assert_reason(other, "=cmd STANDARD storage",
+		      "no trust has this bucket");
+	assert_reason(other, "tax", "tax, which the ledger does not have");
+	assert_string_equal(text_at(other, "outside.amount"), "77.0000000000");
+	assert_int_equal(
+		mersey("cost", "reconcile", bill, "--month", "2026-11", NULL),
+		CLI_ATTENTION);
+	assert_has(run_out, "\nUnexplained: \xc2\xa3"
+			    "11.00. Of other days in the bill: \xc2\xa3"
+			    "77.00.\n");
+}
+
+static void test_not_a_bill(void **state)
+{
+	CLEANUP_FREE char *bill = io_path("%s/bill.csv", dir);
+
+	put("bill.csv", "bucket,usage,amount,currency\nb,storage,1,USD\n");
+	assert_int_equal(mersey("cost", "reconcile", bill, NULL), CLI_FAILED);
+	assert_has(run_msg, "line 2: there is no rate from USD to GBP\n"
+			    "  try: add it under cost.exchange\n");
+	put("bill.csv", "bucket,usage,amount,from,to\n"
+			"b,storage,1,1970-01-01,9999-12-31\n");
+	assert_int_equal(mersey("cost", "reconcile", bill, NULL), CLI_USAGE);
+	assert_has(run_msg, "over more than five years");
+	put("bill.csv", "name,age\n");
+	assert_int_equal(mersey("cost", "reconcile", bill, NULL), CLI_USAGE);
+	assert_has(run_msg, "no column 'amount', so this is no bill");
+	assert_int_equal(mersey("cost", "reconcile", "/nowhere", NULL),
+			 CLI_FAILED);
+}
+
 static void test_cost_options(void **state)
 {
 	CLEANUP_JSON json_t *o = NULL, *leap = NULL;
@@ -586,6 +673,8 @@ int main(int argc, char **argv)
 		TEST(test_through_a_symlink),
 		TEST(test_refused),
 		TEST(test_cost),
+		TEST(test_reconcile),
+		TEST(test_not_a_bill),
 		TEST(test_cost_options),
 		TEST(test_jobs_and_doctor),
 		TEST(test_alarms),

@@ -67,6 +67,14 @@ void cost_words_done(struct cost_words *w)
 	*w = (struct cost_words){ 0 };
 }
 
+int cost_fail(struct err *err, const struct err *said, int rc)
+{
+	if (!said->msg[0])
+		return fail(err, rc, "cannot read the ledger: %m");
+	fail(err, rc, "%s", said->msg);
+	return fail_hint(err, rc, "%s", said->hint);
+}
+
 const char *cost_class_name(const char *storage_class)
 {
 	return storage_class[0] ? storage_class : "STANDARD";

@@ -228,11 +228,6 @@ void cost_forecast_done(struct cost_forecast *f);
 enum cost_scenario {
 	COST_ALL_HOT, /* in the first tier whose objects can be read at once */
 	COST_ALL_LOCAL, /* on local disk, and in no bucket */
-	COST_AS_MOVED,	/* shift[]: bytes that go from one tier to another */
-};
-struct cost_shift {
-	const char *from, *to; /* tiers */
-	uint64_t bytes, objects;
 };
 struct cost_whatif {
 	char name[64];		 /* "all-hot" */
@@ -246,10 +241,10 @@ struct cost_whatif {
 	char **unconfirmed;
 	size_t n_unconfirmed;
 };
+/* -EINVAL with err: no tier is hot, or local disk has no price. */
 int cost_whatif(struct meta *m, const struct cost_opts *o,
-		enum cost_scenario scenario, const struct cost_shift *shift,
-		size_t n_shifts, int64_t now_ns, struct cost_whatif *out,
-		struct err *err);
+		enum cost_scenario scenario, int64_t now_ns,
+		struct cost_whatif *out, struct err *err);
 void cost_whatif_done(struct cost_whatif *w);
 /* Days until `once` is earned back by so much less a month: < 0 never. */
 double cost_break_even(money_t once, money_t saved_per_month);
@@ -261,7 +256,9 @@ struct cost_event {
 	int64_t at_ns; /* wall; when it was charged first */
 	char tier[64], storage_class[32];
 	enum price_item item;
-	unsigned __int128 quantity; /* in price_item_unit(): their share */
+	/* In price_item_unit(): their share of bytes; requests are those of the
+	 * pack, of which they have the same share. */
+	unsigned __int128 quantity;
 	struct price_figure figure;
 	const char *currency; /* of the figure; "" = unpriced */
 	money_t amount;	      /* reporting currency */
@@ -276,7 +273,7 @@ struct cost_explained {
 	size_t n_unconfirmed;
 };
 /* Of one file, or of the files of a study. Each has the share of its packs
- * that its bytes have in them. */
+ * that its sealed bytes have in them. */
 int cost_explain(struct meta *m, const struct cost_opts *o, const uint64_t *ino,
 		 size_t n, int64_t now_ns, struct cost_explained *out,
 		 struct err *err);

@@ -26,6 +26,9 @@ void cost_words_add(struct cost_words *w, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void cost_words_done(struct cost_words *w);
 
+/* Ends a call: what `said` says, or that the ledger cannot be read. */
+int cost_fail(struct err *err, const struct err *said, int rc);
+
 /* What was used of a tier and class, by a cause, in some days of a month. */
 struct cost_cell {
 	int32_t from, to; /* days; to exclusive */

@@ -434,10 +434,7 @@ int cost_report(struct meta *m, const struct cost_opts *o, enum cost_by by,
 	cost_words_done(&p.doubts);
 	if (rc < 0) {
 		cost_report_done(&r);
-		if (!said.msg[0])
-			return fail(err, rc, "cannot read the ledger: %m");
-		fail(err, rc, "%s", said.msg);
-		return fail_hint(err, rc, "%s", said.hint);
+		return cost_fail(err, &said, rc);
 	}
 	*out = r;
 	return 0;

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is to come, and what would be: figures computed by hand. */
+#include "tests/unit/cost/util.h"
+
+#include "base/units.h"
+
+static struct price_class classes[] = {
+	{ .name = "STANDARD",
+	  .storage_gb_month = { true, true, 240000000 },
+	  .put_1000 = { true, true, 53000000 },
+	  .get_1000 = { true, true, 4200000 },
+	  .retrieval_gb = { true, true, 0 } },
+	{ .name = "DEEP_ARCHIVE",
+	  .storage_gb_month = { true, true, 18000000 },
+	  .put_1000 = { true, true, 600000000 },
+	  .get_1000 = { true, true, 4200000 },
+	  .minimum_days = 180,
+	  .overhead_bytes = 32768,
+	  .overhead_standard_bytes = 8192,
+	  .recall = { [PRICE_BULK] = { .known = true,
+				       .gb = { true, true, 25000000 },
+				       .request_1000 = { true, false,
+							 250000000 } } } },
+};
+static const struct price_table aws = { .name = "aws",
+					.currency = "USD",
+					.classes = classes,
+					.n_classes = 2,
+					.egress_gb = { true, true,
+						       900000000 } };
+static struct price_rate rates[] = { { "USD", 7900000000LL } };
+static const struct price_exchange pounds = { .currency = "GBP",
+					      .rates = rates,
+					      .n_rates = 1 };
+static const struct cost_tier tiers[] = {
+	{ .tier = "near", .storage_class = "", .prices = &aws, .place = 1 },
+	{ .tier = "deep",
+	  .storage_class = "DEEP_ARCHIVE",
+	  .prices = &aws,
+	  .place = 1 },
+};
+static const struct cost_opts opts = { .tiers = tiers,
+				       .n_tiers = 2,
+				       .exchange = &pounds };
+
+static int32_t day(const char *s)
+{
+	int32_t d = -1;
+
+	assert_int_equal(units_parse_date(s, &d), 0);
+	return d;
+}
+
+static int64_t at(const char *date)
+{
+	return day(date) * SEC_PER_DAY * NSEC_PER_SEC + 7 * 3600 * NSEC_PER_SEC;
+}
+
+/* The sum of so many days may be off by as many units. */
+static void assert_about(money_t got, const char *want, money_t off)
+{
+	money_t m;
+
+	assert_int_equal(money_parse(want, &m), 0);
+	if (got - m > off || m - got > off) {
+		char text[MONEY_SIZE];
+
+		print_error("%s, not %s\n", money_exact(got, text), want);
+		assert_true(false);
+	}
+}
+
+static void keep(struct fixture *f, int32_t d, uint64_t gib_months)
+{
+	struct meta_ledger r = { .day = d,
+				 .tier = "near",
+				 .storage_class = "STANDARD",
+				 .byte_hours = gib_months * 730 * GIB };
+
+	fixture_add(f, &r);
+}
+
+static void forecast(struct fixture *f, const char *date, unsigned months,
+		     struct cost_forecast *out)
+{
+	assert_int_equal(
+		cost_forecast(f->meta, &opts, at(date), months, out, NULL), 0);
+}
+
+/* Each day costs £0.01896 more than the one before. */
+static void test_trend(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP(cost_forecast_done) struct cost_forecast r = { 0 };
+	int i;
+
+	for (i = 1; i <= 20; i++)
+		keep(f, day("2026-11-01") + i - 1, (uint64_t)i);
+	keep(f, day("2026-11-21"), 999); /* today is not over */
+	forecast(f, "2026-11-21", 3, &r);
+	assert_int_equal(r.n_months, 3);
+	assert_int_equal(r.days, 19); /* the first one was no whole day */
+	assert_about(r.trend, "0.01896", 2);
+	/* 30.4166… GiB more each day, 30 days */
+	assert_true(r.growth_bytes > (int64_t)(912 * GIB) &&
+		    r.growth_bytes < (int64_t)(913 * GIB));
+	assert_int_equal(r.months[0].year, 2026);
+	assert_int_equal(r.months[0].month, 11);
+	/* 1 + ... + 30 = 465, 31 + ... + 61 = 1426, 62 + ... + 92 = 2387 */
+	assert_about(r.months[0].expected, "8.8164", 40);
+	assert_int_equal(r.months[1].month, 12);
+	assert_about(r.months[1].expected, "27.03696", 40);
+	assert_int_equal(r.months[2].year, 2027);
+	assert_int_equal(r.months[2].month, 1);
+	assert_about(r.months[2].expected, "45.25752", 40);
+	/* all days lie on the line */
+	assert_about(r.months[2].high - r.months[2].low, "0", 2000);
+	assert_non_null(strstr(r.method, "straight line"));
+	assert_non_null(strstr(r.method, "last 19 whole days"));
+}
+
+/* Ten days of 1 and 3 by turns: their mean, and twice their spread. */
+static void test_few_days(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP(cost_forecast_done) struct cost_forecast r = { 0 };
+	int i;
+
+	for (i = 0; i < 11; i++)
+		keep(f, day("2026-11-20") + i, i % 2 ? 1 : 3);
+	forecast(f, "2026-12-01", 1, &r);
+	assert_int_equal(r.days, 10);
+	assert_true(r.trend == 0 && r.growth_bytes == 0);
+	/* 31 x 2 x 0.01896; off by 2 x 0.01896 x sqrt(10 / 9) x sqrt(31 +
+	 * 31^2 / 10) = 0.0399709… x 11.2739… = 0.450613 */
+	assert_about(r.months[0].expected, "1.17552", 40);
+	assert_about(r.months[0].high - r.months[0].expected, "0.4506", 500000);
+	assert_true(r.months[0].expected - r.months[0].low ==
+		    r.months[0].high - r.months[0].expected);
+	assert_non_null(strstr(r.method, "10 whole days, too few"));
+}
+
+/* Falling cost ends at nothing, not below. */
+static void test_falling(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP(cost_forecast_done) struct cost_forecast r = { 0 };
+	int i;
+
+	for (i = 0; i < 20; i++)
+		keep(f, day("2026-11-01") + i, (uint64_t)(20 - i));
+	forecast(f, "2026-11-21", 3, &r);
+	assert_true(r.trend < 0);
+	assert_true(r.months[2].expected == 0 && r.months[2].low == 0);
+	assert_true(r.months[0].low > 0); /* what was spent */
+}
+
+static void test_nothing_known(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP(cost_forecast_done) struct cost_forecast r = { 0 };
+	struct err err = ERR_INIT;
+
+	forecast(f, "2026-11-21", 2, &r);
+	assert_true(r.months[1].high == 0);
+	assert_int_equal(cost_forecast(f->meta, &opts, 0, 0, &r, &err),
+			 -EINVAL);
+}
+
+/* ---- what if -------------------------------------------------------- */
+
+static void store(struct fixture *f, const char *tier, const char *cls,
+		  uint64_t bytes, int64_t keep_ns)
+{
+	struct meta_pack p = { .generation = 1 };
+	META_TXN(t);
+
+	assert_int_equal(io_random(p.id, sizeof(p.id)), 0);
+	snprintf(p.object, sizeof(p.object), "packs/%02x%02x%02x%02x%02x",
+		 p.id[0], p.id[1], p.id[2], p.id[3], p.id[4]);
+	strcpy(p.tier, tier);
+	strcpy(p.storage_class, cls);
+	assert_int_equal(meta_begin(f->meta, &t), 0);
+	assert_int_equal(meta_pack_intend(&t, &p), 0);
+	p.length = bytes;
+	p.keep_ns = keep_ns;
+	assert_int_equal(meta_pack_stored(&t, &p), 0);
+	assert_int_equal(meta_commit(&t, NULL), 0);
+}
+
+static void use(struct fixture *f, const char *tier, const char *cls,
+		const char *cause, uint64_t gets, uint64_t in_bytes)
+{
+	struct meta_ledger r = { .day = day("2026-11-10"),
+				 .gets = gets,
+				 .in_bytes = in_bytes };
+
+	strcpy(r.tier, tier);
+	strcpy(r.storage_class, cls);
+	strcpy(r.cause, cause);
+	fixture_add(f, &r);
+}
+
+static void test_all_hot(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP(cost_whatif_done) struct cost_whatif w = { 0 };
+	int64_t now = at("2026-11-21");
+
+	store(f, "near", "STANDARD", 10 * GIB, 0);
+	store(f, "deep", "DEEP_ARCHIVE", 70 * GIB, now);
+	store(f, "deep", "DEEP_ARCHIVE", 30 * GIB,
+	      now + 73 * SEC_PER_DAY * NSEC_PER_SEC);
+	use(f, "near", "STANDARD", "read", 1000, GIB);
+	use(f, "deep", "DEEP_ARCHIVE", "policy", 1000, GIB); /* no reads */
+	assert_int_equal(
+		cost_whatif(f->meta, &opts, COST_ALL_HOT, now, &w, NULL), 0);
+	assert_string_equal(w.name, "all-hot");
+	assert_true(w.bytes == 100 * GIB);
+	/* (10 x 0.024 + 100 x 0.0018 + 2 x (32 KiB x 0.0018 + 8 KiB x 0.024)
+	 * + 0.00042 + 0.09) x 0.79 = (0.24 + 0.18 + 0.000000476 + 0.09042) x
+	 * 0.79 */
+	assert_about(w.now, "0.4032321761", 300);
+	/* (110 x 0.024 + 0.09042) x 0.79 */
+	assert_about(w.then, "2.1570318", 5);
+	assert_true(w.saved_per_month == w.now - w.then);
+	/* bulk: 100 x 0.0025 + 2 x 0.025 / 1000; 1600 PUT; 73 days of 30 GB:
+	 * 30 x 73 x 24 / 730 x 0.0018 = 0.1296; no egress within a place:
+	 * (0.25 + 0.00005 + 0.00848 + 0.1296) x 0.79 */
+	assert_about(w.once, "0.3066227", 5);
+	assert_true(w.break_even_days < 0);
+	assert_int_equal(w.n_unconfirmed, 1);
+	assert_string_equal(w.unconfirmed[0],
+			    "aws: DEEP_ARCHIVE restore requests");
+	assert_int_equal(w.n_assumptions, 3);
+}
+
+static void test_all_local(void **state)
+{
+	struct fixture *f = *state;
+	struct cost_opts o = opts;
+	struct cost_whatif w = { 0 };
+	struct err err = ERR_INIT;
+
+	store(f, "near", "STANDARD", 10 * GIB, 0);
+	assert_int_equal(cost_whatif(f->meta, &o, COST_ALL_LOCAL,
+				     at("2026-11-21"), &w, &err),
+			 -EINVAL);
+	assert_string_equal(err.msg, "local disk has no price");
+	o.disk_tb_month = (struct price_figure){ true, true, 12 * MONEY_UNIT };
+	assert_int_equal(cost_whatif(f->meta, &o, COST_ALL_LOCAL,
+				     at("2026-11-21"), &w, &err),
+			 0);
+	assert_about(w.now, "0.1896", 0);
+	/* 10,737,418,240 / 10^12 x 12 */
+	assert_about(w.then, "0.1288490189", 0);
+	/* 1 GET, 10 GB of egress */
+	assert_about(w.once, "0.7110003318", 0);
+	/* 0.7110003318 / 0.0607509811 x 730 / 24 */
+	assert_true(w.break_even_days > 355.9 && w.break_even_days < 356.1);
+	cost_whatif_done(&w);
+}
+
+static void test_break_even(void **state)
+{
+	assert_true(cost_break_even(0, 5) == 0);
+	assert_true(cost_break_even(-3, 0) == 0);
+	assert_true(cost_break_even(5, 0) < 0);
+	assert_true(cost_break_even(-5, -1) < 0);
+	assert_true(cost_break_even(24, 73) == 10);
+}
+
+#define TEST(fn) \
+	cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_trend),
+		TEST(test_few_days),
+		TEST(test_falling),
+		TEST(test_nothing_known),
+		TEST(test_all_hot),
+		TEST(test_all_local),
+		cmocka_unit_test(test_break_even),
+	};
+
+	return RUN_TESTS(tests, NULL, NULL);
+}

@@ -334,8 +334,8 @@ void cache_damage(struct cache_file *f, const char *what, int rc);
 
 /*
  * LOCAL or PARTIAL -> REMOTE, or ARCHIVED: row, barrier, unlink. -EBUSY: open
- * or being sealed; -ENOTRECOVERABLE: dirty (P4); 0 with *freed = 0 when there
- * was nothing local.
+ * or being sealed; -EPERM: pinned; -ENOTRECOVERABLE: dirty (P4); 0 with *freed
+ * = 0 when there was nothing local.
  */
 int cache_evict(struct cache *c, uint64_t ino, uint64_t *freed);
 

@@ -6,6 +6,7 @@
 #include "cache/impl.h"
 
 #include "base/log.h"
+#include "meta/tiering.h"
 
 static void evict_end(struct cache_file *f)
 {
@@ -115,6 +116,24 @@ void cache_evicted(struct cache *c, struct cache_evicted *out)
 	out->bytes = atomic_load(&c->evicted_bytes);
 }
 
+/* 1 when somebody wants to keep it here, by the rows. */
+static int evict_pinned(struct cache *c, uint64_t ino)
+{
+	META_TXN(t);
+	int rc = meta_read(c->m, &t);
+
+	return rc < 0 ? rc : meta_pinned(&t, ino, clock_wall_ns());
+}
+
+static int evict_get(struct cache *c, uint64_t ino, struct cache_file **out)
+{
+	int rc = evict_pinned(c, ino);
+
+	if (rc != 0)
+		return rc < 0 ? rc : -EPERM;
+	return cache_get(c, ino, out);
+}
+
 static void evict_batch(struct cache *c, struct cache_victim *v, size_t n,
 			struct evict *e)
 {
@@ -126,7 +145,7 @@ static void evict_batch(struct cache *c, struct cache_victim *v, size_t n,
 		struct cache_file *f = NULL;
 
 		v[i].freed = 0;
-		rc = cache_get(c, v[i].ino, &f);
+		rc = evict_get(c, v[i].ino, &f);
 		if (rc == 0)
 			rc = evict_take(f);
 		v[i].rc = MIN(rc, 0);

@@ -22,6 +22,7 @@ enum {
 	COUNT,
 	UNTIL,
 	LIST,
+	FILES,
 	OF_FILE,
 	FILE_DELETE,
 	END,
@@ -48,6 +49,8 @@ static const char *const sql[] = {
 		  " AND (p.until_ns = 0 OR p.until_ns > ?2)" PIN_LONGEST,
 	[LIST] = "SELECT id, ino, until_ns, made_ns, uid, cause, files, bytes"
 		 " FROM pin WHERE ended = 0 AND id > ?1 ORDER BY id LIMIT ?2",
+	[FILES] = "SELECT ino FROM pin_file WHERE pin = ?1 AND ino > ?2"
+		  " ORDER BY ino LIMIT ?3",
 	[OF_FILE] = "SELECT pin, bytes FROM pin_file WHERE ino = ?1 LIMIT 1",
 	[FILE_DELETE] = "DELETE FROM pin_file WHERE ino = ?1 AND pin = ?2",
 	[END] = "UPDATE pin SET ended = 1 WHERE id = ?1 AND ended = 0",
@@ -155,6 +158,22 @@ int meta_pin_list(struct meta_txn *t, uint64_t after, struct meta_pin *out,
 	while ((rc = m_step(t, st)) == 1 && n < max)
 		if (!pin_read(st, &out[n++]))
 			return m_unclean(t, st);
+	db_reset(st);
+	return rc < 0 ? rc : (int)n;
+}
+
+int meta_pin_files(struct meta_txn *t, uint64_t pin, uint64_t after,
+		   uint64_t *ino, size_t max)
+{
+	struct db_stmt *st = m_stmt(t, META_G_PIN, FILES, sql);
+	size_t n = 0;
+	int rc;
+
+	m_bind_u64(st, 1, pin);
+	m_bind_u64(st, 2, after);
+	m_bind_u64(st, 3, max);
+	while ((rc = m_step(t, st)) == 1 && n < max)
+		ino[n++] = (uint64_t)db_int(st, 0);
 	db_reset(st);
 	return rc < 0 ? rc : (int)n;
 }

@@ -142,6 +142,9 @@ int meta_pinned_until(struct meta_txn *t, uint64_t ino, int64_t now_ns,
 /* Pins with id > after, ascending. Count or -errno. */
 int meta_pin_list(struct meta_txn *t, uint64_t after, struct meta_pin *out,
 		  size_t max);
+/* Files of a pin with ino > after, ascending. Count or -errno. */
+int meta_pin_files(struct meta_txn *t, uint64_t pin, uint64_t after,
+		   uint64_t *ino, size_t max);
 /* Takes a file out of all pins. A pin whose last file goes ends. */
 int meta_unpin_file(struct meta_txn *t, uint64_t ino);
 /* It keeps nothing any more; -ENOENT when there is none. */

@@ -285,7 +285,7 @@ int64_t evict_run(struct job *job, void *arg)
 	if (rc)
 		return EVICT_CHECK_NS;
 	job_waiting(job, "the cache is full of files that are not protected "
-			 "yet or in use");
+			 "yet, in use or pinned");
 	protect_hurry(mv);
 	move_sleep(job, EVICT_AGAIN_NS);
 	return EVICT_AGAIN_NS;

@@ -21,6 +21,7 @@
  * send.c     intent, PUT, commit
  * restore.c   orders to archive classes, and who waits for them
  * restoring.c the job that looks after them
+ * bring.c     what is pinned comes here
  * evict.c reap.c gc.c   the other jobs
  * fence.c claim.c quarantine.c   who writes the bucket (fence_impl.h)
  *
@@ -184,7 +185,9 @@ struct move {
 
 	pthread_mutex_t jobs_lock; /* guards the pointers to jobs */
 	struct stream stream[MOVE_STREAMS_MAX];
-	struct job *evict, *reap, *gc, *lost, *copies, *restore;
+	struct job *evict, *reap, *gc, *lost, *copies, *restore, *bring;
+	bool bring_stop;		     /* what it waits for ends */
+	const char *archive[MOVE_TIERS_MAX]; /* names of tiers */
 	struct {
 		pthread_mutex_t lock; /* held while it runs */
 		bool (*fn)(void *arg, uint64_t ino);
@@ -405,8 +408,12 @@ void restore_opened(struct move *mv, uint64_t ino);
  * *hangup is true or too many wait already, -EINTR, or as restore_check(). */
 int restore_wait(struct move *mv, uint64_t pack, int64_t until_ns,
 		 const volatile bool *cancel, const volatile bool *hangup);
-/* The job "restore" (job_run_fn). */
+/* The same, but an order that is there always does. */
+int restore_want_once(struct meta_txn *t, struct move *mv,
+		      const struct restore_want *w);
+/* The jobs "restore" and "recall" (job_run_fn). */
 int64_t restoring_run(struct job *job, void *mv);
+int64_t bring_run(struct job *job, void *mv);
 
 /* ---- evict.c reap.c gc.c -------------------------------------------- */
 

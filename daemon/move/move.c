@@ -121,6 +121,17 @@ static int move_streams(struct move *mv, struct err *err)
 	return rc;
 }
 
+/* What leaves the cache says where it lies. */
+static void move_archives(struct move *mv)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < mv->s.n_tiers; i++)
+		if (mv->s.tier[i].archive)
+			mv->archive[n++] = mv->s.tier[i].name;
+	cache_set_archives(mv->c, mv->archive, n);
+}
+
 static int move_jobs_start(struct move *mv, struct err *err)
 {
 	int rc = fetcher_start(mv);
@@ -135,6 +146,8 @@ static int move_jobs_start(struct move *mv, struct err *err)
 	if (rc == 0)
 		rc = move_job(mv, &mv->restore, "restore", restoring_run, mv,
 			      err);
+	if (rc == 0)
+		rc = move_job(mv, &mv->bring, "recall", bring_run, mv, err);
 	if (rc == 0)
 		rc = move_job(mv, &mv->gc, "gc", gc_run, mv, err);
 	if (rc == 0)
@@ -160,6 +173,8 @@ int move_start(const struct move_opts *o, struct meta *m, struct cache *c,
 		rc = gc_intents(mv, err);
 	if (rc == 0)
 		rc = evict_load(mv, err);
+	if (rc == 0)
+		move_archives(mv);
 	if (rc == 0)
 		rc = move_jobs_start(mv, err);
 	if (rc < 0)
@@ -192,17 +207,20 @@ void move_stop(struct move *mv)
 	if (!mv)
 		return;
 	atomic_store(&mv->stopping, true);
+	__atomic_store_n(&mv->bring_stop, true, __ATOMIC_SEQ_CST);
 	cache_on_pressure(mv->c, NULL, NULL);
 	cache_on_dirty(mv->c, NULL, NULL);
 	for (i = 0; i < mv->streams; i++)
 		move_job_stop(mv, &mv->stream[i].job);
 	move_job_stop(mv, &mv->evict);
 	move_job_stop(mv, &mv->reap);
+	move_job_stop(mv, &mv->bring);
 	move_job_stop(mv, &mv->restore);
 	move_job_stop(mv, &mv->gc);
 	move_job_stop(mv, &mv->lost);
 	move_job_stop(mv, &mv->copies);
 	fetcher_stop(mv);
+	cache_set_archives(mv->c, NULL, 0);
 	keys_done(&mv->keys);
 	fetcher_done(&mv->fetcher);
 	mates_done(&mv->mates);
@@ -218,7 +236,7 @@ void move_stop(struct move *mv)
 
 size_t move_jobs(struct move *mv, struct job_info *out, size_t max)
 {
-	struct job *job[MOVE_STREAMS_MAX + 6];
+	struct job *job[MOVE_STREAMS_MAX + 7];
 	size_t n = 0, i;
 
 	LOCK_SCOPE(&mv->jobs_lock);
@@ -227,6 +245,7 @@ size_t move_jobs(struct move *mv, struct job_info *out, size_t max)
 	job[n++] = mv->evict;
 	job[n++] = mv->reap;
 	job[n++] = mv->restore;
+	job[n++] = mv->bring;
 	job[n++] = mv->gc;
 	job[n++] = mv->lost;
 	job[n++] = mv->copies;

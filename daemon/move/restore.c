@@ -194,6 +194,16 @@ int restore_want(struct meta_txn *t, struct move *mv,
 	return rc < 0 ? rc : -EINPROGRESS;
 }
 
+int restore_want_once(struct meta_txn *t, struct move *mv,
+		      const struct restore_want *w)
+{
+	int rc = restore_archived(t, mv, w->pack);
+
+	if (rc == 1)
+		rc = restore_look(t, true, w->pack);
+	return rc == -ENOMEDIUM ? restore_want(t, mv, w) : rc;
+}
+
 /* They are rows now: the job's turn. */
 static void restore_wake(struct move *mv)
 {
@@ -406,6 +416,14 @@ int move_restore_wait(struct move *mv, uint64_t pack, int64_t wait_ns,
 	int rc = restore_wait(mv, pack, until, cancel, NULL);
 
 	return rc == -ENOMEDIUM ? -ETIMEDOUT : rc; /* nobody ordered it */
+}
+
+int64_t move_restore_takes(struct move *mv, const char *tier,
+			   enum store_speed speed)
+{
+	const struct move_tier *t = restore_tier(mv, tier);
+
+	return t && t->archive ? restore_takes(t, restore_speed(t, speed)) : 0;
 }
 
 void move_restores(struct move *mv, struct move_restores *out)

@@ -24,6 +24,14 @@ int move_restore(struct move *mv, uint64_t pack, enum store_speed speed,
 int move_restore_wait(struct move *mv, uint64_t pack, int64_t wait_ns,
 		      const volatile bool *cancel);
 
+/* Files were pinned: they are brought here. */
+void move_pinned(struct move *mv);
+
+/* How long a restore takes, by the terms of the tier's class; 0: the tier is
+ * no archive. */
+int64_t move_restore_takes(struct move *mv, const char *tier,
+			   enum store_speed speed);
+
 /* Orders, as the job saw them a moment ago. */
 struct move_restores {
 	uint64_t ordered, ready; /* packs: not yet to be read; to be read */

@@ -26,6 +26,7 @@
 #define RESTORING_RETRIES (3600 * NSEC_PER_SEC)
 #define RESTORING_LATE	  (60 * NSEC_PER_SEC)
 #define RESTORING_IDLE	  (60 * NSEC_PER_SEC)
+#define RESTORING_BRING	  (2 * NSEC_PER_SEC) /* others come with it */
 #define RESTORING_HOT	  (10 * NSEC_PER_SEC)
 
 /* A look at all orders. */
@@ -244,6 +245,7 @@ static int restoring_ready(struct restoring *g, struct meta_restore *r,
 	rc = restoring_put(g, r);
 	if (rc == 0)
 		job_add(g->job, 1, info->size);
+	move_wake_in(g->mv, &g->mv->bring, RESTORING_BRING);
 	LOCK_SCOPE(&g->mv->restores.lock);
 	pthread_cond_broadcast(&g->mv->restores.changed);
 	return rc;

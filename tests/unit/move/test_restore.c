@@ -14,7 +14,6 @@
 
 static struct store *mem; /* below bucket */
 static struct store_mem_archive terms;
-static const char *const archives[] = { "cold" };
 
 static void pass(int64_t ns)
 {
@@ -49,7 +48,6 @@ static int cold_setup(void **state)
 	};
 	for (i = 0; i < STORE_CAUSE_COUNT; i++)
 		stores.tier[0].cause[i] = stores.cause[i];
-	cache_set_archives(c, archives, 1);
 	return start_move();
 }
 
@@ -68,7 +66,6 @@ static void cold_restart(void)
 {
 	stop_move();
 	reopen();
-	cache_set_archives(c, archives, 1);
 	assert_int_equal(start_move(), 0);
 }
 
@@ -467,6 +464,42 @@ static void test_behind_our_back(void **state)
 	expect_file(ino, 1, SIZE);
 }
 
+static void pin(uint64_t ino, int64_t until_ns)
+{
+	struct meta_pin p = { .ino = ino,
+			      .until_ns = until_ns,
+			      .made_ns = clock_wall_ns(),
+			      .cause = "pin" };
+	META_TXN(t);
+
+	assert_int_equal(meta_begin(m, &t), 0);
+	assert_int_equal(meta_pin_add(&t, &p), 0);
+	assert_int_equal(meta_pin_file(&t, p.id, ino), 0);
+	assert_int_equal(meta_commit(&t, NULL), 0);
+	move_pinned(mv);
+}
+
+/* What is pinned is ordered, comes when it is there, and stays while it is
+ * pinned. */
+static void test_pinned(void **state)
+{
+	uint64_t ino = protected_file("a", 1, SIZE), pack = pack_row(ino);
+	struct meta_restore r;
+
+	pin(ino, clock_wall_ns() + 48 * HOUR);
+	assert_true(wait_order(pack, META_RESTORE_ORDERED));
+	assert_int_equal(order_of(pack, &r), 0);
+	assert_string_equal(r.cause, "recall");
+	assert_int_equal(r.days, 2);
+	pass(13 * HOUR);
+	assert_true(wait_state(ino, META_LOCAL));
+	assert_int_equal(evict_settled(ino), -EPERM);
+	assert_true(local_exists(ino));
+	pass(48 * HOUR);
+	assert_int_equal(evict_settled(ino), 0);
+	assert_false(local_exists(ino));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -477,6 +510,7 @@ int main(void)
 		COLD_TEST(test_restart),  COLD_TEST(test_away),
 		COLD_TEST(test_refused),  COLD_TEST(test_never),
 		COLD_TEST(test_billed),	  COLD_TEST(test_behind_our_back),
+		COLD_TEST(test_pinned),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -329,7 +329,7 @@ static int open_front(struct service *s, struct err *err)
 	rc = vfs_new(&vo, s->meta, s->cache, s->move, &s->vfs);
 	if (rc < 0)
 		return fail(err, rc, "cannot open the filesystem: %m");
-	return 0;
+	return tier_start(&s->terms.policies, s->meta, s->move, &s->tier, err);
 }
 
 int service_open(struct service *s, const struct conf_trust *ct,
@@ -359,6 +359,7 @@ int service_open(struct service *s, const struct conf_trust *ct,
 void service_close(struct service *s)
 {
 	stack_stop(&s->stack);
+	tier_stop(s->tier);
 	vfs_free(s->vfs);
 	tier_stop(s->tier);
 	move_stop(s->move);
@@ -542,6 +543,7 @@ static int describe(struct service *s, const struct service_run *r,
 		.cost = &s->terms.cost,
 		.policies = s->tier,
 		.tier_opts = &s->terms.policies,
+		.policies = s->tier,
 		.ops = s->ops,
 		.finance = s->finance,
 		.worker_uid = geteuid(),

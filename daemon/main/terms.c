@@ -109,6 +109,7 @@ int terms_init(struct terms *t, const struct conf_trust *ct, struct meta *m)
 		.spent = spent,
 		.spent_arg = t,
 		.recall_wait_ns = ct->t->recall_wait_ns,
+		.delete_after_ns = ct->t->delete_after_ns,
 		.cache_size = ct->t->cache_size,
 	};
 	return resolve_policies(ct->c);

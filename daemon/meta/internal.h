@@ -289,6 +289,9 @@ bool meta_study_read(struct db_stmt *st, struct meta_study *out);
 /* study.c: the file's bytes change, and with them what its header says. */
 int meta_instance_forget(struct meta_txn *t, uint64_t ino);
 
+/* value.c: 1, 2, ... under a name: an id that no row ever had before. */
+int meta_serial(struct meta_txn *t, const char *name, uint64_t *id);
+
 /* pin.c: the inode goes. */
 int meta_pin_forget(struct meta_txn *t, uint64_t ino);
 

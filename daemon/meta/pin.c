@@ -16,7 +16,6 @@
 #define PIN_SWEEP 4000 /* files of ended pins that go in one call (S6) */
 
 enum {
-	NEW_ID,
 	ADD,
 	FILE_ADD,
 	COUNT,
@@ -34,7 +33,6 @@ enum {
 /* The longest first; 0 = for ever. */
 #define PIN_LONGEST " ORDER BY p.until_ns <> 0, p.until_ns DESC LIMIT 1"
 static const char *const sql[] = {
-	[NEW_ID] = "SELECT COALESCE(MAX(id), 0) + 1 FROM pin",
 	[ADD] = "INSERT INTO pin (id, ino, until_ns, made_ns, uid, cause,"
 		" files, bytes, ended) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0,"
 		" 0)",
@@ -63,13 +61,11 @@ static const char *const sql[] = {
 
 int meta_pin_add(struct meta_txn *t, struct meta_pin *in)
 {
-	struct db_stmt *st = m_stmt(t, META_G_PIN, NEW_ID, sql);
-	int rc = m_row(t, st);
+	int rc = meta_serial(t, "pin.id", &in->id);
+	struct db_stmt *st;
 
 	if (rc < 0)
-		return m_fail(t, rc);
-	in->id = (uint64_t)db_int(st, 0);
-	db_reset(st);
+		return rc;
 	in->files = in->bytes = 0;
 	st = m_stmt(t, META_G_PIN, ADD, sql);
 	m_bind_u64(st, 1, in->id);

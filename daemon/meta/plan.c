@@ -7,7 +7,6 @@
 #include "meta/tiering.h"
 
 enum {
-	NEW_ID,
 	ADD,
 	UPDATE,
 	FIND,
@@ -28,7 +27,6 @@ enum {
 	"id, seq, study, subject, rule, action, target, source, files," \
 	" bytes, state, reason"
 static const char *const sql[] = {
-	[NEW_ID] = "SELECT COALESCE(MAX(id), 0) + 1 FROM tier_plan",
 	[ADD] = "INSERT INTO tier_plan (" PLAN_COLS ") VALUES (?1, ?2, ?3,"
 		" ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
 	[UPDATE] = "UPDATE tier_plan SET name = ?2, policy = ?3, state = ?4,"
@@ -92,13 +90,11 @@ static bool plan_read(struct db_stmt *st, struct meta_plan *out)
 
 int meta_plan_add(struct meta_txn *t, struct meta_plan *in)
 {
-	struct db_stmt *st = m_stmt(t, META_G_PLAN, NEW_ID, sql);
-	int rc = m_row(t, st);
+	int rc = meta_serial(t, "plan.id", &in->id);
+	struct db_stmt *st;
 
 	if (rc < 0)
-		return m_fail(t, rc);
-	in->id = (uint64_t)db_int(st, 0);
-	db_reset(st);
+		return rc;
 	st = m_stmt(t, META_G_PLAN, ADD, sql);
 	plan_bind(st, in);
 	return m_run_one(t, st);

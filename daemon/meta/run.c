@@ -6,12 +6,11 @@
 
 #include "meta/tiering.h"
 
-enum { NEW_ID, ADD, UPDATE, LIST };
+enum { ADD, UPDATE, LIST };
 #define RUN_COLS                                                           \
 	"id, plan, plan_name, policy, started_by, who, state, started_ns," \
 	" ended_ns, files, bytes, skipped, errors, cost, predicted, error"
 static const char *const sql[] = {
-	[NEW_ID] = "SELECT COALESCE(MAX(id), 0) + 1 FROM tier_run",
 	[ADD] = "INSERT INTO tier_run (" RUN_COLS ") VALUES (?1, ?2, ?3, ?4,"
 		" ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
 	[UPDATE] = "UPDATE tier_run SET plan = ?2, plan_name = ?3,"
@@ -75,13 +74,11 @@ static bool run_read(struct db_stmt *st, struct meta_run *out)
 
 int meta_run_add(struct meta_txn *t, struct meta_run *in)
 {
-	struct db_stmt *st = m_stmt(t, META_G_RUN, NEW_ID, sql);
-	int rc = m_row(t, st);
+	int rc = meta_serial(t, "run.id", &in->id);
+	struct db_stmt *st;
 
 	if (rc < 0)
-		return m_fail(t, rc);
-	in->id = (uint64_t)db_int(st, 0);
-	db_reset(st);
+		return rc;
 	st = m_stmt(t, META_G_RUN, ADD, sql);
 	run_bind(st, in);
 	return m_run_one(t, st);

@@ -2,6 +2,8 @@
 /* Small named values. */
 #include "meta/internal.h"
 
+#include "base/bytes.h"
+
 enum { GET, SET };
 static const char *const sql[] = {
 	[GET] = "SELECT value FROM value WHERE name = ?1",
@@ -31,4 +33,19 @@ int meta_value_set(struct meta_txn *t, const char *name, const void *v,
 	m_bind_text(st, 1, name);
 	m_bind_blob(st, 2, v, len);
 	return m_run_one(t, st);
+}
+
+int meta_serial(struct meta_txn *t, const char *name, uint64_t *id)
+{
+	CLEANUP_BUF struct buf b = { 0 };
+	uint8_t next[8];
+	int rc = meta_value_get(t, name, &b);
+
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	if (rc == 0 && b.len != sizeof(next))
+		return m_fail(t, -EUCLEAN);
+	*id = rc == 0 ? get_le64(b.data) : 1;
+	put_le64(next, *id + 1);
+	return meta_value_set(t, name, next, sizeof(next));
 }

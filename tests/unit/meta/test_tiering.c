@@ -411,7 +411,7 @@ static void test_pins_end(void **state)
 	assert_int_equal(meta_pin_delete(&t, kept), 0);
 	assert_int_equal(meta_pin_delete(&t, kept), -ENOENT);
 	assert_int_equal(meta_pinned(&t, ino, 1), 0);
-	/* While rows of it are left, nobody gets its id. */
+	/* Nobody gets its id. */
 	assert_true(a_pin(&t, ino, 0) > kept);
 	assert_int_equal(meta_pin_expire(&t, 1, 10), 0);
 	assert_int_equal(meta_pinned(&t, ino, 1), 1);
@@ -420,6 +420,7 @@ static void test_pins_end(void **state)
 	assert_int_equal(meta_inode_delete(&t, ino), 0);
 	assert_int_equal(meta_pin_list(&t, 0, p, 3), 0);
 	assert_int_equal(meta_pin_expire(&t, 1, 10), 0);
+	assert_int_equal(meta_pin_list(&t, 0, p, 3), 0);
 	commit(&t);
 	util_close();
 	assert_sh("test $(sqlite3 %s/db 'SELECT (SELECT COUNT(*) FROM pin) +"
@@ -497,6 +498,9 @@ static void test_plans(void **state)
 	assert_int_equal(meta_plan_delete(&t, id, 2), 0);
 	assert_int_equal(meta_plan_delete(&t, id, 2), -ENOENT);
 	assert_int_equal(meta_plan_list(&t, 0, all, 3), 1);
+	/* Runs name their plans, so no id comes again. */
+	assert_int_equal(meta_plan_delete(&t, all[0].id, 2), 0);
+	assert_true(a_plan(&t, "00000000000000cc", 0) > all[0].id);
 	commit(&t);
 }
 

@@ -133,7 +133,7 @@ static inline void trust_day(struct trust *tr, unsigned thin)
 /*
  * A study that is read again: of ten, six are younger than a month, two
  * younger than a year, and the others are older, half as many for each year.
- * NULL: there is none of that age.
+ * NULL: it is gone.
  */
 static inline struct study *trust_reread(struct trust *tr)
 {
@@ -149,7 +149,9 @@ static inline struct study *trust_reread(struct trust *tr)
 	age = clock_wall_ns() - age * SEC_PER_DAY * NSEC_PER_SEC;
 	for (i = 0; i < tr->n && tr->study[i].made_ns <= age; i++)
 		s = &tr->study[i];
-	return s && !s->gone ? s : NULL;
+	if (!s) /* the trust is younger */
+		s = &tr->study[trust_random(tr, (unsigned)tr->n)];
+	return s->gone ? NULL : s;
 }
 
 static inline void trust_delete(struct study *s)

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "cache/value.h"
+#include "meta/tiering.h"
 
 void cache_close_fd(int *fd)
 {
@@ -310,6 +311,35 @@ void cache_wait_busy_locked(struct cache_file *f)
 		pthread_cond_wait(&f->cond, &f->lock);
 }
 
+#define REREAD_AGE_NS (30 * SEC_PER_DAY * NSEC_PER_SEC)
+
+/*
+ * A file that is not here is opened, or one that was brought for this: how
+ * long nobody had touched it stands in the trust's own history of re-reads,
+ * which plans go by. Who comes again within a day reads on.
+ */
+static int touch_reread(struct meta_txn *t, const struct meta_inode *row,
+			int64_t now)
+{
+	bool brought = value_class(row->access_ns) == VALUE_FETCHED;
+	struct meta_reread r = { .files = 1, .bytes = row->size };
+	int64_t last = row->atime_ns;
+	time_t at = (time_t)(now / NSEC_PER_SEC);
+	struct tm tm;
+
+	if (!brought && !cache_is_away(row->state))
+		return 0;
+	if (!brought)
+		last = MAX(last, value_time(row->access_ns));
+	if (now - last < SEC_PER_DAY * NSEC_PER_SEC)
+		return 0;
+	r.age = (uint32_t)MIN((now - last) / REREAD_AGE_NS,
+			      META_REREAD_AGES - 1);
+	gmtime_r(&at, &tm);
+	r.month = (tm.tm_year - 70) * 12 + tm.tm_mon;
+	return meta_reread_add(t, &r);
+}
+
 static int touch_row(struct cache_file *f, int64_t now)
 {
 	int64_t since = atomic_load(&f->c->ghost_ns);
@@ -317,6 +347,8 @@ static int touch_row(struct cache_file *f, int64_t now)
 	META_TXN(t);
 	int rc = cache_begin_row(f, &t, &row);
 
+	if (rc == 0)
+		rc = touch_reread(&t, &row, now);
 	if (rc < 0)
 		return rc;
 	row.access_ns = value_touched(row.access_ns, !cache_is_away(row.state),

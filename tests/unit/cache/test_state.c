@@ -2,6 +2,8 @@
 /* Sealing, evicting, filling, dropping, the start. */
 #include "tests/unit/cache/util.h"
 
+#include "meta/tiering.h"
+
 #define SIZE (5 * 65536 + 17)
 
 static void fill_at(struct cache_file *f, uint64_t version, uint64_t seed,
@@ -465,6 +467,40 @@ static void test_lost_found(void **state)
 	assert_int_equal(cache_scan_lost(c, never, NULL), 0);
 }
 
+static void touch(uint64_t ino)
+{
+	struct cache_file *f = file_open(ino, false);
+
+	cache_touch(f);
+	file_close(f, false);
+}
+
+/* What is opened after it has left is a re-read, once a day. */
+static void test_rereads(void **state)
+{
+	const int64_t day = SEC_PER_DAY * NSEC_PER_SEC;
+	uint64_t ino = make_file("f", 1, 5000), freed;
+	struct meta_reread r[2];
+	META_TXN(t);
+
+	assert_int_equal(cache_flush(c), 0);
+	assert_int_equal(protect(ino), 0);
+	clock_shift(40 * day, 40 * day);
+	touch(ino); /* it is here */
+	assert_int_equal(cache_flush(c), 0);
+	assert_int_equal(cache_evict(c, ino, &freed), 0);
+	clock_shift(70 * day, 70 * day);
+	touch(ino);
+	clock_shift(day / 2, day / 2);
+	touch(ino);
+	assert_int_equal(meta_read(m, &t), 0);
+	assert_int_equal(meta_rereads(&t, 0, 0, r, 2), 1);
+	assert_int_equal(r[0].age, 2); /* not 110 days, by the first */
+	assert_int_equal(r[0].files, 1);
+	assert_int_equal(r[0].bytes, 5000);
+	assert_true(r[0].month > 600);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -484,6 +520,7 @@ int main(void)
 		STATE_TEST(test_dirty_lost),
 		STATE_TEST(test_local_lost),
 		STATE_TEST(test_lost_found),
+		STATE_TEST(test_rereads),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

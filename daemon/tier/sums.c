@@ -187,6 +187,7 @@ static int sums_expected(struct sums *s, size_t i, const struct rereads *r)
 	m->per_month += e.cost - before.cost;
 	s->expected += (double)e.files / THOUSAND * share;
 	s->out->expected_recalls_cost += e.cost;
+	s->out->reads_per_month += e.cost - before.cost;
 	return rc;
 }
 

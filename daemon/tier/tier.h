@@ -83,6 +83,9 @@ struct tier_plan {
 	size_t n_penalties;
 	uint64_t expected_recalls; /* studies or files a month */
 	money_t expected_recalls_cost;
+	/* Of per_month: reads at their new place, less what they would cost
+	 * where they are. The rest is what a month without reads saves. */
+	money_t reads_per_month;
 	char **assumptions; /* sentences */
 	size_t n_assumptions;
 	char **unconfirmed; /* "aws-eu-west-2: GLACIER_IR requests" */

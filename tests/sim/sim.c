@@ -30,7 +30,10 @@ static void read_study(struct study *s)
 	s->waits = false;
 	for (i = 0; i < s->n; i++) {
 		struct cache_file *f = file_open(s->ino[i], false);
-		int rc = move_recall(mv, f, 0, 0, STORE_CAUSE_READ, NULL);
+		int rc;
+
+		cache_touch(f);
+		rc = move_recall(mv, f, 0, 0, STORE_CAUSE_READ, NULL);
 
 		assert_true(rc == 0 || rc == -ETIMEDOUT);
 		s->waits |= rc < 0;

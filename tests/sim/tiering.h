@@ -3,7 +3,7 @@
  * The policy of the generated trust, and what its plans foretell: in a month
  * in which nobody does anything, the trust costs what the day before cost, by
  * thirty, what the plan says that it costs once, and the difference that it
- * says for each month.
+ * says for each month, without that of the reads it expects.
  */
 #ifndef MERSEY_TESTS_SIM_TIERING_H
 #define MERSEY_TESTS_SIM_TIERING_H
@@ -162,7 +162,8 @@ static inline int tiering_month(int day, FILE *out)
 	advance_to(SIM_START + (day + SIM_MONTH) * DAY);
 	got = tiering_cost(at + 1, SIM_MONTH);
 	want = before * SIM_MONTH + p.once +
-	       money_muldiv(p.per_month, SIM_MONTH * 24, 730);
+	       money_muldiv(p.per_month - p.reads_per_month, SIM_MONTH * 24,
+			    730);
 	fprintf(out, "%d,%llu,%llu,%s,%s\n", at + 1,
 		(unsigned long long)p.files, (unsigned long long)p.bytes,
 		money_exact(want, a), money_exact(got, b));

@@ -5,7 +5,8 @@ for the stores: how long each object was there, how small it was, how early it
 went, which requests there were. The ledger and the report must agree, and each
 day must add up.
 
-Usage: bill.py SIM DAYS [DIRECTORY]    (MERSEY_FULL=1: three years)
+Usage: bill.py SIM DAYS FULL-DAYS [DIRECTORY]
+(With MERSEY_FULL=1 it is FULL-DAYS.)
 """
 import csv
 import json
@@ -308,12 +309,12 @@ def judge(directory):
 
 
 def main():
-    sim, days = sys.argv[1:3]
+    sim, days, full_days = sys.argv[1:4]
     thin = '400'
     if os.environ.get('MERSEY_FULL'):
-        days, thin = '1095', '600'
+        days, thin = full_days, '600'
     with tempfile.TemporaryDirectory(prefix='mersey-sim-') as temporary:
-        directory = Path(sys.argv[3] if len(sys.argv) > 3 else temporary)
+        directory = Path(sys.argv[4] if len(sys.argv) > 4 else temporary)
         subprocess.run([sim, directory, days, thin], check=True)
         judge(directory)
     for text in failures[:40]:

@@ -561,6 +561,10 @@ int meta_naming_set(struct meta_txn *t, uint64_t ino, uint64_t pack,
 		    int64_t now_ns);
 /* That pack's row, or 0: one that holds some of its bytes names it. */
 int meta_naming_get(struct meta_txn *t, uint64_t ino, uint64_t *pack);
+/* Files with ino > after that the pack names without having bytes of them,
+ * ascending; looks at all such files. Count or -errno. */
+int meta_naming_files(struct meta_txn *t, uint64_t pack, uint64_t after,
+		      uint64_t *ino, size_t max);
 
 /* ---- presence: which frames of a PARTIAL file are in the cache ------- */
 

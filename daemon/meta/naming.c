@@ -6,11 +6,13 @@
  */
 #include "meta/internal.h"
 
-enum { GET, SET, CLEAR };
+enum { GET, SET, CLEAR, FILES };
 static const char *const sql[] = {
 	[GET] = "SELECT pack FROM naming WHERE ino = ?1",
 	[SET] = "INSERT INTO naming (ino, pack) VALUES (?1, ?2)",
 	[CLEAR] = "DELETE FROM naming WHERE ino = ?1",
+	[FILES] = "SELECT ino FROM naming WHERE pack = ?1 AND ino > ?2"
+		  " ORDER BY ino LIMIT ?3",
 };
 
 int meta_naming_get(struct meta_txn *t, uint64_t ino, uint64_t *pack)
@@ -56,4 +58,20 @@ int meta_naming_set(struct meta_txn *t, uint64_t ino, uint64_t pack,
 	m_bind_u64(st, 2, pack);
 	rc = m_run_one(t, st);
 	return rc < 0 ? rc : meta_pack_name(t, pack);
+}
+
+int meta_naming_files(struct meta_txn *t, uint64_t pack, uint64_t after,
+		      uint64_t *ino, size_t max)
+{
+	struct db_stmt *st = m_stmt(t, META_G_NAMING, FILES, sql);
+	size_t n = 0;
+	int rc;
+
+	m_bind_u64(st, 1, pack);
+	m_bind_u64(st, 2, after);
+	m_bind_u64(st, 3, max);
+	while ((rc = m_step(t, st)) == 1 && n < max)
+		ino[n++] = (uint64_t)db_int(st, 0);
+	db_reset(st);
+	return rc < 0 ? rc : (int)n;
 }

@@ -118,22 +118,26 @@ static int transfer_walk(struct work *w)
 	return rc;
 }
 
+int transfer_work(struct work *w)
+{
+	int rc;
+
+	*w->out = (struct move_transferred){ 0 };
+	rc = transfer_walk(w);
+	if (w->loaded)
+		transfer_end(w);
+	work_done(w);
+	return rc == 0 && w->waits ? -EINPROGRESS : rc;
+}
+
 static int transfer(struct move *mv, const struct move_transfer *in,
 		    bool estimate, struct move_transferred *out)
 {
 	struct work w = {
 		.mv = mv, .in = in, .out = out, .estimate = estimate
 	};
-	int rc;
 
-	*out = (struct move_transferred){ 0 };
-	if (in->to >= mv->s.n_tiers)
-		return -EINVAL;
-	rc = transfer_walk(&w);
-	if (w.loaded)
-		transfer_end(&w);
-	work_done(&w);
-	return rc == 0 && w.waits ? -EINPROGRESS : rc;
+	return in->to < mv->s.n_tiers ? transfer_work(&w) : -EINVAL;
 }
 
 int move_transfer(struct move *mv, const struct move_transfer *in,

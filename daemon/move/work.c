@@ -346,9 +346,12 @@ static void fates_compact(struct work *w)
 {
 	size_t i;
 
-	for (i = 0; i < w->packs; i++)
-		if (w->pack[i].wanted && w->pack[i].ours > 0)
-			w->pack[i].fate = WORK_FORMED;
+	for (i = 0; i < w->wants; i++) {
+		struct work_pack *p = work_pack(w, w->want[i]);
+
+		if (p && p->ours > 0)
+			p->fate = WORK_FORMED;
+	}
 }
 
 /* A file is formed when some of it is; or what names it. */
@@ -389,12 +392,12 @@ static void fates_names(struct work *w)
 void work_fates(struct work *w)
 {
 	fates_count(w);
-	if (w->compact)
+	if (w->want)
 		fates_compact(w);
 	else
 		fates_join(w);
 	fates_files(w);
-	if (!w->compact)
+	if (!w->want)
 		fates_names(w);
 }
 

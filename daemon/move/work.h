@@ -41,7 +41,6 @@ struct work_pack {
 	bool moved;  /* it was copied */
 	bool waits;  /* for a restore */
 	bool gone;   /* its old object was counted as such */
-	bool wanted; /* compact.c: to be formed anew */
 };
 
 struct work_file {
@@ -60,8 +59,10 @@ struct work {
 	const struct move_transfer *in;
 	struct move_transferred *out;
 	bool estimate; /* nothing is sent or changed */
-	bool compact;  /* packs that are `wanted` are formed anew, all others
-			  stay; else what is in another tier moves */
+	/* These packs are formed anew, and all others stay; rows, ascending.
+	 * NULL: what is in another tier moves. */
+	const uint64_t *want;
+	size_t wants;
 	struct work_file *file;
 	size_t files;
 	struct work_pack *pack; /* ascending by row */
@@ -70,7 +71,13 @@ struct work {
 	bool waits;  /* something is to be restored */
 };
 
-/* ---- work.c --------------------------------------------------------- */
+/* ---- transfer.c ------------------------------------------------------- */
+
+/* Does the work, or counts it; what is there is freed by work_done(). 0,
+ * -EINPROGRESS or -errno, as move_transfer(). */
+int transfer_work(struct work *w);
+
+/* ---- work.c ----------------------------------------------------------- */
 
 /* Reads the rows of in->ino[0..n). Frees with work_done(), also after an
  * error. */
@@ -104,12 +111,12 @@ bool work_arrives(const struct work *w, const struct work_file *f);
 void work_count_new(struct work *w, uint64_t length);
 void work_count_gone(struct work *w, struct work_pack *p);
 
-/* ---- relocate.c ----------------------------------------------------- */
+/* ---- relocate.c ------------------------------------------------------- */
 
 /* Moves all packs that go as they are. */
 int relocate_all(struct work *w);
 
-/* ---- lot.c ---------------------------------------------------------- */
+/* ---- lot.c ------------------------------------------------------------ */
 
 /* A frame on its way into a new pack. */
 struct lot_frame {
@@ -171,7 +178,7 @@ size_t lot_window(const struct lot *b, size_t i, size_t *len);
 /* Runs of consecutive frames that a file has in the lot. */
 size_t lot_runs(const struct lot *b, const struct lot_file *bf);
 
-/* ---- form.c commit.c estimate.c -------------------------------------- */
+/* ---- form.c commit.c estimate.c --------------------------------------- */
 
 /* Forms all that is to be formed. */
 int form_all(struct work *w);

@@ -201,6 +201,84 @@ static void test_names(void **state)
 	check_totals();
 }
 
+/* ---- half-dead packs -------------------------------------------------- */
+
+static struct move_transferred said; /* to pays() */
+static bool yes;
+static unsigned asked;
+
+static bool pays(void *arg, size_t tier, const struct move_transferred *u)
+{
+	asked++;
+	assert_int_equal(tier, NEAR);
+	said = *u;
+	return yes;
+}
+
+static void test_compact(void **state)
+{
+	struct move_compact in = { .dead = 128, .pays = pays };
+	struct move_transferred out;
+	size_t i;
+
+	add_pack("f", 4, 60 * KIB);
+	add_pack("g", 4, 60 * KIB);
+	add_pack("h", 4, 60 * KIB); /* this one is alive */
+	for (i = 0; i < 8; i++)
+		if (i % 4 > 0)
+			bytes_cut(&file[i], 0);
+	move_protect_now(mv, 0);
+	for (i = 0; i < files; i++)
+		assert_true(wait_state(file[i].ino, META_LOCAL));
+	collect();
+	assert_int_equal(move_compact(mv, &in, &out), 0);
+	assert_int_equal(asked, 1);
+	assert_int_equal(out.formed, 0);
+	assert_int_equal(said.formed, 1);
+	assert_int_equal(said.use[NEAR].objects_gone, 2);
+	yes = true;
+	evict_all();
+	assert_int_equal(move_compact(mv, &in, &out), 0);
+	assert_memory_equal(&out, &said, sizeof(out));
+	assert_int_equal(out.files, 2);
+	check_all();
+	collect();
+	check_all();
+	check_totals();
+	asked = 0;
+	assert_int_equal(move_compact(mv, &in, &out), 0);
+	assert_int_equal(asked, 0);
+	assert_true(all_in("near"));
+}
+
+/* Not in an archive class before its least time is over. */
+static void test_compact_archive(void **state)
+{
+	struct move_compact in = { .dead = 128, .pays = pays };
+	struct move_transferred out;
+
+	stop_move();
+	stores.tier[NEAR].archive = true;
+	stores.tier[NEAR].minimum_ns = 3600 * NSEC_PER_SEC;
+	assert_int_equal(start_move(), 0);
+	add_pack("f", 4, 60 * KIB);
+	bytes_cut(&file[0], 0);
+	bytes_cut(&file[1], 0);
+	bytes_cut(&file[2], 0);
+	protect_it(file[0].ino);
+	protect_it(file[1].ino);
+	protect_it(file[2].ino);
+	asked = 0;
+	yes = false;
+	assert_int_equal(move_compact(mv, &in, &out), 0);
+	assert_int_equal(asked, 0);
+	clock_shift(3601 * NSEC_PER_SEC, 0);
+	assert_int_equal(move_compact(mv, &in, &out), 0);
+	assert_int_equal(asked, 1);
+	assert_int_equal(said.use[NEAR].restores, 1);
+	clock_shift(-3601 * NSEC_PER_SEC, 0);
+}
+
 /* ---- what happens meanwhile ------------------------------------------- */
 
 static void do_write(void)
@@ -384,6 +462,8 @@ int main(void)
 		TRANSFER_TEST(test_large),
 		TRANSFER_TEST(test_changed),
 		TRANSFER_TEST(test_names),
+		TRANSFER_TEST(test_compact),
+		TRANSFER_TEST(test_compact_archive),
 		TRANSFER_TEST(test_written_meanwhile),
 		TRANSFER_TEST(test_removed_meanwhile),
 		TRANSFER_TEST(test_protected_meanwhile),

@@ -261,6 +261,118 @@ static void test_all_local(void **state)
 	cost_whatif_done(&w);
 }
 
+/* ---- explain -------------------------------------------------------- */
+
+/* 256 KiB of a pack, as `sealed` bytes. */
+static void extent(struct fixture *f, uint64_t ino, uint64_t pack,
+		   uint64_t pack_off, uint32_t sealed)
+{
+	uint32_t table[1] = { sealed | 0x80000000U };
+	struct meta_extent e = { .ino = ino,
+				 .len = 1000,
+				 .pack = pack,
+				 .pack_off = pack_off,
+				 .frames = 1,
+				 .table = table };
+	META_TXN(t);
+
+	assert_int_equal(meta_begin(f->meta, &t), 0);
+	assert_int_equal(meta_extent_insert(&t, &e), 0);
+	assert_int_equal(meta_commit(&t, NULL), 0);
+}
+
+static uint64_t archive_pack(struct fixture *f, int64_t stored_ns)
+{
+	struct meta_pack p = { .generation = 1, .object = "packs/a" };
+	struct meta_restore r = { .state = META_RESTORE_READY,
+				  .speed = PRICE_BULK };
+	META_TXN(t);
+
+	strcpy(p.tier, "deep");
+	strcpy(p.storage_class, "DEEP_ARCHIVE");
+	assert_int_equal(meta_begin(f->meta, &t), 0);
+	assert_int_equal(meta_pack_intend(&t, &p), 0);
+	p.length = 4 << 20;
+	p.stored_ns = stored_ns;
+	assert_int_equal(meta_pack_stored(&t, &p), 0);
+	r.pack = p.row;
+	r.ordered_ns = stored_ns + 146 * SEC_PER_DAY * NSEC_PER_SEC;
+	r.due_ns = r.ordered_ns + 2 * SEC_PER_DAY * NSEC_PER_SEC;
+	r.until_ns = r.due_ns + 73 * SEC_PER_DAY * NSEC_PER_SEC;
+	assert_int_equal(meta_restore_put(&t, &r), 0);
+	assert_int_equal(meta_commit(&t, NULL), 0);
+	return p.row;
+}
+
+static const struct cost_event *event(const struct cost_explained *x,
+				      enum price_item item)
+{
+	size_t i;
+
+	for (i = 0; i < x->n_events; i++)
+		if (x->events[i].item == item)
+			return &x->events[i];
+	print_error("no event of %s\n", price_item_name(item));
+	assert_true(false);
+	return NULL;
+}
+
+/* A quarter of a pack that lies in the archive for ten months of 730 h. */
+static void test_explain(void **state)
+{
+	static const uint64_t one[] = { 7 }, both[] = { 7, 8 }, none[] = { 9 };
+	struct fixture *f = *state;
+	CLEANUP(cost_explained_done) struct cost_explained x = { 0 }, y = { 0 };
+	CLEANUP(cost_explained_done) struct cost_explained z = { 0 };
+	int64_t now = at("2026-11-21");
+	int64_t stored = now - 7300LL * 3600 * NSEC_PER_SEC;
+	uint64_t pack = archive_pack(f, stored);
+	size_t i;
+
+	extent(f, 7, pack, 0, 1 << 20);
+	extent(f, 8, pack, 1 << 20, 3 << 20);
+	assert_int_equal(cost_explain(f->meta, &opts, one, 1, now, &x, NULL),
+			 0);
+	assert_int_equal(x.files, 1);
+	assert_int_equal(x.bytes, 1000);
+	/* 0.06 / 1000 x 0.79 / 4 */
+	assert_about(event(&x, PRICE_OF_PUT)->amount, "0.00001185", 0);
+	assert_true(event(&x, PRICE_OF_PUT)->at_ns == stored);
+	/* 1 MiB: 10 / 1024 x 0.0018 x 0.79 */
+	assert_about(event(&x, PRICE_OF_STORAGE)->amount, "0.0000138867", 0);
+	assert_true(event(&x, PRICE_OF_STORAGE)->quantity ==
+		    (unsigned __int128)7300 * 3600 << 20);
+	/* 8 KiB: 80 / 2^20 x 0.0018 x 0.79; 2 KiB: 20 / 2^20 x 0.024 =
+	 * 0.0000004578 in dollars */
+	assert_about(event(&x, PRICE_OF_OVERHEAD)->amount, "0.0000001085", 0);
+	assert_about(event(&x, PRICE_OF_OVERHEAD_STANDARD)->amount,
+		     "0.0000003617", 0);
+	/* 1 MiB at 0.0025; 1 request at 0.025 / 1000 by 4 */
+	assert_about(event(&x, PRICE_OF_RESTORED + PRICE_BULK)->amount,
+		     "0.0000019287", 0);
+	assert_about(event(&x, PRICE_OF_RESTORES + PRICE_BULK)->amount,
+		     "0.0000049375", 0);
+	/* 2.4 months of 1 MiB as STANDARD */
+	assert_about(event(&x, PRICE_OF_HELD)->amount, "0.0000444375", 0);
+	assert_int_equal(x.n_events, 7);
+	for (i = 1; i < x.n_events; i++)
+		assert_true(x.events[i - 1].at_ns <= x.events[i].at_ns);
+	/* a tenth of what ten months of keeping came to */
+	assert_about(x.per_month, "0.0000014357", 3);
+	assert_int_equal(x.n_unconfirmed, 1);
+	assert_string_equal(x.unconfirmed[0],
+			    "aws: DEEP_ARCHIVE restore requests");
+	assert_int_equal(cost_explain(f->meta, &opts, both, 2, now, &y, NULL),
+			 0);
+	assert_int_equal(y.files, 2);
+	assert_int_equal(y.n_events, 7);
+	assert_about(event(&y, PRICE_OF_PUT)->amount, "0.0000474", 0);
+	assert_int_equal(cost_explain(f->meta, &opts, none, 1, now, &z, NULL),
+			 0);
+	assert_int_equal(z.n_events, 0);
+	assert_true(z.total == 0);
+}
+
 static void test_break_even(void **state)
 {
 	assert_true(cost_break_even(0, 5) == 0);
@@ -276,13 +388,10 @@ static void test_break_even(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_trend),
-		TEST(test_few_days),
-		TEST(test_falling),
-		TEST(test_nothing_known),
-		TEST(test_all_hot),
-		TEST(test_all_local),
-		cmocka_unit_test(test_break_even),
+		TEST(test_trend),     TEST(test_few_days),
+		TEST(test_falling),   TEST(test_nothing_known),
+		TEST(test_explain),   TEST(test_all_hot),
+		TEST(test_all_local), cmocka_unit_test(test_break_even),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

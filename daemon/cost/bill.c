@@ -295,70 +295,70 @@ static int ledger_item(struct cost_bill *b, const struct meta_ledger_item *l)
 	return 0;
 }
 
-/* A page of rows, then of items; the transaction ends with the page. */
-static int ledger_rows_page(struct cost_bill *b, size_t skip,
-			    struct meta_ledger *page)
-{
-	META_TXN(t);
-	int rc = meta_read(b->meta, &t);
+/*
+ * Pages of rows or of items. All pages of a span are read in one transaction:
+ * the ledger adds rows to the day of now, which would move those of a next
+ * page.
+ */
+union ledger_page {
+	struct meta_ledger row[COST_PAGE];
+	struct meta_ledger_item item[COST_PAGE];
+};
 
-	return rc < 0 ? rc
-		      : meta_ledger_list(&t, b->from, b->to, skip, page,
-					 COST_PAGE);
+static int page_rows(struct cost_bill *b, struct meta_txn *t, int32_t from,
+		     int32_t to, size_t skip, union ledger_page *page)
+{
+	int n = meta_ledger_list(t, from, to, skip, page->row, COST_PAGE);
+	int i, rc = 0;
+
+	for (i = 0; i < n && rc == 0; i++)
+		rc = ledger_row(b, &page->row[i]);
+	return rc < 0 ? rc : n;
 }
 
-static int ledger_items_page(struct cost_bill *b, size_t skip,
-			     struct meta_ledger_item *page)
+static int page_items(struct cost_bill *b, struct meta_txn *t, int32_t from,
+		      int32_t to, size_t skip, union ledger_page *page)
 {
-	META_TXN(t);
-	int rc = meta_read(b->meta, &t);
+	int n = meta_ledger_items(t, from, to, skip, page->item, COST_PAGE);
+	int i, rc = 0;
 
-	return rc < 0 ? rc
-		      : meta_ledger_items(&t, b->from, b->to, skip, page,
-					  COST_PAGE);
+	for (i = 0; i < n && rc == 0; i++)
+		rc = ledger_item(b, &page->item[i]);
+	return rc < 0 ? rc : n;
 }
 
-static int bill_rows(struct cost_bill *b)
+static int ledger_span(struct cost_bill *b, int32_t from, int32_t to,
+		       union ledger_page *page)
 {
-	CLEANUP_FREE struct meta_ledger *page =
-		calloc(COST_PAGE, sizeof(*page));
 	size_t skip = 0;
-	int n, i, rc = 0;
+	META_TXN(t);
+	int n = meta_read(b->meta, &t);
 
-	if (!page)
-		return -ENOMEM;
+	if (n < 0)
+		return n;
 	do {
-		n = ledger_rows_page(b, skip, page);
-		for (i = 0; i < n && rc == 0; i++)
-			rc = ledger_row(b, &page[i]);
-		skip += (size_t)MAX(n, 0);
-	} while (n == COST_PAGE && rc == 0);
-	return n < 0 ? n : rc;
+		n = page_rows(b, &t, from, to, skip, page);
+		skip += COST_PAGE;
+	} while (n == COST_PAGE);
+	for (skip = 0; n >= 0; skip += COST_PAGE) {
+		n = page_items(b, &t, from, to, skip, page);
+		if (n < COST_PAGE)
+			break;
+	}
+	return MIN(n, 0);
 }
 
-static int bill_items(struct cost_bill *b)
-{
-	CLEANUP_FREE struct meta_ledger_item *page =
-		calloc(COST_PAGE, sizeof(*page));
-	size_t skip = 0;
-	int n, i, rc = 0;
-
-	if (!page)
-		return -ENOMEM;
-	do {
-		n = ledger_items_page(b, skip, page);
-		for (i = 0; i < n && rc == 0; i++)
-			rc = ledger_item(b, &page[i]);
-		skip += (size_t)MAX(n, 0);
-	} while (n == COST_PAGE && rc == 0);
-	return n < 0 ? n : rc;
-}
+#define LEDGER_SPAN 31 /* days; some thousand rows */
 
 int cost_bill_ledger(struct cost_bill *b)
 {
-	int rc = bill_rows(b);
+	CLEANUP_FREE union ledger_page *page = malloc(sizeof(*page));
+	int32_t day;
+	int rc = page ? 0 : -ENOMEM;
 
-	return rc < 0 ? rc : bill_items(b);
+	for (day = b->from; day < b->to && rc == 0; day += LEDGER_SPAN)
+		rc = ledger_span(b, day, MIN(b->to, day + LEDGER_SPAN), page);
+	return rc;
 }
 
 /* ---- lines ---------------------------------------------------------- */

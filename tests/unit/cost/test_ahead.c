@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is to come, and what would be: figures computed by hand. */
-#include "tests/unit/cost/util.h"
-
-#include "base/units.h"
+#include "tests/unit/cost/pounds.h"
 
 static struct price_class classes[] = {
 	{ .name = "STANDARD",
@@ -22,16 +20,7 @@ static struct price_class classes[] = {
 				       .request_1000 = { true, false,
 							 250000000 } } } },
 };
-static const struct price_table aws = { .name = "aws",
-					.currency = "USD",
-					.classes = classes,
-					.n_classes = 2,
-					.egress_gb = { true, true,
-						       900000000 } };
-static struct price_rate rates[] = { { "USD", 7900000000LL } };
-static const struct price_exchange pounds = { .currency = "GBP",
-					      .rates = rates,
-					      .n_rates = 1 };
+static const struct price_table aws = DOLLAR_TABLE(classes);
 static const struct cost_tier tiers[] = {
 	{ .tier = "near", .storage_class = "", .prices = &aws, .place = 1 },
 	{ .tier = "deep",
@@ -42,19 +31,6 @@ static const struct cost_tier tiers[] = {
 static const struct cost_opts opts = { .tiers = tiers,
 				       .n_tiers = 2,
 				       .exchange = &pounds };
-
-static int32_t day(const char *s)
-{
-	int32_t d = -1;
-
-	assert_int_equal(units_parse_date(s, &d), 0);
-	return d;
-}
-
-static int64_t at(const char *date)
-{
-	return day(date) * SEC_PER_DAY * NSEC_PER_SEC + 7 * 3600 * NSEC_PER_SEC;
-}
 
 /* The sum of so many days may be off by as many units. */
 static void assert_about(money_t got, const char *want, money_t off)
@@ -84,7 +60,8 @@ static void forecast(struct fixture *f, const char *date, unsigned months,
 		     struct cost_forecast *out)
 {
 	assert_int_equal(
-		cost_forecast(f->meta, &opts, at(date), months, out, NULL), 0);
+		cost_forecast(f->meta, &opts, at(date, 7), months, out, NULL),
+		0);
 }
 
 /* Each day costs £0.01896 more than the one before. */
@@ -205,7 +182,7 @@ static void test_all_hot(void **state)
 {
 	struct fixture *f = *state;
 	CLEANUP(cost_whatif_done) struct cost_whatif w = { 0 };
-	int64_t now = at("2026-11-21");
+	int64_t now = at("2026-11-21", 7);
 
 	store(f, "near", "STANDARD", 10 * GIB, 0);
 	store(f, "deep", "DEEP_ARCHIVE", 70 * GIB, now);
@@ -244,12 +221,12 @@ static void test_all_local(void **state)
 
 	store(f, "near", "STANDARD", 10 * GIB, 0);
 	assert_int_equal(cost_whatif(f->meta, &o, COST_ALL_LOCAL,
-				     at("2026-11-21"), &w, &err),
+				     at("2026-11-21", 7), &w, &err),
 			 -EINVAL);
 	assert_string_equal(err.msg, "local disk has no price");
 	o.disk_tb_month = (struct price_figure){ true, true, 12 * MONEY_UNIT };
 	assert_int_equal(cost_whatif(f->meta, &o, COST_ALL_LOCAL,
-				     at("2026-11-21"), &w, &err),
+				     at("2026-11-21", 7), &w, &err),
 			 0);
 	assert_about(w.now, "0.1896", 0);
 	/* 10,737,418,240 / 10^12 x 12 */
@@ -324,7 +301,7 @@ static void test_explain(void **state)
 	struct fixture *f = *state;
 	CLEANUP(cost_explained_done) struct cost_explained x = { 0 }, y = { 0 };
 	CLEANUP(cost_explained_done) struct cost_explained z = { 0 };
-	int64_t now = at("2026-11-21");
+	int64_t now = at("2026-11-21", 7);
 	int64_t stored = now - 7300LL * 3600 * NSEC_PER_SEC;
 	uint64_t pack = archive_pack(f, stored);
 	size_t i;

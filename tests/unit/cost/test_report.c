@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every figure here was computed by hand. */
-#include "tests/unit/cost/util.h"
-
-#include "base/units.h"
+#include "tests/unit/cost/pounds.h"
 
 static struct price_class classes[] = {
 	{ .name = "STANDARD",
@@ -16,35 +14,13 @@ static struct price_class classes[] = {
 	  .get_1000 = { true, false, 100000000 },
 	  .retrieval_gb = { true, true, 300000000 } }, /* $0.03 */
 };
-static const struct price_table aws = { .name = "aws",
-					.currency = "USD",
-					.classes = classes,
-					.n_classes = 2,
-					.egress_gb = { true, true,
-						       900000000 } };
-static struct price_rate rates[] = { { "USD", 7900000000LL } };
-static const struct price_exchange pounds = { .currency = "GBP",
-					      .rates = rates,
-					      .n_rates = 1 };
+static const struct price_table aws = DOLLAR_TABLE(classes);
 static const struct cost_tier tiers[] = {
 	{ .tier = "near", .storage_class = "", .prices = &aws }
 };
 static const struct cost_opts opts = { .tiers = tiers,
 				       .n_tiers = 1,
 				       .exchange = &pounds };
-
-static int32_t day(const char *s)
-{
-	int32_t d = -1;
-
-	assert_int_equal(units_parse_date(s, &d), 0);
-	return d;
-}
-
-static int64_t at(const char *date, int hour)
-{
-	return ((int64_t)day(date) * 86400 + hour * 3600) * NSEC_PER_SEC;
-}
 
 static void assert_money(money_t got, const char *want)
 {

@@ -171,8 +171,9 @@ int config_prices_parse(const char *path, const char *text, size_t len,
 			struct config_problems *problems);
 /*
  * One policy, from a file that holds its keys and nothing else; its name is
- * that of the file. The tiers that it names are those of t (NULL: not looked
- * at). 0 and *out (config_policy_done), -EINVAL with problems, -ENOMEM.
+ * "file:" and that of the file, as no other is. The tiers that it names are
+ * those of t (NULL: not looked at). 0 and *out (config_policy_done), -EINVAL
+ * with problems, -ENOMEM.
  */
 int config_policy_parse(const struct config *c, const struct config_trust *t,
 			const char *path, const char *text, size_t len,

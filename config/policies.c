@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/policies.h"
 
+#include <ctype.h>
 #include <string.h>
 
-#include "config/path.h"
+#include "base/io.h"
 #include "config/read.h"
 
 /* ---- classes of rules ------------------------------------------------- */
@@ -326,6 +327,18 @@ static void policy_parse(struct config_diag *d, const struct config *c,
 	policy_check_tiers(&u, root);
 }
 
+/* No name of the config has a ':'. */
+static char *policy_name(const char *path)
+{
+	const char *base = strrchr(path, '/');
+	char *name = io_path("file:%.50s", base ? base + 1 : path), *p;
+
+	for (p = name; p && *p; p++)
+		if (!isalnum((unsigned char)*p) && !strchr("._-:", *p))
+			*p = '_';
+	return name;
+}
+
 int config_policy_parse(const struct config *c, const struct config_trust *t,
 			const char *path, const char *text, size_t len,
 			struct tier_policy *out,
@@ -334,13 +347,12 @@ int config_policy_parse(const struct config *c, const struct config_trust *t,
 	CLEANUP(config_node_free_guard) struct config_node *root = NULL;
 	struct config_diag d = { .problems = problems, .file = path };
 	struct tier_policy p = { 0 };
-	const char *base = strrchr(path, '/');
 
 	if (config_node_parse(path, text, len, &d, &root) < 0)
 		return -ENOMEM;
 	if (root)
 		policy_parse(&d, c, t, root, &p);
-	p.name = strdup(base ? base + 1 : path);
+	p.name = policy_name(path);
 	if (!p.name)
 		d.rc = -ENOMEM;
 	if (d.rc < 0 || d.added) {

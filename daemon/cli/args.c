@@ -35,8 +35,8 @@ const struct cli_option cli_options[OPT_COUNT] = {
 			     "stay, with messages on stderr" },
 	[OPT_OPTIONS] = { "options", "LIST",
 			  "or -o: as in fstab; may be repeated" },
-	[OPT_POLICY] = { "policy", "NAME",
-			 "a policy of the config instead of the trust's own" },
+	[OPT_POLICY] = { "policy", "NAME|FILE",
+			 "another policy than the trust's own" },
 	[OPT_LIMIT] = { "limit", "N", "at most so many" },
 };
 
@@ -131,13 +131,13 @@ const struct cli_verb cli_verbs[] = {
 	{ "tier list", "[TRUST...]",
 	  "Show a trust's tiers with contents and prices", NULL, 0, 0, -1,
 	  verb_tier_list_run, verb_tier_list_show, false },
-	{ "tier plan", "[TRUST] [--policy NAME]",
+	{ "tier plan", "[TRUST] [--policy NAME|FILE]",
 	  "Show what a policy would move, cost and save; change nothing",
 	  "The plan is kept for 7 days under the name that is shown, and can "
 	  "be applied until\nthen.",
 	  OPT_BIT(OPT_POLICY), 0, 1, verb_tier_plan_run, verb_tier_plan_show,
 	  false },
-	{ "tier explain", "PATH [--policy NAME]",
+	{ "tier explain", "PATH [--policy NAME|FILE]",
 	  "Say which rule matches a file, and why the others do not", NULL,
 	  OPT_BIT(OPT_POLICY), 1, 1, verb_tier_explain_run,
 	  verb_tier_explain_show, false },

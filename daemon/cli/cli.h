@@ -246,6 +246,9 @@ int cli_path_out(const struct cli *c, json_t *o, const struct config_trust *t);
  */
 int cli_call(struct cli *c, const struct config_trust *t, const char *verb,
 	     json_t *args, int seconds, json_t **result);
+/* Adds what --policy names to the arguments of a call: a policy of the config,
+ * or the text of a file. 0, or -errno with c->err. */
+int cli_policy(struct cli *c, const struct config_trust *t, json_t *args);
 /* Adds the problem that a trust's worker does not answer (rc of cli_call). */
 int cli_offline(struct cli *c, const struct config_trust *t, int rc);
 /* Moves result.problems into c->problems, paths made absolute. */

@@ -24,17 +24,17 @@ static int tier_result(struct cli *c, json_t *r)
 	return json_object_update(c->result, r) < 0 ? -ENOMEM : 0;
 }
 
-/* With the policy that was named, if one was. */
-static json_t *tier_args(const struct cli *c, bool dry)
+/* With the policy that was named, if one was; steals args. */
+static int tier_call(struct cli *c, const struct config_trust *t,
+		     const char *verb, json_t *args, int seconds, json_t **r)
 {
-	json_t *o = json_pack("{s:b}", "dry_run", dry);
+	int rc = args ? cli_policy(c, t, args) : -ENOMEM;
 
-	if (o && c->opt[OPT_POLICY] &&
-	    proto_set(o, "policy", json_string(c->opt[OPT_POLICY])) < 0) {
-		json_decref(o);
-		return NULL;
+	if (rc < 0) {
+		json_decref(args);
+		return rc;
 	}
-	return o;
+	return cli_call(c, t, verb, args, seconds, r);
 }
 
 /* ---- plan, explain ----------------------------------------------------------
@@ -43,7 +43,8 @@ static json_t *tier_args(const struct cli *c, bool dry)
 static int plan_ask(struct cli *c, const struct config_trust *t, bool dry,
 		    json_t **r)
 {
-	return cli_call(c, t, "tier_plan", tier_args(c, dry), 0, r);
+	return tier_call(c, t, "tier_plan", json_pack("{s:b}", "dry_run", dry),
+			 0, r);
 }
 
 int verb_tier_plan_run(struct cli *c)
@@ -59,19 +60,13 @@ int verb_tier_explain_run(struct cli *c)
 {
 	CLEANUP(cli_groups_done) struct cli_groups g = { .n = 0 };
 	CLEANUP_JSON json_t *r = NULL;
-	json_t *args;
 	int rc = cli_group_paths(c, &g);
 
 	if (rc < 0)
 		return rc;
-	args = tier_args(c, false);
-	if (!args || json_object_del(args, "dry_run") < 0 ||
-	    json_object_set(args, "paths", g.g[0].paths) < 0) {
-		json_decref(args);
-		return -ENOMEM;
-	}
-	rc = cli_call(c, g.g[0].trust, "tier_explain", args, CLI_SLOW_SECONDS,
-		      &r);
+	rc = tier_call(c, g.g[0].trust, "tier_explain",
+		       json_pack("{s:O}", "paths", g.g[0].paths),
+		       CLI_SLOW_SECONDS, &r);
 	if (rc == 0)
 		rc = cli_path_out(c, r, g.g[0].trust);
 	return rc < 0 ? rc : tier_result(c, r);
@@ -170,15 +165,11 @@ int verb_tier_run_run(struct cli *c)
 {
 	const struct config_trust *t = tier_trust(c, true);
 	CLEANUP_JSON json_t *r = NULL;
-	json_t *args;
 	int rc = t ? cli_ask(c) : -EINVAL;
 
 	if (rc < 0)
 		return rc;
-	args = tier_args(c, false);
-	if (args)
-		json_object_del(args, "dry_run");
-	rc = cli_call(c, t, "tier_run", args, 0, &r);
+	rc = tier_call(c, t, "tier_run", json_object(), 0, &r);
 	progress_end(c);
 	return rc < 0 ? rc : run_finish(c, t, r, run_state(r));
 }

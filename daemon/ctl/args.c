@@ -9,12 +9,13 @@ static const struct {
 	const char *name;
 	json_type type; /* JSON_TRUE = either boolean */
 } ctl_arg_types[] = {
-	{ "paths", JSON_ARRAY },   { "all", JSON_TRUE },
-	{ "until", JSON_STRING },  { "dry_run", JSON_TRUE },
-	{ "alarm", JSON_INTEGER }, { "from", JSON_STRING },
-	{ "to", JSON_STRING },	   { "tier", JSON_STRING },
-	{ "by", JSON_STRING },	   { "policy", JSON_STRING },
-	{ "plan", JSON_STRING },   { "limit", JSON_INTEGER },
+	{ "paths", JSON_ARRAY },	{ "all", JSON_TRUE },
+	{ "until", JSON_STRING },	{ "dry_run", JSON_TRUE },
+	{ "alarm", JSON_INTEGER },	{ "from", JSON_STRING },
+	{ "to", JSON_STRING },		{ "tier", JSON_STRING },
+	{ "by", JSON_STRING },		{ "policy", JSON_STRING },
+	{ "plan", JSON_STRING },	{ "limit", JSON_INTEGER },
+	{ "policy_text", JSON_STRING },
 };
 
 static bool arg_type_ok(const json_t *v, json_type type)

@@ -66,6 +66,7 @@ struct ctl_tier {
 
 struct tier;
 struct tier_opts;
+struct tier_policy;
 
 /* Everything a verb may look at. Borrowed; outlives the server. */
 struct ctl_worker {
@@ -93,6 +94,12 @@ struct ctl_worker {
 	struct tier *policies;		   /* NULL: there are none */
 	const struct tier_opts *tier_opts; /* terms of the tiers, policies;
 					      NULL: in tests */
+	/* Reads one that a client sends: a name, and the text of a file. What
+	 * it filled goes by policy_done. */
+	int (*policy_parse)(void *arg, const char *name, const char *text,
+			    struct tier_policy *out, struct err *err);
+	void (*policy_done)(struct tier_policy *p);
+	void *policy_arg;
 	struct cost_ledger *ledger;
 	struct alarms *alarms;
 	const struct cost_opts *cost;

@@ -118,5 +118,7 @@ int ctl_handle_line(const struct ctl_worker *w, struct ctl_peer *peer,
 		c.id = json_object_get(req, "id");
 		rc = handle_request(&c, req, result);
 	}
-	return handle_reply(&c, rc, result, reply);
+	rc = handle_reply(&c, rc, result, reply);
+	ctl_tier_done(&c);
+	return rc;
 }

@@ -8,7 +8,8 @@
 
 /* Has this worker policies? 0, or -ENOTSUP with err. */
 int ctl_tier(struct ctl_call *c);
-/* The policy that the call names, or the trust's own. -EINVAL, -ENOTSUP. */
+/* The policy that the call names or sends, or the trust's own; borrowed until
+ * the call is answered. -EINVAL, -ENOTSUP. */
 int ctl_tier_policy(struct ctl_call *c, const struct tier_policy **out);
 json_t *ctl_tier_money(const struct ctl_call *c, money_t m);
 /* A whole plan; NULL without memory. */

@@ -18,10 +18,39 @@ int ctl_tier(struct ctl_call *c)
 	return fail(&c->err, -ENOTSUP, "this worker has no policies");
 }
 
+/* One that the config does not have: the client sent it. */
+static int policy_sent(struct ctl_call *c, const char *name, const char *text,
+		       const struct tier_policy **out)
+{
+	int rc;
+
+	if (!c->w->policy_parse)
+		return fail(&c->err, -ENOTSUP,
+			    "this worker takes no policies from files");
+	c->policy = calloc(1, sizeof(*c->policy));
+	if (!c->policy)
+		return -ENOMEM;
+	rc = c->w->policy_parse(c->w->policy_arg, name ? name : "", text,
+				c->policy, &c->err);
+	*out = c->policy;
+	return rc;
+}
+
+void ctl_tier_done(struct ctl_call *c)
+{
+	if (c->policy)
+		c->w->policy_done(c->policy);
+	free(c->policy);
+	c->policy = NULL;
+}
+
 int ctl_tier_policy(struct ctl_call *c, const struct tier_policy **out)
 {
 	const char *name = ctl_text(c, "policy");
+	const char *text = ctl_text(c, "policy_text");
 
+	if (text)
+		return policy_sent(c, name, text, out);
 	*out = tier_policy_find(c->w->policies, name);
 	if (*out)
 		return 0;

@@ -199,6 +199,14 @@ int ctl_verb_tier_run(struct ctl_call *c, json_t *result)
 
 	if (rc == 0)
 		rc = ctl_tier_policy(c, &policy);
+	/* A run outlives its client, and must find its limits again. */
+	if (rc == 0 && policy == c->policy) {
+		rc = fail(&c->err, -EINVAL,
+			  "a run takes a policy of the config, not a file");
+		fail_hint(&c->err, rc,
+			  "tier plan --policy FILE, then tier "
+			  "apply");
+	}
 	if (rc == 0)
 		rc = running_begin(&r, c, "run");
 	if (rc == 0)

@@ -17,7 +17,8 @@ struct ctl_call {
 	const json_t *args; /* an object; checked by ctl_args_check() */
 	const char *code;   /* of the error, NULL = from the errno */
 	struct err err;
-	int64_t said_ns; /* boot time of the last progress line */
+	int64_t said_ns;	    /* boot time of the last progress line */
+	struct tier_policy *policy; /* that the client sent, NULL = none */
 };
 
 /* Fills `result`, an empty object. 0, or -errno with c->err. */
@@ -46,6 +47,9 @@ int ctl_verb_tier_apply(struct ctl_call *c, json_t *result);
 int ctl_verb_tier_run(struct ctl_call *c, json_t *result);
 int ctl_verb_tier_cancel(struct ctl_call *c, json_t *result);
 int ctl_verb_tier_history(struct ctl_call *c, json_t *result);
+
+/* Frees a policy that the client sent (verb_tier.c). */
+void ctl_tier_done(struct ctl_call *c);
 
 /* Who writes the bucket (verb_unlock.c). */
 json_t *ctl_fence(const struct fence_info *i);

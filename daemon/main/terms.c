@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "main/terms.h"
 
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -38,33 +39,33 @@ static int spent(void *arg, money_t *out)
 
 /* ---- owners of file classes --------------------------------------------- */
 
-/* Nobody's number: what such an account would own stays in no class. */
-#define NO_UID ((uid_t)-1)
-
-static int resolve_owners(struct tier_class *c)
+static void no_owner(const char *class_name, const char *user)
 {
-	if (c->owner.n == 0)
-		return 0;
-	c->uid = calloc(c->owner.n, sizeof(*c->uid));
-	if (!c->uid)
-		return -ENOMEM;
-	for (size_t i = 0; i < c->owner.n; i++) {
-		if (config_uid(c->owner.word[i], &c->uid[i]) == 0)
-			continue;
-		c->uid[i] = NO_UID;
-		log_warn("file class '%s': there is no user '%s'", c->name,
-			 c->owner.word[i]);
-	}
-	return 0;
+	log_warn("file class '%s': there is no user '%s'", class_name, user);
 }
 
 static int resolve_policies(const struct config *c)
 {
 	int rc = 0;
 
-	for (size_t i = 0; i < c->n_policies; i++)
-		for (size_t k = 0; rc == 0 && k < c->policies[i].n_classes; k++)
-			rc = resolve_owners(&c->policies[i].classes[k]);
+	for (size_t i = 0; rc == 0 && i < c->n_policies; i++)
+		rc = config_policy_owners(&c->policies[i], no_owner);
+	return rc;
+}
+
+int terms_policy(void *arg, const char *name, const char *text,
+		 struct tier_policy *out, struct err *err)
+{
+	CLEANUP(config_problems_done) struct config_problems ps = { 0 };
+	const struct terms *t = arg;
+	int rc = config_policy_parse(t->config, t->trust, name, text,
+				     strlen(text), out, &ps);
+
+	if (rc == 0)
+		return config_policy_owners(out, no_owner);
+	if (ps.n)
+		fail(err, rc, "%s:%u:%u: %s", name, ps.p[0].line,
+		     ps.p[0].column, ps.p[0].message);
 	return rc;
 }
 
@@ -88,7 +89,7 @@ static void fill_tiers(struct terms *t, const struct conf_trust *ct)
 
 int terms_init(struct terms *t, const struct conf_trust *ct, struct meta *m)
 {
-	*t = (struct terms){ .config = ct->c, .meta = m };
+	*t = (struct terms){ .config = ct->c, .trust = ct->t, .meta = m };
 	fill_tiers(t, ct);
 	t->cost = (struct cost_opts){
 		.tiers = t->cost_tier,
@@ -117,12 +118,5 @@ int terms_init(struct terms *t, const struct conf_trust *ct, struct meta *m)
 
 void terms_done(struct terms *t)
 {
-	const struct config *c = t->config;
-
-	for (size_t i = 0; c && i < c->n_policies; i++)
-		for (size_t k = 0; k < c->policies[i].n_classes; k++) {
-			free(c->policies[i].classes[k].uid);
-			c->policies[i].classes[k].uid = NULL;
-		}
 	*t = (struct terms){ 0 };
 }

@@ -16,6 +16,7 @@ struct terms {
 	struct tier_terms tier[MOVE_TIERS_MAX];
 	struct tier_opts policies;
 	const struct config *config;
+	const struct config_trust *trust;
 	struct meta *meta;
 	/* Writes down what is new before a month is added up; NULL, until it
 	 * is set: not. */
@@ -25,5 +26,10 @@ struct terms {
 /* Both borrowed. 0 or -ENOMEM; terms_done() also then. */
 int terms_init(struct terms *t, const struct conf_trust *ct, struct meta *m);
 void terms_done(struct terms *t);
+
+/* Reads a policy that stands in no config; `arg` is the terms. -EINVAL with the
+ * first mistake in err. config_policy_done() frees it. */
+int terms_policy(void *arg, const char *name, const char *text,
+		 struct tier_policy *out, struct err *err);
 
 #endif

@@ -64,6 +64,19 @@ static void put_config(void)
 	assert_int_equal(setenv("MERSEY_CONFIG", conf, 1), 0);
 }
 
+/* As main does it. */
+static int parse_policy(void *arg, const char *name, const char *text,
+			struct tier_policy *out, struct err *err)
+{
+	static const struct config none;
+	struct config_problems ps = { 0 };
+	int rc = config_policy_parse(&none, NULL, name, text, strlen(text), out,
+				     &ps);
+
+	config_problems_done(&ps);
+	return rc < 0 ? fail(err, rc, "refused by the worker") : 0;
+}
+
 static int setup(void **state)
 {
 	static const char *const sub[] = { "run", "bucket" };
@@ -85,6 +98,8 @@ static int setup(void **state)
 				    .n_tiers = 3,
 				    .exchange = &fake_exchange };
 	rc = tier_start(&topts, m, NULL, &worker.policies, NULL);
+	worker.policy_parse = parse_policy;
+	worker.policy_done = config_policy_done;
 	worker.worker_uid = geteuid();
 	server = serve("rem", &worker);
 	return rc;
@@ -282,6 +297,39 @@ static void test_changed(void **state)
 	assert_has(run_msg, "is out of date: what there is to do differs");
 }
 
+/* A policy that no config has. */
+static void test_file(void **state)
+{
+	CLEANUP_FREE char *path = io_path("%s/try.yaml", dir);
+	CLEANUP_FREE char *bad = io_path("%s/bad.yaml", dir);
+	CLEANUP_FREE char *file = io_path("%s/mnt/rem/old/a", dir);
+	CLEANUP_FREE char *where = io_path("%s:1:28: 'path' must begin", bad);
+
+	put("try.yaml", "file_classes: {all: {path: /old/**}}\n"
+			"rules: [{for: all, do: evict}]\n");
+	put("bad.yaml", "file_classes: {all: {path: old}}\n"
+			"rules: [{for: all, do: evict}]\n");
+	make_some();
+	assert_int_equal(mersey("tier", "plan", "--policy", path, NULL), 0);
+	assert_has(run_out, "policy file:try.yaml");
+	assert_int_equal(
+		mersey("tier", "explain", "--policy", path, file, NULL), 0);
+	assert_has(run_out, "1. for all: evict");
+	assert_int_equal(mersey("tier", "plan", "--policy", bad, NULL),
+			 CLI_FAILED);
+	assert_has(run_msg, where);
+	assert_int_equal(mersey("tier", "plan", "--policy", "./none", NULL),
+			 CLI_FAILED);
+	assert_has(run_msg, "cannot read policy './none'");
+	assert_int_equal(mersey("tier", "run", "--policy", path, "--yes", NULL),
+			 CLI_FAILED);
+	assert_has(run_msg, "a run takes a policy of the config, not a file");
+	worker.policy_parse = NULL;
+	assert_int_equal(mersey("tier", "plan", "--policy", path, NULL),
+			 CLI_FAILED);
+	assert_has(run_msg, "takes no policies from files");
+}
+
 #define TIER_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -290,6 +338,7 @@ int main(void)
 		TIER_TEST(test_plan_apply), TIER_TEST(test_screens),
 		TIER_TEST(test_json),	    TIER_TEST(test_explain),
 		TIER_TEST(test_mistakes),   TIER_TEST(test_changed),
+		TIER_TEST(test_file),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

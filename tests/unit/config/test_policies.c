@@ -459,7 +459,7 @@ static void test_alone(void **state)
 				     &p, &none),
 			 0);
 	assert_int_equal(none.len, 0);
-	assert_string_equal(p.name, "try.yaml");
+	assert_string_equal(p.name, "file:try.yaml");
 	assert_string_equal(p.rules[0].to, "cool");
 	assert_int_equal(config_policy_owners(&p, NULL), 0);
 	assert_int_equal(config_policy_owners(&p, NULL), 0); /* again */

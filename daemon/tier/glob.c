@@ -37,6 +37,11 @@ static void set_clear(struct glob_set *s)
 	s->n = 0;
 }
 
+static bool set_has_place(const struct glob_set *s, size_t at)
+{
+	return s->has[at / 8] & 1U << at % 8;
+}
+
 /* False: it is there already. */
 static bool set_add(struct glob_set *s, size_t at)
 {
@@ -201,22 +206,36 @@ static size_t common(const char *glob, const char *path)
 	return n;
 }
 
-bool tier_glob(const char *glob, const char *path)
+/* Do both end in what the glob has behind its last sign? Most paths do not,
+ * and are done with. */
+static bool is_tail(const char *glob, size_t n, const char *path)
+{
+	size_t m = strlen(path), tail = 0;
+
+	if (strchr(glob, '\\'))
+		return true; /* what is literal is seen by walking */
+	while (tail < n && !strchr("*?]", glob[n - 1 - tail]))
+		tail++;
+	return tail <= m && memcmp(glob + n - tail, path + m - tail, tail) == 0;
+}
+
+/* Does it end in stars that match whatever is left? */
+static bool is_open(const char *glob, size_t n)
+{
+	return n >= 2 && glob[n - 1] == '*' && glob[n - 2] == '*' &&
+	       (n == 2 || glob[n - 3] != '\\');
+}
+
+static bool walk(const char *glob, size_t at, size_t end, const char *path)
 {
 	struct glob_set a, b, *now = &a, *then = &b, *other;
-	size_t i = common(glob, path);
+	bool open = is_open(glob, end);
+	size_t i;
 
-	if (!glob[i])
-		return !path[i];
-	if (glob[i] != path[i] && !strchr("*?[\\", glob[i]))
-		return false;
-	if (strlen(glob) > TIER_GLOB_MAX || !is_whole(glob + i))
-		return false;
 	set_init(now);
 	set_init(then);
-	path += i;
-	reach(glob, i, now);
-	while (*path && now->n) {
+	reach(glob, at, now);
+	while (*path && now->n && !(open && set_has_place(now, end))) {
 		uint32_t c = char_next(&path);
 
 		for (i = 0; i < now->n; i++)
@@ -226,8 +245,18 @@ bool tier_glob(const char *glob, const char *path)
 		now = then;
 		then = other;
 	}
-	for (i = 0; i < now->n; i++)
-		if (!glob[now->at[i]])
-			return true;
-	return false;
+	return set_has_place(now, end);
+}
+
+bool tier_glob(const char *glob, const char *path)
+{
+	size_t i = common(glob, path), n;
+
+	if (!glob[i])
+		return !path[i];
+	if (glob[i] != path[i] && !strchr("*?[\\", glob[i]))
+		return false;
+	n = strlen(glob);
+	return n <= TIER_GLOB_MAX && is_tail(glob, n, path) &&
+	       is_whole(glob + i) && walk(glob, i, n, path + i);
 }

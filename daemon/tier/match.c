@@ -342,24 +342,29 @@ int tier_class_holds(const struct tier_class *c, const struct tier_subject *s,
 		     size_t *n)
 {
 	struct match m = { .c = c, .s = s, .now_ns = now_ns };
+	struct tier_reason one; /* large, and seldom asked for */
 	size_t i, have = 0;
 	int all = 1;
 
 	for (i = 0; i < ARRAY_SIZE(conditions); i++) {
-		struct tier_reason one = { .key = conditions[i].key };
 		int rc;
 
 		if (!conditions[i].is_set(c))
 			continue;
-		m.reason = out ? &one : NULL;
+		if (out) {
+			one = (struct tier_reason){ .key = conditions[i].key };
+			m.reason = &one;
+		}
 		rc = conditions[i].holds(&m);
 		if (rc < 0)
 			return rc;
 		all = all && rc;
 		if (!out && !all)
 			return 0;
+		if (!out)
+			continue;
 		one.holds = rc;
-		if (out && have < max)
+		if (have < max)
 			out[have++] = one;
 	}
 	if (out)

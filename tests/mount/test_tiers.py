@@ -5,13 +5,27 @@ That it starts, tells of all of them, gets a tier later, and serves on while a
 later tier's bucket is not (or not this trust's).
 """
 import contextlib
+import hashlib
 import re
+import signal
 
 import pytest
-from conftest import CliError, new_buckets, running, wait_for
+from conftest import CliError, new_buckets, random_bytes, running, wait_for
 
 COOL = {"name": "cool", "bucket": "cool"}
 COLD = {"name": "cold", "store": "cold-store", "bucket": "cold"}
+def policies(*tiers):
+    """All of a trust's files to a tier, one policy for each."""
+    lines = ["policies:"]
+    for t in tiers:
+        lines += [
+            f"  to-{t}:",
+            '    file_classes: {all: {path: "/**"}}',
+            f"    rules: [{{for: all, do: move, to: {t}}}]",
+        ]
+    return lines
+
+
 WRITE = "open(path, 'wb').write(data.encode()); os.sync()"
 
 
@@ -24,7 +38,7 @@ def dir_gateway(tiers, **keys):
 @pytest.fixture(scope="module")
 def three():
     """Two buckets of one directory, and one in another."""
-    with dir_gateway([COOL, COLD]) as g:
+    with dir_gateway([COOL, COLD], policies=policies("cool", "cold")) as g:
         yield g
 
 
@@ -33,7 +47,7 @@ def classes(s3):
     """A class in the first tier's bucket, a second bucket, and a third one at
     what is another store for Mersey."""
     tiers = [
-        {"name": "ia", "class": "STANDARD_IA"},
+        {"name": "ia", "class": "STANDARD_IA", "keys": "object_size: 1MiB"},
         COOL,
         {**COLD, "class": "STANDARD_IA"},
     ]
@@ -46,6 +60,7 @@ def classes(s3):
         ca_file=s3["ca"],
         prices="aws-eu-west-2",
         tiers=tiers,
+        policies=policies("ia", "cool", "cold"),
     ) as g:
         yield g
 
@@ -78,6 +93,31 @@ def check_served(g, name):
     assert g.as_client("print(open(path).read(), end='')", path=path) == name
 
 
+def requests(g, tier, cause, operation):
+    """Billed ones, of the worker that serves now."""
+    line = (
+        f'mersey_store_billed_requests_total{{trust="rem",tier="{tier}",store="[^"]*",'
+        f'cause="{cause}",operation="{operation}"}} (\\d+)'
+    )
+    return int(re.search(line, g.screen("metrics", "rem")[1]).group(1))
+
+
+def check_moves(g, tier, size):
+    """A policy brings a file there, and it is read from there."""
+    path = str(g.mount() / f"to-{tier}")
+    fill = "import random; open(path, 'wb').write(random.Random(n).randbytes(n)); os.sync()"
+    read = "import hashlib; print(hashlib.sha256(open(path, 'rb').read()).hexdigest())"
+    want = hashlib.sha256(random_bytes(size, size)).hexdigest()
+    g.as_client(fill, path=path, n=size)
+    g.protect(path)
+    assert g.cli("tier", "run", "rem", "--policy", f"to-{tier}", "--yes")
+    assert g.info(path)["tier"] == tier
+    reads = requests(g, tier, "read", "get")
+    g.evict(path)
+    assert g.as_client(read, path=path).strip() == want
+    assert requests(g, tier, "read", "get") > reads
+
+
 def test_buckets(three):
     g = three
     wait_for("all answer", lambda: well(g, "near", "cool", "cold"))
@@ -90,6 +130,15 @@ def test_buckets(three):
     assert beside_data(g, "cool") == want and beside_data(g, "cold") == want
     check_served(g, "a")
     assert g.packs() and not g.packs(tier="cool") and not g.packs(tier="cold")
+
+
+def test_moves(three):
+    g = three
+    for tier in ("cool", "cold"):
+        check_moves(g, tier, 100000)
+        assert g.packs(tier=tier)
+        assert requests(g, tier, "policy", "put") >= 1
+    assert requests(g, "near", "policy", "put") == 0
 
 
 def test_verbs(three):
@@ -107,14 +156,21 @@ def test_verbs(three):
 
 
 def test_later_tier():
-    """A tier that was added to the config of a trust is none before `trust
-    add`; that can be repeated."""
+    """A tier that was added to the config of a trust: a bucket that is in use
+    is left alone, and not used; an empty one becomes the tier's by `trust add`,
+    which can be repeated."""
     with dir_gateway([]) as g:
         check_served(g, "before")
         g.stop()
         g.keys["tiers"] = [COOL]
         g.write_config()
         g.make_bucket("rem", "cool")
+        g.put_object("mersey/rem/thesis.odt", b"text", tier="cool")
+        with pytest.raises(CliError) as e:
+            g.cli("trust", "add", "rem", "--yes")
+        assert "thesis.odt" in e.value.out and "tier 'cool'" in e.value.out
+        assert list(g.objects(tier="cool")) == ["mersey/rem/thesis.odt"]
+
         g.start()
         reason = wait_for("the reason", lambda: tiers_of(g)["cool"]["error"])
         assert reason == "the bucket holds no mersey.json"
@@ -122,6 +178,8 @@ def test_later_tier():
         assert g.status()["state"] == "degraded" and well(g, "near")
         check_served(g, "meanwhile")
         g.stop()
+
+        g.delete_object("mersey/rem/thesis.odt", tier="cool")
         for _ in range(2):
             made = g.cli("trust", "add", "rem", "--yes")
             assert [s["tier"] for s in made["stores"]] == ["near", "cool"]
@@ -150,26 +208,6 @@ def test_order():
         wait_for("it writes", lambda: g.status()["writer"]["state"] == "holder")
 
 
-def test_not_ours():
-    """A bucket that is in use is left alone, and not used."""
-    with dir_gateway([]) as g:
-        g.stop()
-        g.keys["tiers"] = [COOL]
-        g.write_config()
-        g.make_bucket("rem", "cool")
-        g.put_object("mersey/rem/thesis.odt", b"text", tier="cool")
-        with pytest.raises(CliError) as e:
-            g.cli("trust", "add", "rem", "--yes")
-        assert "thesis.odt" in e.value.out and "tier 'cool'" in e.value.out
-        assert list(g.objects(tier="cool")) == ["mersey/rem/thesis.odt"]
-
-        g.put_object("mersey/rem/mersey.json", b"{}", tier="cool")
-        g.start()
-        wait_for("the reason", lambda: tiers_of(g)["cool"]["error"])
-        check_served(g, "as ever")
-        assert g.status()["state"] == "degraded"
-
-
 def test_classes(classes):
     g = classes
     wait_for("all answer", lambda: well(g, "near", "ia", "cool", "cold"))
@@ -182,17 +220,36 @@ def test_classes(classes):
     check_served(g, "a")
 
 
+def test_moves_of_classes(classes):
+    """In one bucket by a copy inside the store, else as bytes."""
+    g = classes
+    check_moves(g, "ia", 3 << 19)
+    assert requests(g, "ia", "policy", "copy") >= 1
+    for tier in ("cool", "cold"):
+        check_moves(g, tier, 100000)
+        assert requests(g, tier, "policy", "copy") == 0
+        assert requests(g, tier, "policy", "put") >= 1
+    c = g.s3["client"]("rem")
+    for tier, want in (("cool", None), ("cold", "STANDARD_IA")):
+        pack = next(iter(g.packs(tier=tier)))
+        assert c.head_object(Bucket=g.bucket("rem", tier), Key=pack).get("StorageClass") == want
+
+
 def test_renewal(classes):
     """Credentials of a later tier's store change while it is served."""
     g = classes
     access, secret = g.s3["users"]["rem"]
-    news = "new credentials of store 'cold-store'"
-    g.write_credentials("rem", access, "wrong" + secret, "cold-store")
-    wait_for("they are in use", lambda: g.log().count(news) == 1)
-    r = {c["message"]: c["level"] for c in g.cli("doctor")["checks"] if c["check"] == "store"}
-    assert sorted(r.values()) == ["fail", "ok", "ok"], r
-    g.write_credentials("rem", access, secret, "cold-store")
-    wait_for("they are in use", lambda: g.log().count(news) == 2)
-    wait_for("it answers", lambda: [
-        c["level"] for c in g.cli("doctor")["checks"] if c["check"] == "store"
-    ] == ["ok"] * 3)
+
+    def renew(key, n):
+        g.write_credentials("rem", access, key, "cold-store")
+        g.proc.send_signal(signal.SIGHUP)
+        news = "new credentials of store 'cold-store'"
+        wait_for("they are in use", lambda: g.log().count(news) == n)
+
+    def levels():
+        return sorted(c["level"] for c in g.cli("doctor")["checks"] if c["check"] == "store")
+
+    renew("wrong" + secret, 1)
+    assert levels() == ["fail", "ok", "ok"]
+    renew(secret, 2)
+    wait_for("it answers", lambda: levels() == ["ok"] * 3)

@@ -204,6 +204,9 @@ const struct config_trust *config_trust_find(const struct config *c,
 					     const char *name);
 const struct price_table *config_prices_find(const struct config *c,
 					     const char *name);
+/* Do objects of both tiers lie below one prefix of one bucket? */
+bool config_same_place(const struct config_tier *a,
+		       const struct config_tier *b);
 /* <state_dir>/<trust>; newly allocated, NULL without memory. */
 char *config_state_dir(const struct config *c, const struct config_trust *t);
 /* <runtime_dir>/<trust>.sock; newly allocated. */

@@ -17,6 +17,12 @@ const struct config_trust *config_trust_find(const struct config *c,
 	return NULL;
 }
 
+bool config_same_place(const struct config_tier *a, const struct config_tier *b)
+{
+	return a->store == b->store && strcmp(a->bucket, b->bucket) == 0 &&
+	       strcmp(a->prefix, b->prefix) == 0;
+}
+
 const struct price_table *config_prices_find(const struct config *c,
 					     const char *name)
 {

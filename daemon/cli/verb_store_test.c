@@ -27,11 +27,8 @@ static int tier_check(struct cli *c, const struct config_trust *t)
 /* Does an earlier tier lie in the same bucket? Then that was tested. */
 static bool tested_before(const struct config_trust *t, size_t tier)
 {
-	const struct config_tier *a = &t->tiers[tier], *b;
-
-	for (b = t->tiers; b < a; b++)
-		if (a->store == b->store && strcmp(a->bucket, b->bucket) == 0 &&
-		    strcmp(a->prefix, b->prefix) == 0)
+	for (size_t i = 0; i < tier; i++)
+		if (config_same_place(&t->tiers[i], &t->tiers[tier]))
 			return true;
 	return false;
 }

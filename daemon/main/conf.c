@@ -135,18 +135,13 @@ static int resolve_key(struct conf_trust *ct, struct err *err)
 
 /* ---- tiers ------------------------------------------------------------ */
 
-static bool same_place(const struct config_tier *a, const struct config_tier *b)
-{
-	return a->store == b->store && strcmp(a->bucket, b->bucket) == 0 &&
-	       strcmp(a->prefix, b->prefix) == 0;
-}
-
 static unsigned find_place(struct conf_trust *ct, size_t tier)
 {
 	size_t i;
 
 	for (i = 0; i < ct->n_places; i++)
-		if (same_place(ct->tiers[ct->place[i]].t, ct->tiers[tier].t))
+		if (config_same_place(ct->tiers[ct->place[i]].t,
+				      ct->tiers[tier].t))
 			return (unsigned)i;
 	ct->place[ct->n_places++] = tier;
 	return (unsigned)i;

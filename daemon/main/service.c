@@ -329,7 +329,7 @@ static int open_front(struct service *s, struct err *err)
 	rc = vfs_new(&vo, s->meta, s->cache, s->move, &s->vfs);
 	if (rc < 0)
 		return fail(err, rc, "cannot open the filesystem: %m");
-	return tier_start(&s->terms.policies, s->meta, s->move, &s->tier, err);
+	return 0;
 }
 
 int service_open(struct service *s, const struct conf_trust *ct,
@@ -359,7 +359,6 @@ int service_open(struct service *s, const struct conf_trust *ct,
 void service_close(struct service *s)
 {
 	stack_stop(&s->stack);
-	tier_stop(s->tier);
 	vfs_free(s->vfs);
 	tier_stop(s->tier);
 	move_stop(s->move);

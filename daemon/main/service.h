@@ -33,7 +33,6 @@ struct service {
 	struct cost_ledger *ledger;
 	struct alarms *alarms;
 	struct vfs *vfs;
-	struct tier *tier;
 	struct super_control *control; /* of service_run(), as the next */
 	struct super_backing *backing;
 	struct cache_backing cache_backing;

@@ -32,13 +32,13 @@ void batch_clear(struct batch *b)
 	struct batch old = *b;
 
 	*b = (struct batch){ .rule = old.rule,
-			   .action = old.action,
-			   .from = old.from,
-			   .to = old.to,
-			   .item = old.item,
-			   .room = old.room,
-			   .ino = old.ino,
-			   .ino_room = old.ino_room };
+			     .action = old.action,
+			     .from = old.from,
+			     .to = old.to,
+			     .item = old.item,
+			     .room = old.room,
+			     .ino = old.ino,
+			     .ino_room = old.ino_room };
 }
 
 static uint64_t batch_bytes(const struct tier *t, const struct batch *b)
@@ -48,14 +48,19 @@ static uint64_t batch_bytes(const struct tier *t, const struct batch *b)
 	return MAX(TIER_BATCH_BYTES, TIER_BATCH_PACKS * pack);
 }
 
-bool batch_fits(const struct tier *t, const struct batch *b, uint64_t bytes)
+bool batch_fits(const struct tier *t, const struct batch *b, uint64_t bytes,
+		const struct subject *s)
 {
-	return b->n == 0 ||
-	       (b->n < TIER_BATCH_ITEMS && b->bytes + bytes <= batch_bytes(t, b));
+	uint64_t most = batch_bytes(t, b);
+
+	if (b->n == 0 || (b->n < TIER_BATCH_ITEMS && b->bytes + bytes <= most))
+		return true;
+	return s->pack && s->pack == b->pack && b->n < 2 * TIER_BATCH_ITEMS &&
+	       b->bytes + bytes <= 2 * most;
 }
 
 bool batch_takes(const struct tier *t, const struct batch *b,
-	       const struct meta_plan_item *i)
+		 const struct meta_plan_item *i)
 {
 	return b->rule == i->rule && b->action == (enum tier_action)i->action &&
 	       b->from == tier_index(t, i->source) &&
@@ -95,7 +100,7 @@ static int batch_inos(struct batch *b, const struct subject *s)
 }
 
 int batch_add(struct batch *b, const struct meta_plan_item *i,
-	    const struct subject *s, int64_t now_ns)
+	      const struct subject *s, int64_t now_ns)
 {
 	int rc = batch_inos(b, s);
 
@@ -108,6 +113,7 @@ int batch_add(struct batch *b, const struct meta_plan_item *i,
 	b->studies += i->study;
 	b->subjects++;
 	b->absent += s->bytes - MIN(s->bytes, s->cached_bytes);
+	b->pack = s->pack;
 	ages_add(&b->ages, s->access_ns, now_ns, s->files, s->bytes);
 	return 0;
 }

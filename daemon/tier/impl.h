@@ -6,7 +6,7 @@
  * match.c    does a rule match? Pure
  * subject.c  a file, or a study as one, from rows
  * scan.c     all of them, page by page
- * batch.c      what goes together: estimated, and done, as one
+ * batch.c    what goes together: estimated, and done, as one
  * price.c    what that takes, in money
  * plan.c     scan, match, batches: a plan
  * sums.c     what is shown of it
@@ -80,6 +80,7 @@ struct subject {
 	int64_t access_ns, modified_ns, created_ns, changed_ns;
 	uid_t uid;
 	uint64_t files, bytes, cached_bytes, version;
+	uint64_t pack; /* of the last file; 0 = none */
 	bool pinned, open, damaged;
 	uint64_t unprotected; /* files without a place in a bucket */
 	uint64_t empty;	      /* files that need none */
@@ -97,6 +98,8 @@ int subject_add(struct subject *s, const struct meta_subject *f);
 /* Reads a study: from its rows, in looks of its own. -ENOENT: no file is
  * left. */
 int subject_study(struct subject *s, uint64_t study);
+/* Adds the inodes of what an item names, and no more of it. */
+int subject_inos(struct subject *s, bool study, uint64_t id);
 /* Reads what an item names. -ENOENT. */
 int subject_load(struct subject *s, bool study, uint64_t id);
 /* The tier that most of it is in; -1: none. */
@@ -126,7 +129,7 @@ struct scan {
 /* All files, and each study once. -EINTR: tick said so. */
 int scan_run(const struct scan *s);
 
-/* ---- batch.c   ------------------------------------------------------------- */
+/* ---- batch.c ------------------------------------------------------------- */
 
 /* Bands of 30 days since the last access, as in struct meta_reread. */
 struct ages {
@@ -146,18 +149,22 @@ struct batch {
 	size_t inos, ino_room;
 	uint64_t files, bytes, studies, subjects;
 	uint64_t absent; /* bytes that are not local, for recalls */
+	uint64_t pack;	 /* of the last file */
 	struct ages ages;
 };
 void batch_done(struct batch *b);
 /* Empties it, for the next items of the same kind. */
 void batch_clear(struct batch *b);
-/* Is there room for one more of so many bytes? Always when it is empty. */
-bool batch_fits(const struct tier *t, const struct batch *b, uint64_t bytes);
+/* Is there room for one more? Always when it is empty; and what shares a pack
+ * stays together, within reason: a pack that is left by halves cannot go as it
+ * is, and is billed on. */
+bool batch_fits(const struct tier *t, const struct batch *b, uint64_t bytes,
+		const struct subject *s);
 /* Is it an item of this kind? */
 bool batch_takes(const struct tier *t, const struct batch *b,
-	       const struct meta_plan_item *i);
+		 const struct meta_plan_item *i);
 int batch_add(struct batch *b, const struct meta_plan_item *i,
-	    const struct subject *s, int64_t now_ns);
+	      const struct subject *s, int64_t now_ns);
 
 /* ---- price.c ------------------------------------------------------------- */
 

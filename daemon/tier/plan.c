@@ -8,6 +8,27 @@
 #include <stdio.h>
 #include <string.h>
 
+/*
+ * Files of one pack lie near each other by inode, but not side by side: what
+ * comes by is held in a window, and leaves it in the order of packs, so that
+ * few of them are torn apart between batches.
+ */
+#define WINDOW 32768
+
+struct entry {
+	uint64_t id, pack, files;
+	uint64_t bytes;	     /* of the item */
+	uint64_t size, here; /* of the subject, and what of it is local */
+	int64_t access_ns;
+	bool study;
+};
+
+struct window {
+	struct batch batch;
+	struct entry *entry;
+	size_t n, room;
+};
+
 struct planner {
 	struct tier *t;
 	const struct tier_policy *policy;
@@ -15,19 +36,27 @@ struct planner {
 	struct meta_plan row;
 	bool stored; /* else it is only a question */
 	uint64_t seq;
-	struct batch *group;
-	size_t groups;
+	struct window *window; /* one for each rule and pair of tiers */
+	size_t windows;
+	struct subject subject; /* for what leaves a window */
 };
 
 static void planner_done(struct planner *p)
 {
 	size_t i;
 
-	for (i = 0; i < p->groups; i++)
-		batch_done(&p->group[i]);
-	free(p->group);
+	for (i = 0; i < p->windows; i++) {
+		batch_done(&p->window[i].batch);
+		free(p->window[i].entry);
+	}
+	free(p->window);
+	subject_done(&p->subject);
 	sums_done(&p->sums);
 }
+
+/* ---- batches
+ * ------------------------------------------------------------------
+ */
 
 static int plan_flush(struct planner *p, struct batch *b)
 {
@@ -45,26 +74,128 @@ static int plan_flush(struct planner *p, struct batch *b)
 	return rc;
 }
 
-static struct batch *plan_group(struct planner *p,
-			      const struct meta_plan_item *item)
+static void entry_item(const struct planner *p, const struct batch *b,
+		       const struct entry *e, struct meta_plan_item *out)
 {
-	struct batch *b;
+	const struct tier_terms *tier = p->t->o.tier;
+
+	*out = (struct meta_plan_item){
+		.plan = p->row.id,
+		.study = e->study,
+		.subject = e->id,
+		.rule = b->rule,
+		.action = b->action,
+		.files = e->files,
+		.bytes = e->bytes,
+	};
+	if (b->action == TIER_MOVE)
+		strcpy(out->target, tier[b->to].name);
+	else if (b->action != TIER_EVICT)
+		strcpy(out->target, LOCAL);
+	if (b->action == TIER_EVICT)
+		strcpy(out->source, LOCAL);
+	else if (b->from >= 0)
+		strcpy(out->source, tier[b->from].name);
+}
+
+static int plan_entry(struct planner *p, struct batch *b, const struct entry *e)
+{
+	struct subject *s = &p->subject;
+	struct meta_plan_item item;
+	int rc;
+
+	subject_clear(s, p->t);
+	s->files = e->files;
+	s->bytes = e->size;
+	s->cached_bytes = e->here;
+	s->access_ns = e->access_ns;
+	s->pack = e->pack;
+	rc = subject_inos(s, e->study, e->id);
+	if (rc == 0 && !batch_fits(p->t, b, e->bytes, s))
+		rc = plan_flush(p, b);
+	if (rc < 0)
+		return rc;
+	entry_item(p, b, e, &item);
+	return batch_add(b, &item, s, p->row.made_ns);
+}
+
+static int entry_cmp(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+
+	if (x->pack != y->pack)
+		return x->pack < y->pack ? -1 : 1;
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* What leaves it: the half with the older packs, or all at the end. */
+static int window_flush(struct planner *p, struct window *w, bool all)
+{
+	size_t i, n = all ? w->n : w->n / 2;
+	int rc = 0;
+
+	if (w->n)
+		qsort(w->entry, w->n, sizeof(*w->entry), entry_cmp);
+	while (n < w->n && n && w->entry[n].pack == w->entry[n - 1].pack)
+		n++;
+	for (i = 0; i < n && rc == 0; i++)
+		rc = plan_entry(p, &w->batch, &w->entry[i]);
+	if (rc == 0 && all)
+		rc = plan_flush(p, &w->batch);
+	w->n -= n;
+	if (w->n)
+		memmove(w->entry, &w->entry[n], w->n * sizeof(*w->entry));
+	return rc;
+}
+
+static int window_add(struct planner *p, struct window *w,
+		      const struct entry *e)
+{
+	int rc = w->n == WINDOW ? window_flush(p, w, false) : 0;
+
+	if (rc < 0)
+		return rc;
+	if (w->n == w->room) {
+		size_t room = w->room ? 2 * w->room : 64;
+		struct entry *grown =
+			reallocarray(w->entry, room, sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		w->entry = grown;
+		w->room = room;
+	}
+	w->entry[w->n++] = *e;
+	return 0;
+}
+
+static struct window *plan_window(struct planner *p, uint32_t rule, int from,
+				  int to)
+{
+	struct window *w;
 	size_t i;
 
-	for (i = 0; i < p->groups; i++)
-		if (batch_takes(p->t, &p->group[i], item))
-			return &p->group[i];
-	b = reallocarray(p->group, p->groups + 1, sizeof(*b));
-	if (!b)
+	for (i = 0; i < p->windows; i++) {
+		const struct batch *b = &p->window[i].batch;
+
+		if (b->rule == rule && b->from == from && b->to == to)
+			return &p->window[i];
+	}
+	w = reallocarray(p->window, p->windows + 1, sizeof(*w));
+	if (!w)
 		return NULL;
-	p->group = b;
-	b += p->groups++;
-	*b = (struct batch){ .rule = item->rule,
-			   .action = (enum tier_action)item->action,
-			   .from = tier_index(p->t, item->source),
-			   .to = tier_index(p->t, item->target) };
-	return b;
+	p->window = w;
+	w += p->windows++;
+	*w = (struct window){ .batch = { .rule = rule,
+					 .action =
+						 p->policy->rules[rule].action,
+					 .from = from,
+					 .to = to } };
+	return w;
 }
+
+/* ---- subjects --------------------------------------------------------------
+ */
 
 /* How much of a subject an action is about. */
 static uint64_t plan_bytes(const struct subject *s, enum tier_action a, int to)
@@ -81,37 +212,33 @@ static uint64_t plan_bytes(const struct subject *s, enum tier_action a, int to)
 	}
 }
 
-static void plan_item(const struct planner *p, const struct subject *s,
-		      uint32_t rule, int to, struct meta_plan_item *out)
+static int plan_add(struct planner *p, const struct subject *s, uint32_t rule,
+		    int to)
 {
-	const struct tier_rule *r = &p->policy->rules[rule];
-	int from = subject_source(s);
-	const char *source = from < 0 ? "" : p->t->o.tier[from].name;
-
-	*out = (struct meta_plan_item){
-		.plan = p->row.id,
-		.study = s->study,
-		.subject = s->id,
-		.rule = rule,
-		.action = r->action,
+	enum tier_action a = p->policy->rules[rule].action;
+	int from = a == TIER_EVICT ? -ENOENT : subject_source(s);
+	struct window *w = plan_window(p, rule, from, to);
+	const struct entry e = {
+		.id = s->id,
+		.pack = s->pack,
 		.files = s->files,
-		.bytes = plan_bytes(s, r->action, to),
+		.bytes = plan_bytes(s, a, to),
+		.size = s->bytes,
+		.here = s->cached_bytes,
+		.access_ns = s->access_ns,
+		.study = s->study,
 	};
-	if (r->action == TIER_MOVE)
-		strcpy(out->target, p->t->o.tier[to].name);
-	else if (r->action != TIER_EVICT)
-		strcpy(out->target, LOCAL);
-	strcpy(out->source, r->action == TIER_EVICT ? LOCAL : source);
+
+	return w ? window_add(p, w, &e) : -ENOMEM;
 }
 
 static int plan_subject(void *arg, struct subject *s)
 {
 	struct planner *p = arg;
 	int64_t now = p->row.made_ns;
-	struct meta_plan_item item;
+	const struct tier_rule *r;
 	struct tier_subject view;
-	struct batch *b;
-	int to, rule, rc = 0;
+	int to, rule;
 
 	ages_add(&p->sums.all, s->access_ns, now, s->files, s->bytes);
 	subject_view(s, &view);
@@ -120,18 +247,11 @@ static int plan_subject(void *arg, struct subject *s)
 	rule = tier_rule_of(p->policy, &view, now);
 	if (rule < 0)
 		return rule == -ENOENT ? 0 : rule;
-	to = p->policy->rules[rule].action == TIER_MOVE
-		     ? tier_index(p->t, p->policy->rules[rule].to)
-		     : -1;
-	if (subject_left(s, p->policy->rules[rule].action, to))
-		return 0;
-	plan_item(p, s, (uint32_t)rule, to, &item);
-	b = plan_group(p, &item);
-	if (b && !batch_fits(p->t, b, item.bytes))
-		rc = plan_flush(p, b);
-	if (!b || rc < 0)
-		return b ? rc : -ENOMEM;
-	return batch_add(b, &item, s, now);
+	r = &p->policy->rules[rule];
+	to = r->action == TIER_MOVE ? tier_index(p->t, r->to) : -ENOENT;
+	return subject_left(s, r->action, to)
+		       ? 0
+		       : plan_add(p, s, (uint32_t)rule, to);
 }
 
 /* Each rule's tier is one of the trust's. */
@@ -162,8 +282,8 @@ static int plan_scan(struct planner *p, bool (*tick)(void *arg, uint64_t files),
 	size_t i;
 	int rc = scan_run(&s);
 
-	for (i = 0; i < p->groups && rc == 0; i++)
-		rc = plan_flush(p, &p->group[i]);
+	for (i = 0; i < p->windows && rc == 0; i++)
+		rc = window_flush(p, &p->window[i], true);
 	if (rc == 0)
 		rc = sums_finish(&p->sums);
 	return rc;

@@ -83,6 +83,8 @@ static const char *item_left(const struct items *i,
 	return why;
 }
 
+/* Takes the item into the batch. 1: it did, or it is left; 0: there is no room.
+ */
 static int items_one(struct items *i, const struct meta_plan_item *item,
 		     struct batch *b,
 		     int (*left)(void *arg, const struct meta_plan_item *i,
@@ -96,8 +98,20 @@ static int items_one(struct items *i, const struct meta_plan_item *item,
 	if (rc < 0 && rc != -ENOENT)
 		return rc;
 	why = rc == -ENOENT ? "deleted" : item_left(i, item, &s);
-	return why ? left(arg, item, &s, why[0] ? why : NULL)
-		   : batch_add(b, item, &s, clock_wall_ns());
+	if (!why && !batch_fits(i->t, b, item->bytes, &s))
+		return 0;
+	rc = why ? left(arg, item, &s, why[0] ? why : NULL)
+		 : batch_add(b, item, &s, clock_wall_ns());
+	return rc < 0 ? rc : 1;
+}
+
+static void batch_kind(const struct tier *t, struct batch *b,
+		       const struct meta_plan_item *item)
+{
+	b->rule = item->rule;
+	b->action = (enum tier_action)item->action;
+	b->from = tier_index(t, item->source);
+	b->to = tier_index(t, item->target);
 }
 
 int items_batch(struct items *i, struct batch *out,
@@ -105,27 +119,19 @@ int items_batch(struct items *i, struct batch *out,
 			    const struct subject *s, const char *reason),
 		void *arg)
 {
-	const struct meta_plan_item *item;
+	const struct meta_plan_item *item = NULL;
 	bool first = true;
 	int rc;
 
 	batch_clear(out);
-	for (;;) {
-		rc = items_peek(i, &item);
-		if (rc <= 0)
-			break;
-		if (first) {
-			out->rule = item->rule;
-			out->action = (enum tier_action)item->action;
-			out->from = tier_index(i->t, item->source);
-			out->to = tier_index(i->t, item->target);
-			first = false;
-		}
-		if (!batch_takes(i->t, out, item) ||
-		    !batch_fits(i->t, out, item->bytes))
+	while ((rc = items_peek(i, &item)) == 1) {
+		if (first)
+			batch_kind(i->t, out, item);
+		first = false;
+		if (!batch_takes(i->t, out, item))
 			break;
 		rc = items_one(i, item, out, left, arg);
-		if (rc < 0)
+		if (rc <= 0)
 			break;
 		items_take(i);
 	}

@@ -175,9 +175,11 @@ static int check_bytes(struct run *r, const struct left *l)
 	return refuse(r, "what there is to do differs", was, is);
 }
 
-static int check_money(struct run *r, const char *what, money_t was, money_t is)
+/* `whole`: what 2 % are of. */
+static int check_money(struct run *r, const char *what, money_t whole,
+		       money_t was, money_t is)
 {
-	money_t more = (was < 0 ? -was : was) / 100 * RUN_REFUSED + SLACK;
+	money_t more = (whole < 0 ? -whole : whole) / 100 * RUN_REFUSED + SLACK;
 	const char *currency = r->t->o.exchange->currency;
 	char a[MONEY_SIZE], b[MONEY_SIZE];
 
@@ -187,28 +189,43 @@ static int check_money(struct run *r, const char *what, money_t was, money_t is)
 		      money_show(is, currency, b));
 }
 
+/*
+ * Of a plan that was begun, what was done of it is taken off; batches share a
+ * few packs, so that is not to the last unit, and a run that was only
+ * interrupted is not asked.
+ */
+static int check_cost(struct run *r, const struct tier_plan *now,
+		      money_t before)
+{
+	money_t once, month;
+	int rc;
+
+	if (money_parse(r->plan.once, &once) < 0 ||
+	    money_parse(r->plan.per_month, &month) < 0)
+		return -EUCLEAN;
+	if (r->plan.state == META_PLAN_RUNNING)
+		return 0;
+	rc = check_money(r, "it costs more once", once, once - before,
+			 now->once);
+	/* Each month: only of the whole, which nothing was done of. */
+	if (rc == 0 && r->plan.state == META_PLAN_NEW)
+		rc = check_money(r, "it costs more each month", month, month,
+				 now->per_month);
+	return rc;
+}
+
 static int run_check(struct run *r)
 {
 	struct tier_plan now CLEANUP(tier_plan_done) = { .n_moves = 0 };
-	money_t once, month, before;
+	money_t before;
 	struct left l;
 	int rc = run_before(r, &before);
 
-	if (rc == 0 && (money_parse(r->plan.once, &once) < 0 ||
-			money_parse(r->plan.per_month, &month) < 0))
-		rc = -EUCLEAN;
 	if (rc == 0)
 		rc = plan_left(r->t, &r->plan, r->policy, &now, &l, r->err);
 	if (rc == 0)
 		rc = check_bytes(r, &l);
-	if (rc == 0)
-		rc = check_money(r, "it costs more once", once - before,
-				 now.once);
-	/* Each month: only of the whole, which nothing was done of. */
-	if (rc == 0 && r->plan.state == META_PLAN_NEW)
-		rc = check_money(r, "it costs more each month", month,
-				 now.per_month);
-	return rc;
+	return rc < 0 ? rc : check_cost(r, &now, before);
 }
 
 /* ---- the run
@@ -260,17 +277,15 @@ static int run_batch(struct run *r, const struct batch *b)
 		return rc;
 	why = limit_over(r, b, u.requests, once);
 	if (!why) {
-		rc = act_batch(r, b, once);
+		rc = limit_pace(r) ? act_batch(r, b, once) : -EINTR;
 		if (rc < 0)
 			return rc;
 		why = limit_errors(r);
 	}
-	if (why) {
-		snprintf(r->row.error, sizeof(r->row.error), "stopped by %s",
-			 why);
-		return 1;
-	}
-	return limit_pace(r) ? 0 : -EINTR;
+	if (!why)
+		return 0;
+	snprintf(r->row.error, sizeof(r->row.error), "stopped by %s", why);
+	return 1;
 }
 
 /* All items once. 1: something ends it. */

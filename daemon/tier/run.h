@@ -51,7 +51,8 @@ const char *limit_over(const struct run *r, const struct batch *b,
 const char *limit_errors(const struct run *r);
 /* Reads what the month's budget has left. -EDQUOT with err: nothing. */
 int limit_budget(struct run *r);
-/* Waits as long as the rate asks for. False: it is to stop. */
+/* Waits as long as the rate asks for, for what was done until now. False: it
+ * is to stop. */
 bool limit_pace(struct run *r);
 
 #endif

@@ -89,6 +89,7 @@ int subject_add(struct subject *s, const struct meta_subject *f)
 	s->created_ns = MAX(s->created_ns, f->btime_ns);
 	s->changed_ns = MAX(s->changed_ns, f->ctime_ns);
 	s->version = MAX(s->version, f->content_version);
+	s->pack = f->pack;
 	s->files++;
 	s->bytes += f->size;
 	s->cached_bytes += f->cached_bytes;
@@ -175,6 +176,33 @@ static int subject_file(struct subject *s, uint64_t ino)
 	s->id = ino;
 	rc = buf_addf(&s->path, "/");
 	return rc < 0 ? rc : meta_path(&x, ino, &s->path);
+}
+
+static int inos_page(struct subject *s, uint64_t study, uint64_t *after)
+{
+	uint64_t ino[SUBJECT_PAGE];
+	META_TXN(x);
+	int i, n, rc = meta_look(s->t->m, &x);
+
+	if (rc < 0)
+		return rc;
+	n = meta_study_files(&x, study, *after, ino, SUBJECT_PAGE);
+	for (i = 0; i < n && rc == 0; i++)
+		rc = subject_ino(s, *after = ino[i]);
+	return rc < 0 ? rc : n < 0 ? n : n == SUBJECT_PAGE;
+}
+
+int subject_inos(struct subject *s, bool study, uint64_t id)
+{
+	uint64_t after = 0;
+	int rc;
+
+	if (!study)
+		return subject_ino(s, id);
+	do {
+		rc = inos_page(s, id, &after);
+	} while (rc == 1);
+	return rc;
 }
 
 int subject_load(struct subject *s, bool study, uint64_t id)

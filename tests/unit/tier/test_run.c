@@ -276,9 +276,17 @@ static void test_limits(void **state)
 	assert_int_equal(apply(), 0);
 	assert_string_equal(run.error,
 			    "stopped by the policy's limit of money");
+}
+
+/* Between batches, here of two rules. */
+static void test_rate(void **state)
+{
+	make_old(make_dir(META_ROOT_INO, "deep"), "a", SIZE);
 	policy.limits = (struct tier_limits){ .rate = FILES * SIZE * 4 };
+	make_plan();
 	assert_int_equal(apply(), 0);
 	assert_int_equal(run.state, META_RUN_DONE);
+	assert_int_equal(run.files, FILES + 1);
 	assert_true(run.ended_ns - run.started_ns >= NSEC_PER_SEC / 5);
 }
 
@@ -411,11 +419,11 @@ int main(void)
 		RUN_TEST(test_refused), RUN_TEST(test_dearer),
 		RUN_TEST(test_cancel),	RUN_TEST(test_left),
 		RUN_TEST(test_restart), RUN_TEST(test_busy),
-		RUN_TEST(test_limits),	RUN_TEST(test_budget),
-		RUN_TEST(test_away),	RUN_TEST(test_errors),
-		RUN_TEST(test_stop_on), RUN_TEST(test_evict),
-		RUN_TEST(test_recall),	RUN_TEST(test_pin),
-		RUN_TEST(test_run),
+		RUN_TEST(test_limits),	RUN_TEST(test_rate),
+		RUN_TEST(test_budget),	RUN_TEST(test_away),
+		RUN_TEST(test_errors),	RUN_TEST(test_stop_on),
+		RUN_TEST(test_evict),	RUN_TEST(test_recall),
+		RUN_TEST(test_pin),	RUN_TEST(test_run),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

@@ -10,7 +10,7 @@
 #include "base/hex.h"
 #include "base/io.h"
 
-#define STORE_ITEMS  128 /* of a transaction */
+#define STORE_ITEMS  32 /* of a transaction */
 #define STORE_TRIES  16
 #define STORE_PLANS  32
 #define STORE_AGES   "tier.ages"

@@ -11,6 +11,7 @@ import cold
 import hot
 import lab
 import meta
+import plan
 import scale
 import seal
 import server
@@ -25,9 +26,11 @@ SUITES = {
     "study": (study.Study, study.Counts(), study.QUICK),
     "seal": (seal.Seal, seal.Counts(), seal.QUICK),
     "store": (store.Store, store.Counts(), store.QUICK),
+    "plan": (plan.Plan, plan.Counts(), plan.QUICK),
     "scale": (scale.Scale, scale.Counts(), scale.QUICK),
 }
 USUAL = [s for s in SUITES if s != "scale"]
+LARGE = {"plan": plan.FULL}  # counts with --full
 SUBJECTS = ["native", "floor", "floor-pt", "curl"]
 
 
@@ -70,7 +73,8 @@ def main():
         s3 = server.restarted(a.dev_s3, a.work / "s3")
         kind, counts, quick = SUITES[name]
         lab.say(f"suite {name}")
-        suite = kind(a.work, a.build, s3, a.peers, a.runs, quick if a.quick else counts)
+        counts = quick if a.quick else LARGE.get(name, counts) if a.full else counts
+        suite = kind(a.work, a.build, s3, a.peers, a.runs, counts)
         rows += suite.run()
         versions |= suite.versions()
     print(lab.table(rows, [*SUBJECTS, *a.peers]))

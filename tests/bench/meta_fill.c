@@ -6,8 +6,9 @@
  * with an extent in a pack of 500. The rows are made by the functions that the
  * worker uses; the packs are in no bucket, so the files cannot be read.
  *
- * Usage: bench-fill DATABASE FILES LIST SAMPLES
- * Writes the paths of SAMPLES random files to LIST.
+ * Usage: bench-fill DATABASE FILES LIST SAMPLES [studies]
+ * Writes the paths of SAMPLES random files to LIST. With "studies" the files of
+ * a directory are those of a study.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -30,6 +31,8 @@ struct fill {
 	struct meta_txn t;
 	unsigned long files, done;
 	uint64_t year, dir; /* inodes of the directories being filled */
+	bool studies;
+	uint64_t study; /* row, of this directory */
 	struct meta_pack pack;
 	int64_t now;
 };
@@ -127,6 +130,24 @@ static int add_extent(struct fill *f, uint64_t ino)
 	return meta_extent_insert(&f->t, &e);
 }
 
+static int add_study(struct fill *f, const char *uid)
+{
+	struct meta_study s = { .date = 20200102, .modality = "CT" };
+	int rc;
+
+	snprintf(s.uid, sizeof(s.uid), "%.*s", (int)sizeof(s.uid) - 1, uid);
+	rc = meta_study_put(&f->t, &s);
+	f->study = s.row;
+	return rc;
+}
+
+static int add_instance(struct fill *f, const struct meta_inode *in)
+{
+	const struct meta_instance at = { .study = f->study, .series = 1 };
+
+	return meta_instance_set(&f->t, in->ino, in->content_version, &at);
+}
+
 static int add_file(struct fill *f)
 {
 	struct meta_inode in = blank(f);
@@ -145,6 +166,8 @@ static int add_file(struct fill *f)
 	file_name(f->done, name, sizeof(name));
 	if (rc == 0)
 		rc = add_inode(f, f->dir, name, &in);
+	if (rc == 0 && f->studies)
+		rc = add_instance(f, &in);
 	if (rc == 0 && f->done % PER_PACK == 0)
 		rc = add_pack(f);
 	if (rc == 0)
@@ -169,6 +192,8 @@ static int add_directory(struct fill *f)
 	dir_name(f->done, name, sizeof(name));
 	if (rc == 0)
 		rc = add_dir(f, f->year, name, &f->dir);
+	if (rc == 0 && f->studies)
+		rc = add_study(f, name);
 	for (i = 0; rc == 0 && i < PER_DIRECTORY && f->done < f->files; i++)
 		rc = add_file(f);
 	if (rc == 0)
@@ -213,11 +238,12 @@ int main(int argc, char **argv)
 	uint8_t volume[16];
 	int rc;
 
-	if (argc != 5) {
+	if (argc != 5 && !(argc == 6 && strcmp(argv[5], "studies") == 0)) {
 		fprintf(stderr, "usage: bench-fill DATABASE FILES LIST "
-				"SAMPLES\n");
+				"SAMPLES [studies]\n");
 		return 2;
 	}
+	f.studies = argc == 6;
 	f.files = strtoul(argv[2], NULL, 10);
 	rc = meta_open(argv[1], &f.m, volume, &err);
 	if (rc == 0)

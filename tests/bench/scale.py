@@ -5,14 +5,12 @@ import contextlib
 import dataclasses
 import itertools
 import os
-import pathlib
-import re
 import subprocess
 import threading
 import time
 
 from lab import Client, Row, Target, drop_caches, rest, say
-from subjects import Mersey
+from subjects import Mersey, worker_peak
 
 SMALL, LARGE = "rem", "rbq"
 
@@ -142,9 +140,7 @@ class Scale:
                 rate.add("mersey" if t == LARGE else small, got["ops"] / got["seconds"])
 
     def memory(self):
-        pid = self.g.worker_pid(LARGE)
-        text = pathlib.Path(f"/proc/{pid}/status").read_text()
-        peak = int(re.search(r"VmHWM:\s+(\d+)", text).group(1)) / 1024
+        peak = worker_peak(self.g.worker_pid(LARGE))
         bound = 512  # the default of limits.memory
         self.row("worker's peak memory", "MiB", [Target("<=", bound)]).add("mersey", peak)
 

@@ -4,6 +4,7 @@ behind it, and how it starts and ends. A new peer is a class here, named in
 PEERS."""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,12 @@ from lab import drop_caches, rest, version_of, wait_for
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "mount"))
 from conftest import Gateway, is_mounted  # noqa: E402
+
+
+def worker_peak(pid):
+    """The most memory that a process had, in MiB."""
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+)", text).group(1)) / 1024
 
 
 class Subject:

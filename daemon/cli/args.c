@@ -18,13 +18,14 @@ const struct cli_option cli_options[OPT_COUNT] = {
 	[OPT_DRY_RUN] = { "dry-run", NULL, "say what would be done" },
 	[OPT_YES] = { "yes", NULL, "ask nothing" },
 	[OPT_WATCH] = { "watch", NULL, "show it again every 2 s" },
-	[OPT_UNTIL] = { "until", "protected|local", "what to wait for" },
+	[OPT_UNTIL] = { "until", "protected|local|DATE",
+			"what to wait for; how long" },
 	[OPT_ALL] = { "all", NULL, "all files" },
 	[OPT_MONTH] = { "month", "YYYY-MM", "that calendar month (UTC)" },
 	[OPT_FROM] = { "from", "YYYY-MM-DD", "first day (UTC)" },
 	[OPT_TO] = { "to", "YYYY-MM-DD", "last day (UTC)" },
-	[OPT_BY] = { "by", "tier|class|cause|modality|age",
-		     "what a row stands for" },
+	[OPT_BY] = { "by", "tier|class|cause|modality|age|TIME",
+		     "what a row stands for; when it is needed" },
 	[OPT_FORMAT] = { "format", "table|csv|json|focus", "how to print it" },
 	[OPT_OUT] = { "out", "PATH", "where to write" },
 	[OPT_KEY] = { "key", "FILE", "the trust's root key file" },
@@ -37,6 +38,11 @@ const struct cli_option cli_options[OPT_COUNT] = {
 			  "or -o: as in fstab; may be repeated" },
 	[OPT_POLICY] = { "policy", "NAME|FILE",
 			 "another policy than the trust's own" },
+	[OPT_SPEED] = { "speed", "bulk|standard|expedited",
+			"how fast an archive class is to be" },
+	[OPT_WAIT] = { "wait", NULL, "until it is done" },
+	[OPT_CLINIC_LIST] = { "clinic-list", "FILE",
+			      "patients and appointments (CSV)" },
 	[OPT_LIMIT] = { "limit", "N", "at most so many" },
 };
 
@@ -76,10 +82,30 @@ const struct cli_verb cli_verbs[] = {
 	  "file brings it back.",
 	  OPT_BIT(OPT_DRY_RUN) | OPT_BIT(OPT_YES), 1, -1, verb_evict_run,
 	  verb_evict_show, false },
-	{ "recall", "PATH...", "Bring bytes back",
-	  "A directory stands for all files below it.",
-	  OPT_BIT(OPT_DRY_RUN) | OPT_BIT(OPT_YES), 1, -1, verb_recall_run,
-	  verb_recall_show, false },
+	{ "recall", "PATH...|--clinic-list FILE", "Bring bytes back",
+	  "A directory stands for all files below it. What lies in an archive "
+	  "class is ordered,\nat --speed (bulk, standard, expedited), or as "
+	  "slow as --by allows; cost and time are\nshown first. The files come "
+	  "when it is there, and stay for a week; --wait waits.\n"
+	  "--clinic-list: patient_id, appointment_time (CSV): the studies of "
+	  "those patients, in\ntime, pinned until the slot is over. Exit status "
+	  "3 when some are at risk, 5 when the\nmonth's budget is used up, "
+	  "which stops no clinic list.",
+	  OPT_BIT(OPT_DRY_RUN) | OPT_BIT(OPT_YES) | OPT_BIT(OPT_SPEED) |
+		  OPT_BIT(OPT_BY) | OPT_BIT(OPT_WAIT) |
+		  OPT_BIT(OPT_CLINIC_LIST),
+	  0, -1, verb_recall_run, verb_recall_show, false },
+	{ "pin list", "[TRUST...]", "List what is kept local", NULL, 0, 0, -1,
+	  verb_pin_list_run, verb_pin_list_show, false },
+	{ "pin", "PATH... [--until DATE]", "Keep files local",
+	  "A directory stands for all files that are below it now. What is "
+	  "elsewhere is brought\nback. Without --until they stay until mersey "
+	  "unpin.",
+	  OPT_BIT(OPT_UNTIL) | OPT_BIT(OPT_DRY_RUN) | OPT_BIT(OPT_YES), 1, -1,
+	  verb_pin_run, verb_pin_show, false },
+	{ "unpin", "PATH...", "Let files be evicted again",
+	  "Whoever pinned them, and for how long.", OPT_BIT(OPT_DRY_RUN), 1, -1,
+	  verb_unpin_run, verb_unpin_show, false },
 	{ "config check", "[FILE]", "Check a config and list every error",
 	  "The files of secrets and the accounts it names: mersey doctor.", 0,
 	  0, 1, verb_config_check_run, verb_config_check_show, false },

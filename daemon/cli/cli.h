@@ -55,6 +55,9 @@ enum cli_opt {
 	OPT_OPTIONS,
 	OPT_POLICY,
 	OPT_LIMIT,
+	OPT_SPEED,
+	OPT_WAIT,
+	OPT_CLINIC_LIST,
 	OPT_COUNT,
 };
 
@@ -329,6 +332,12 @@ int verb_evict_run(struct cli *c);
 void verb_evict_show(struct cli *c);
 int verb_recall_run(struct cli *c);
 void verb_recall_show(struct cli *c);
+int verb_pin_run(struct cli *c);
+void verb_pin_show(struct cli *c);
+int verb_unpin_run(struct cli *c);
+void verb_unpin_show(struct cli *c);
+int verb_pin_list_run(struct cli *c);
+void verb_pin_list_show(struct cli *c);
 int verb_quota_show_run(struct cli *c);
 void verb_quota_show_show(struct cli *c);
 int verb_quota_check_run(struct cli *c);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mersey wait, evict and recall: verbs that do something to files. */
-#include "cli/cli.h"
+/* mersey wait and evict, and what verbs share that do something to files. */
+#include "cli/files.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 /* ---- several trusts make one result --------------------------------- */
 
-static int sum(json_t *to, const json_t *from, const char *key)
+int files_sum(json_t *to, const json_t *from, const char *key)
 {
 	uint64_t n = json_u64(to, key) + json_u64(from, key);
 
@@ -30,10 +30,10 @@ static int merge_skipped(struct cli *c, const struct config_trust *t,
 		if (rc == 0 && json_array_append(all, s) < 0)
 			rc = -ENOMEM;
 	}
-	return rc < 0 ? rc : sum(c->result, from, "skipped_files");
+	return rc < 0 ? rc : files_sum(c->result, from, "skipped_files");
 }
 
-static int merge_new(struct cli *c)
+int files_new(struct cli *c)
 {
 	json_t *o = json_pack("{s:i, s:i, s:[], s:i}", "files", 0, "bytes", 0,
 			      "skipped", "skipped_files", 0);
@@ -43,16 +43,16 @@ static int merge_new(struct cli *c)
 	return rc;
 }
 
-static int merge(struct cli *c, const struct config_trust *t, json_t *from)
+int files_merge(struct cli *c, const struct config_trust *t, json_t *from)
 {
-	int rc = sum(c->result, from, "files");
+	int rc = files_sum(c->result, from, "files");
 
 	if (rc == 0)
-		rc = sum(c->result, from, "bytes");
+		rc = files_sum(c->result, from, "bytes");
 	return rc < 0 ? rc : merge_skipped(c, t, from);
 }
 
-/* ---- evict and recall ----------------------------------------------- */
+/* ---- evict ----------------------------------------------- */
 
 static int files_group(struct cli *c, const char *verb,
 		       const struct cli_group *g, json_t **last)
@@ -65,7 +65,7 @@ static int files_group(struct cli *c, const char *verb,
 		&r);
 
 	if (rc == 0)
-		rc = merge(c, g->trust, r);
+		rc = files_merge(c, g->trust, r);
 	json_decref(*last);
 	*last = r;
 	return rc;
@@ -74,7 +74,7 @@ static int files_group(struct cli *c, const char *verb,
 static int files_run(struct cli *c, const char *verb, json_t **last)
 {
 	CLEANUP(cli_groups_done) struct cli_groups g = { .n = 0 };
-	int rc = merge_new(c);
+	int rc = files_new(c);
 	size_t i;
 
 	if (rc == 0)
@@ -94,21 +94,6 @@ int verb_evict_run(struct cli *c)
 	CLEANUP_JSON json_t *last = NULL;
 
 	return files_run(c, "evict", &last);
-}
-
-int verb_recall_run(struct cli *c)
-{
-	static const char *const key[] = { "requests", "cost", "ready_at",
-					   "at_risk" };
-	CLEANUP_JSON json_t *last = NULL;
-	int rc = files_run(c, "recall", &last);
-	size_t i;
-
-	for (i = 0; rc == 0 && i < ARRAY_SIZE(key); i++)
-		if (json_object_set(c->result, key[i],
-				    json_object_get(last, key[i])) < 0)
-			rc = -ENOMEM;
-	return rc;
 }
 
 /* "cannot evict '/a/b': not protected yet", and what to do. */
@@ -138,7 +123,7 @@ static void show_skipped(struct cli *c)
 		fprintf(c->msg, "mersey: and %" PRIu64 " more\n", more - i);
 }
 
-static void show_files(struct cli *c, const char *done, const char *would)
+void files_show(struct cli *c, const char *done, const char *would)
 {
 	bool dry = json_is_true(json_object_get(c->result, "dry_run"));
 	uint64_t n = json_u64(c->result, "files");
@@ -153,12 +138,7 @@ static void show_files(struct cli *c, const char *done, const char *would)
 
 void verb_evict_show(struct cli *c)
 {
-	show_files(c, "evicted", "would evict");
-}
-
-void verb_recall_show(struct cli *c)
-{
-	show_files(c, "recalled", "would recall");
+	files_show(c, "evicted", "would evict");
 }
 
 /* ---- wait ----------------------------------------------------------- */
@@ -178,10 +158,10 @@ static int wait_one(struct cli *c, const struct config_trust *t, json_t *paths)
 	int rc = cli_call(c, t, "wait", wait_args(c, paths), 0, &r);
 
 	if (rc == 0)
-		rc = sum(c->result, r, "files");
+		rc = files_sum(c->result, r, "files");
 	if (rc == 0)
-		rc = sum(c->result, r, "bytes");
-	return rc < 0 ? rc : sum(c->result, r, "seconds");
+		rc = files_sum(c->result, r, "bytes");
+	return rc < 0 ? rc : files_sum(c->result, r, "seconds");
 }
 
 static int wait_all(struct cli *c)
@@ -217,9 +197,9 @@ int verb_wait_run(struct cli *c)
 	    strcmp(until, "local") != 0)
 		return cli_usage(c, "--until is protected or local, not '%s'",
 				 until);
-	if (sum(c->result, NULL, "files") < 0 ||
-	    sum(c->result, NULL, "bytes") < 0 ||
-	    sum(c->result, NULL, "seconds") < 0)
+	if (files_sum(c->result, NULL, "files") < 0 ||
+	    files_sum(c->result, NULL, "bytes") < 0 ||
+	    files_sum(c->result, NULL, "seconds") < 0)
 		return -ENOMEM;
 	return all ? wait_all(c) : wait_paths(c);
 }

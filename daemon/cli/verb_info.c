@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mersey info: where a file's bytes are. */
-#include "cli/cli.h"
+#include "cli/cost.h"
 
 #include <inttypes.h>
+#include <string.h>
 
+#include "base/clock.h"
 #include "base/units.h"
 
 static int info_group(struct cli *c, const struct cli_group *g, json_t *files)
@@ -131,6 +133,45 @@ static void info_study(struct cli *c, const json_t *f)
 		info_line(c, "study", (char *)b.data);
 }
 
+static void info_pinned(struct cli *c, const json_t *f)
+{
+	CLEANUP_BUF struct buf b = { 0 };
+	const char *until = json_text(f, "pinned_until");
+	int rc;
+
+	if (!json_known(f, "pinned_until"))
+		return;
+	rc = buf_addf(&b, "until ");
+	if (rc == 0 && strncmp(until, "2262", 4) == 0)
+		rc = buf_addf(&b, "it is unpinned");
+	else if (rc == 0)
+		rc = text_time(until, &b);
+	if (rc == 0 && buf_str(&b))
+		info_line(c, "pinned", (char *)b.data);
+}
+
+/* "can be read in 12 h 0 min, for £0.41". */
+static void info_recall(struct cli *c, const json_t *f)
+{
+	const json_t *r = json_object_get(f, "recall");
+	CLEANUP_BUF struct buf b = { 0 };
+	char takes[UNITS_SIZE];
+	int rc;
+
+	if (!json_known(f, "recall"))
+		return;
+	rc = buf_addf(&b, "can be read in %s",
+		      units_format_duration((int64_t)json_u64(r, "seconds") *
+						    NSEC_PER_SEC,
+					    takes));
+	if (rc == 0 && json_known(r, "cost"))
+		rc = buf_addf(&b, ", for ");
+	if (rc == 0 && json_known(r, "cost"))
+		rc = cost_show_money(r, "cost", &b);
+	if (rc == 0 && buf_str(&b))
+		info_line(c, "recall", (char *)b.data);
+}
+
 static void info_show_file(struct cli *c, const json_t *f)
 {
 	static const struct table_col col[] = {
@@ -149,6 +190,8 @@ static void info_show_file(struct cli *c, const json_t *f)
 	info_size(c, f);
 	info_where(c, f);
 	info_study(c, f);
+	info_pinned(c, f);
+	info_recall(c, f);
 	if (json_array_size(extents))
 		table_print(c->out, col, ARRAY_SIZE(col), extents, NULL);
 }

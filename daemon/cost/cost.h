@@ -249,6 +249,26 @@ void cost_whatif_done(struct cost_whatif *w);
 /* Days until `once` is earned back by so much less a month: < 0 never. */
 double cost_break_even(money_t once, money_t saved_per_month);
 
+/* ---- recall ------------------------------------------------------------ */
+
+/* What it takes to bring objects back from a tier. */
+struct cost_recall {
+	const char *tier;
+	enum price_speed speed;
+	uint64_t restores, restored_bytes; /* of an archive class */
+	unsigned days;			   /* that the copies are kept */
+	uint64_t gets, bytes;		   /* read then */
+};
+struct cost_recalled {
+	money_t amount; /* currency of reports, without VAT */
+	bool priced;	/* false: a tier has no prices, and is not in it */
+	bool confirmed; /* each figure that was used */
+};
+/* Prices n of them, as if nothing else was used in the month. -ENOENT with err
+ * when an exchange rate is missing. */
+int cost_recall(const struct cost_opts *o, const struct cost_recall *r,
+		size_t n, struct cost_recalled *out, struct err *err);
+
 /* ---- explain ----------------------------------------------------------- */
 
 /* What bytes of files cost since their packs were stored where they are. */

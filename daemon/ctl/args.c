@@ -16,6 +16,8 @@ static const struct {
 	{ "by", JSON_STRING },		{ "policy", JSON_STRING },
 	{ "plan", JSON_STRING },	{ "limit", JSON_INTEGER },
 	{ "policy_text", JSON_STRING },
+	{ "speed", JSON_STRING },	{ "wait", JSON_TRUE },
+	{ "patients", JSON_ARRAY },
 };
 
 static bool arg_type_ok(const json_t *v, json_type type)
@@ -42,6 +44,30 @@ static int arg_paths_check(const json_t *paths, struct err *err)
 	return 0;
 }
 
+/* [{patient_id, appointment_at}] */
+static int arg_patients_check(const json_t *list, struct err *err)
+{
+	const json_t *p;
+	int64_t at;
+	size_t i;
+
+	if (json_array_size(list) > CTL_PATIENTS_MAX)
+		return fail(err, -E2BIG, "more than %u patients in one request",
+			    CTL_PATIENTS_MAX);
+	json_array_foreach(list, i, p) {
+		const char *when =
+			json_string_value(json_object_get(p, "appointment_at"));
+
+		if (!json_string_value(json_object_get(p, "patient_id")) ||
+		    !when || clock_iso_parse(when, &at) < 0)
+			return fail(err, -EINVAL,
+				    "patients[%zu] is not a patient with an "
+				    "appointment",
+				    i);
+	}
+	return 0;
+}
+
 static int arg_check(const char *name, const json_t *v, struct err *err)
 {
 	size_t i;
@@ -56,6 +82,8 @@ static int arg_check(const char *name, const json_t *v, struct err *err)
 	if (!arg_type_ok(v, ctl_arg_types[i].type))
 		return fail(err, -EINVAL,
 			    "the argument '%s' is of the wrong type", name);
+	if (strcmp(name, "patients") == 0)
+		return arg_patients_check(v, err);
 	return json_is_array(v) ? arg_paths_check(v, err) : 0;
 }
 

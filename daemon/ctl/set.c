@@ -175,8 +175,8 @@ int ctl_inode(const struct ctl_call *c, uint64_t ino, struct meta_inode *out)
 	return rc < 0 ? rc : meta_inode_get(&t, ino, out);
 }
 
-static int set_resolve(struct ctl_call *c, const struct buf *path,
-		       struct meta_inode *out)
+int ctl_resolve(const struct ctl_call *c, const struct buf *path,
+		struct meta_inode *out)
 {
 	META_TXN(t);
 	uint64_t ino;
@@ -197,7 +197,7 @@ static int set_path(struct walk *w, size_t i)
 	int rc = ctl_path(w->c, i, &path);
 
 	if (rc == 0)
-		rc = set_resolve(w->c, &path, &in);
+		rc = ctl_resolve(w->c, &path, &in);
 	if (rc < 0)
 		return fail(&w->c->err, rc, "'%s': %m", buf_str(&path));
 	return walk_tree(w, &in);
@@ -220,7 +220,9 @@ static int set_paths(struct walk *w)
 	return rc;
 }
 
-int ctl_collect(struct ctl_call *c, ctl_want_fn want, struct ctl_set *out)
+/* Path `at` of the call, or all of them. */
+static int collect(struct ctl_call *c, const size_t *at, ctl_want_fn want,
+		   struct ctl_set *out)
 {
 	CLEANUP_FREE struct walk *w = calloc(1, sizeof(*w));
 	int rc;
@@ -230,7 +232,7 @@ int ctl_collect(struct ctl_call *c, ctl_want_fn want, struct ctl_set *out)
 	w->c = c;
 	w->want = want;
 	w->set = out;
-	rc = set_paths(w);
+	rc = at ? set_path(w, *at) : set_paths(w);
 	free(w->stack);
 	if (rc == -E2BIG) {
 		fail(&c->err, rc, "more than %u files in one request",
@@ -241,9 +243,20 @@ int ctl_collect(struct ctl_call *c, ctl_want_fn want, struct ctl_set *out)
 	return rc;
 }
 
+int ctl_collect(struct ctl_call *c, ctl_want_fn want, struct ctl_set *out)
+{
+	return collect(c, NULL, want, out);
+}
+
+int ctl_collect_path(struct ctl_call *c, size_t i, ctl_want_fn want,
+		     struct ctl_set *out)
+{
+	return collect(c, &i, want, out);
+}
+
 /* ---- skipped files -------------------------------------------------- */
 
-static int skip_path(const struct ctl_call *c, uint64_t ino, struct buf *out)
+int ctl_ino_path(const struct ctl_call *c, uint64_t ino, struct buf *out)
 {
 	META_TXN(t);
 	int rc = meta_read(c->w->meta, &t);
@@ -264,7 +277,7 @@ int ctl_skip(const struct ctl_call *c, struct ctl_skipped *s, uint64_t ino,
 		s->list = json_array();
 	if (s->files++ >= CTL_SKIPPED_MAX)
 		return 0;
-	rc = skip_path(c, ino, &path);
+	rc = ctl_ino_path(c, ino, &path);
 	if (rc < 0)
 		return rc;
 	o = proto_path(path.data, path.len);

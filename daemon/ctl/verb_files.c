@@ -1,28 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* evict and recall: drop local bytes of protected files, bring them back. */
-#include "ctl/verbs.h"
+/* evict: drop local bytes of protected files. And what verbs that do something
+ * to files share. */
+#include "ctl/files.h"
 
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "meta/tiering.h"
 
-struct files {
-	struct ctl_call *c;
-	struct ctl_set set;
-	struct ctl_skipped skipped;
-	uint64_t files, bytes; /* done */
-	uint64_t looked;       /* of the set's bytes, for progress */
-	bool dry_run;
-};
-
-static void files_done(struct files *f)
+void ctl_files_done(struct ctl_files *f)
 {
 	ctl_set_done(&f->set);
 	json_decref(f->skipped.list);
 }
 
-static json_t *files_progress(const struct files *f, size_t at)
+json_t *ctl_files_progress(const struct ctl_files *f, size_t at)
 {
 	return json_pack("{s:o, s:o, s:o, s:o}", "files", proto_count(at),
 			 "bytes", proto_count(f->looked), "total_files",
@@ -30,7 +23,7 @@ static json_t *files_progress(const struct files *f, size_t at)
 			 proto_count(f->set.bytes));
 }
 
-static int files_result(struct files *f, json_t *r)
+int ctl_files_result(struct ctl_files *f, json_t *r)
 {
 	int rc = proto_set(r, "files", proto_count(f->files));
 
@@ -41,12 +34,25 @@ static int files_result(struct files *f, json_t *r)
 	return rc < 0 ? rc : ctl_skipped_set(&f->skipped, r);
 }
 
-/* What it keeps of the file is out of date: clients see the new state at
- * once, not when the kernel's hour is over. */
-static void tell_kernel(const struct files *f, uint64_t ino)
+void ctl_files_tell(const struct ctl_files *f, uint64_t ino)
 {
 	if (f->c->w->vfs && !f->dry_run)
 		vfs_invalidate(f->c->w->vfs, ino);
+}
+
+int ctl_pinned(const struct ctl_call *c, uint64_t ino, int64_t *until_ns)
+{
+	int64_t until;
+	META_TXN(t);
+	int rc = meta_read(c->w->meta, &t);
+
+	if (rc == 0)
+		rc = meta_pinned_until(&t, ino, clock_wall_ns(), &until);
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc;
+	if (until_ns)
+		*until_ns = until;
+	return 1;
 }
 
 /* ---- evict ---------------------------------------------------------- */
@@ -65,13 +71,15 @@ static bool evict_want(const struct meta_inode *in)
 	}
 }
 
-static int evict_skip(struct files *f, uint64_t ino, int rc)
+static int evict_skip(struct ctl_files *f, uint64_t ino, int rc)
 {
 	switch (rc) {
 	case -ENOTRECOVERABLE:
 		return ctl_skip(f->c, &f->skipped, ino, "not protected yet");
 	case -EBUSY:
 		return ctl_skip(f->c, &f->skipped, ino, "open");
+	case -EPERM:
+		return ctl_skip(f->c, &f->skipped, ino, "pinned");
 	case -EIO:
 		return ctl_skip(f->c, &f->skipped, ino, "damaged");
 	case -ENOENT: /* deleted meanwhile: nothing is left to evict */
@@ -82,7 +90,7 @@ static int evict_skip(struct files *f, uint64_t ino, int rc)
 	}
 }
 
-static int evict_dry(struct files *f, uint64_t ino, uint64_t *freed)
+static int evict_dry(struct ctl_files *f, uint64_t ino, uint64_t *freed)
 {
 	struct meta_inode in;
 	int rc = ctl_inode(f->c, ino, &in);
@@ -92,10 +100,11 @@ static int evict_dry(struct files *f, uint64_t ino, uint64_t *freed)
 	if (in.state == META_DIRTY)
 		return -ENOTRECOVERABLE;
 	*freed = in.cached_bytes;
-	return 0;
+	rc = ctl_pinned(f->c, ino, NULL);
+	return rc == 1 ? -EPERM : rc;
 }
 
-static int evict_count(struct files *f, const struct cache_victim *v)
+static int evict_count(struct ctl_files *f, const struct cache_victim *v)
 {
 	if (v->rc < 0)
 		return evict_skip(f, v->ino, v->rc);
@@ -103,12 +112,13 @@ static int evict_count(struct files *f, const struct cache_victim *v)
 		return 0;
 	f->files++;
 	f->bytes += v->freed;
-	tell_kernel(f, v->ino);
+	ctl_files_tell(f, v->ino);
 	return 0;
 }
 
 /* Up to CACHE_EVICT_BATCH files, for which the cache needs one barrier. */
-static int evict_batch(struct files *f, const struct ctl_item *item, size_t n)
+static int evict_batch(struct ctl_files *f, const struct ctl_item *item,
+		       size_t n)
 {
 	struct cache_victim v[CACHE_EVICT_BATCH] = { 0 };
 	size_t i;
@@ -127,7 +137,7 @@ static int evict_batch(struct files *f, const struct ctl_item *item, size_t n)
 	return rc;
 }
 
-static int evict_all(struct files *f)
+static int evict_all(struct ctl_files *f)
 {
 	size_t at, n;
 	int rc = 0;
@@ -138,109 +148,20 @@ static int evict_all(struct files *f)
 		n = MIN(f->set.n - at, (size_t)CACHE_EVICT_BATCH);
 		rc = evict_batch(f, &f->set.item[at], n);
 		if (rc == 0)
-			rc = ctl_progress(f->c, files_progress(f, at + n));
+			rc = ctl_progress(f->c, ctl_files_progress(f, at + n));
 	}
 	return rc;
 }
 
 int ctl_verb_evict(struct ctl_call *c, json_t *result)
 {
-	CLEANUP(files_done)
-	struct files f = { .c = c, .dry_run = ctl_flag(c, "dry_run") };
+	CLEANUP(ctl_files_done)
+	struct ctl_files f = { .c = c, .dry_run = ctl_flag(c, "dry_run") };
 	int rc;
 
 	cache_settle(c->w->cache); /* what was read a moment ago, too */
 	rc = ctl_collect(c, evict_want, &f.set);
 	if (rc == 0)
 		rc = evict_all(&f);
-	return rc < 0 ? rc : files_result(&f, result);
-}
-
-/* ---- recall --------------------------------------------------------- */
-
-static bool recall_want(const struct meta_inode *in)
-{
-	return in->state != META_DIRTY && in->state != META_LOCAL &&
-	       in->size > 0;
-}
-
-static int recall_skip(struct files *f, uint64_t ino, int rc)
-{
-	switch (rc) {
-	case -EIO:
-		return ctl_skip(f->c, &f->skipped, ino,
-				"damaged, or missing in the store");
-	case -ENOENT: /* deleted meanwhile */
-		return 0;
-	case -ETIMEDOUT:
-		fail(&f->c->err, rc, "the store does not answer");
-		return fail_hint(&f->c->err, rc, "mersey status %s",
-				 f->c->w->trust);
-	default:
-		return rc;
-	}
-}
-
-static int recall_file(struct files *f, uint64_t ino)
-{
-	struct cache_file *file CLEANUP(cache_put_guard) = NULL;
-	int rc = cache_get(f->c->w->cache, ino, &file);
-
-	if (rc == 0)
-		rc = cache_acquire(file, false);
-	if (rc < 0)
-		return rc;
-	rc = move_recall(f->c->w->move, file, 0, 0, STORE_CAUSE_RECALL,
-			 &f->c->peer->gone);
-	if (rc == 0)
-		rc = cache_settle_presence(file);
-	cache_release(file, false);
-	return rc;
-}
-
-static int recall_one(struct files *f, const struct ctl_item *i)
-{
-	int rc = f->dry_run ? 0 : recall_file(f, i->ino);
-
-	if (rc < 0)
-		return recall_skip(f, i->ino, rc);
-	tell_kernel(f, i->ino);
-	f->files++;
-	f->bytes += i->bytes;
-	return 0;
-}
-
-static int recall_all(struct files *f)
-{
-	size_t i;
-	int rc = 0;
-
-	for (i = 0; i < f->set.n && rc == 0; i++) {
-		if (ctl_gone(f->c))
-			return -EINTR;
-		rc = recall_one(f, &f->set.item[i]);
-		f->looked += f->set.item[i].bytes;
-		if (rc == 0)
-			rc = ctl_progress(f->c, files_progress(f, i + 1));
-	}
-	return rc;
-}
-
-int ctl_verb_recall(struct ctl_call *c, json_t *result)
-{
-	CLEANUP(files_done)
-	struct files f = { .c = c, .dry_run = ctl_flag(c, "dry_run") };
-	int rc = ctl_collect(c, recall_want, &f.set);
-
-	if (rc == 0)
-		rc = recall_all(&f);
-	if (rc == 0)
-		rc = files_result(&f, result);
-	if (rc == 0)
-		rc = proto_set(result, "requests", json_null());
-	if (rc == 0)
-		rc = proto_set(result, "cost", json_null());
-	if (rc == 0)
-		rc = proto_set(result, "ready_at", proto_time(clock_wall_ns()));
-	return rc < 0 ? rc : proto_set(result, "at_risk", json_array());
+	return rc < 0 ? rc : ctl_files_result(&f, result);
 }

@@ -8,7 +8,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/hex.h"
+#include "ctl/back.h"
+#include "ctl/files.h"
 
 #define INFO_PAGE	 64
 #define INFO_EXTENTS_MAX 100000U /* of one file */
@@ -158,6 +161,37 @@ static json_t *info_text(const char *s)
 	return o ? o : json_null();
 }
 
+/* Until when; "for ever" is a time that never comes. */
+static json_t *info_pinned(struct info *i)
+{
+	int64_t until;
+
+	if (ctl_pinned(i->c, i->in.ino, &until) != 1)
+		return json_null();
+	return proto_time(until ? until : INT64_MAX);
+}
+
+/* What it takes to have all of it here; null when it is, or can be read. */
+static json_t *info_recall(struct info *i)
+{
+	CLEANUP(back_done)
+	struct back b = { .c = i->c, .now_ns = clock_wall_ns(), .days = 1 };
+	CLEANUP_JSON json_t *cost = json_object();
+	struct back_want w = { .by_ns = 0 };
+	int64_t ready;
+
+	if (!i->f || i->in.state == META_DIRTY || i->in.state == META_LOCAL ||
+	    back_add(&b, i->in.ino,
+		     i->in.size - MIN(i->cached_bytes, i->in.size), &w,
+		     &ready) != 1 ||
+	    !cost || back_cost(&b, cost, NULL) < 0)
+		return json_null();
+	return json_pack(
+		"{s:o, s:O}", "seconds",
+		proto_count((uint64_t)(ready - b.now_ns) / NSEC_PER_SEC),
+		"cost", json_object_get(cost, "cost"));
+}
+
 static json_t *info_json(struct info *i)
 {
 	bool stored = i->pack.row != 0;
@@ -166,7 +200,7 @@ static json_t *info_json(struct info *i)
 	json_t *o = proto_path(i->path.data, i->path.len);
 	CLEANUP_JSON json_t *more = json_pack(
 		"{s:o, s:o, s:s, s:o, s:o, s:o, s:n, s:O, s:o, s:o, s:o, s:o,"
-		" s:n, s:n, s:n, s:n, s:n}",
+		" s:o, s:n, s:n, s:n, s:o}",
 		"inode", proto_count(i->in.ino), "size_bytes",
 		proto_count(i->f ? cache_size(i->f) : i->in.size), "state",
 		state, "tier", stored ? json_string(i->pack.tier) : json_null(),
@@ -180,8 +214,8 @@ static json_t *info_json(struct info *i)
 		proto_count(i->cached_bytes), "study_uid",
 		info_text(i->study.uid), "patient_id",
 		info_text(i->study.patient), "modality",
-		info_text(i->study.modality), "pinned_until", "hold",
-		"quota_dir", "rule", "recall");
+		info_text(i->study.modality), "pinned_until", info_pinned(i),
+		"hold", "quota_dir", "rule", "recall", info_recall(i));
 
 	if (!o || !more || json_object_update(o, more) < 0) {
 		json_decref(o);

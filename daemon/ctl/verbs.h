@@ -6,9 +6,10 @@
 #include "ctl/ctl.h"
 #include "ctl/protocol.h"
 
-#define CTL_PATHS_MAX	10000U	 /* in one request */
-#define CTL_FILES_MAX	4194304U /* that one request may act on */
-#define CTL_SKIPPED_MAX 1000U	 /* listed by path; all are counted */
+#define CTL_PATHS_MAX	 10000U	  /* in one request */
+#define CTL_PATIENTS_MAX 5000U	  /* in one request */
+#define CTL_FILES_MAX	 4194304U /* that one request may act on */
+#define CTL_SKIPPED_MAX	 1000U	  /* listed by path; all are counted */
 
 struct ctl_call {
 	const struct ctl_worker *w;
@@ -35,6 +36,10 @@ int ctl_verb_doctor(struct ctl_call *c, json_t *result);
 int ctl_verb_wait(struct ctl_call *c, json_t *result);
 int ctl_verb_evict(struct ctl_call *c, json_t *result);
 int ctl_verb_recall(struct ctl_call *c, json_t *result);
+int ctl_verb_clinic(struct ctl_call *c, json_t *result);
+int ctl_verb_pin(struct ctl_call *c, json_t *result);
+int ctl_verb_unpin(struct ctl_call *c, json_t *result);
+int ctl_verb_pins(struct ctl_call *c, json_t *result);
 int ctl_verb_cost(struct ctl_call *c, json_t *result);
 int ctl_verb_quota(struct ctl_call *c, json_t *result);
 int ctl_verb_quota_check(struct ctl_call *c, json_t *result);
@@ -114,8 +119,16 @@ typedef bool (*ctl_want_fn)(const struct meta_inode *in);
  * left.
  */
 int ctl_collect(struct ctl_call *c, ctl_want_fn want, struct ctl_set *out);
+/* The same for path i of the call alone. */
+int ctl_collect_path(struct ctl_call *c, size_t i, ctl_want_fn want,
+		     struct ctl_set *out);
 /* Path i of the call: raw bytes below the mount, as meta_resolve() wants. */
 int ctl_path(struct ctl_call *c, size_t i, struct buf *out);
+/* The inode that such a path leads to. */
+int ctl_resolve(const struct ctl_call *c, const struct buf *path,
+		struct meta_inode *out);
+/* Appends a path of the inode, "(deleted)" when it has none. */
+int ctl_ino_path(const struct ctl_call *c, uint64_t ino, struct buf *out);
 /* How many paths the call names. */
 size_t ctl_paths(const struct ctl_call *c);
 /* The row of one inode, in a transaction of its own. */

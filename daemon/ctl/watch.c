@@ -6,6 +6,7 @@
 
 #include "base/units.h"
 #include "ctl/look.h"
+#include "move/restore.h"
 
 #define LOG_LONG    (256LL << 20)
 #define JOB_FAILS   5 /* in a row */
@@ -167,6 +168,16 @@ static void watch_jobs(const struct ctl_look *s)
 		   units_format_size((uint64_t)log, size));
 }
 
+static void watch_restores(const struct ctl_look *s)
+{
+	struct move_restores r;
+
+	move_restores(s->w->move, &r);
+	alarms_set(s->w->alarms, ALARM_RECALL_LATE, NULL, sign(r.failed, true),
+		   "%llu objects do not come back from an archive class: %s",
+		   (unsigned long long)r.failed, r.error);
+}
+
 /* Who wants none, or cannot have it, misses nothing. */
 static void watch_mount(const struct ctl_look *s)
 {
@@ -194,6 +205,7 @@ int ctl_watch(void *arg)
 	watch_cache(s);
 	watch_quota(s);
 	watch_jobs(s);
+	watch_restores(s);
 	watch_mount(s);
 	return 0;
 }

@@ -419,11 +419,14 @@ int move_restore_wait(struct move *mv, uint64_t pack, int64_t wait_ns,
 }
 
 int64_t move_restore_takes(struct move *mv, const char *tier,
-			   enum store_speed speed)
+			   enum store_speed *speed)
 {
 	const struct move_tier *t = restore_tier(mv, tier);
 
-	return t && t->archive ? restore_takes(t, restore_speed(t, speed)) : 0;
+	if (!t || !t->archive)
+		return 0;
+	*speed = restore_speed(t, *speed);
+	return restore_takes(t, *speed);
 }
 
 void move_restores(struct move *mv, struct move_restores *out)

@@ -28,9 +28,9 @@ int move_restore_wait(struct move *mv, uint64_t pack, int64_t wait_ns,
 void move_pinned(struct move *mv);
 
 /* How long a restore takes, by the terms of the tier's class; 0: the tier is
- * no archive. */
+ * no archive. *speed becomes the one that the class has. */
 int64_t move_restore_takes(struct move *mv, const char *tier,
-			   enum store_speed speed);
+			   enum store_speed *speed);
 
 /* Orders, as the job saw them a moment ago. */
 struct move_restores {

@@ -132,6 +132,22 @@ static void test_disk(void **state)
 	assert_false(active(ALARM_DISK_RESERVE));
 }
 
+/* Until what was refused, or is late, is there. */
+static void test_restores(void **state)
+{
+	fake.restores = (struct move_restores){ .ordered = 3 };
+	look(61);
+	assert_false(active(ALARM_RECALL_LATE));
+	fake.restores.failed = 1;
+	look(59);
+	assert_false(active(ALARM_RECALL_LATE));
+	look(2);
+	assert_true(active(ALARM_RECALL_LATE));
+	fake.restores.failed = 0;
+	look(61);
+	assert_false(active(ALARM_RECALL_LATE));
+}
+
 static void test_quota_near(void **state)
 {
 	struct meta_quota q = { .bytes = 1000 };
@@ -271,11 +287,17 @@ static void test_status(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WORKER_TEST(test_nothing),	  WORKER_TEST(test_store),
-		WORKER_TWO_TEST(test_two_stores), WORKER_TEST(test_unprotected),
-		WORKER_TEST(test_room),		  WORKER_TEST(test_disk),
-		WORKER_TEST(test_quota_near),	  WORKER_TEST(test_job),
-		WORKER_TEST(test_passthrough),	  WORKER_TEST(test_verbs),
+		WORKER_TEST(test_nothing),
+		WORKER_TEST(test_store),
+		WORKER_TWO_TEST(test_two_stores),
+		WORKER_TEST(test_unprotected),
+		WORKER_TEST(test_room),
+		WORKER_TEST(test_disk),
+		WORKER_TEST(test_quota_near),
+		WORKER_TEST(test_restores),
+		WORKER_TEST(test_job),
+		WORKER_TEST(test_passthrough),
+		WORKER_TEST(test_verbs),
 		WORKER_TEST(test_status),
 	};
 

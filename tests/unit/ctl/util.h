@@ -11,7 +11,9 @@
 
 #include "ctl/ctl.h"
 #include "ctl/protocol.h"
+#include "meta/tiering.h"
 #include "move/restore.h"
+#include "tier/opts.h"
 
 #include "tests/unit/cache/util.h" /* last: its globals have short names */
 #include "tests/unit/tier/transfer.h"
@@ -23,6 +25,9 @@ static struct {
 	_Atomic unsigned protects; /* move_protect_now() calls */
 	char reason[64];	   /* what protect waits for */
 	unsigned failing;	   /* runs of protect, in a row */
+	int64_t takes_ns[3];	   /* of an archive, by speed; 0: it is none */
+	unsigned pinned;	   /* move_pinned() calls */
+	struct move_restores restores;
 } fake;
 
 static uint8_t fake_bytes[META_FRAME_SIZE];
@@ -156,6 +161,42 @@ size_t move_jobs(struct move *mv, struct job_info *out, size_t max)
 	return 1;
 }
 
+int64_t move_restore_takes(struct move *mv, const char *tier,
+			   enum store_speed *speed)
+{
+	return fake.takes_ns[*speed];
+}
+
+int move_restore(struct move *mv, uint64_t pack, enum store_speed speed,
+		 unsigned days, enum store_cause cause)
+{
+	struct meta_restore r = {
+		.pack = pack,
+		.state = META_RESTORE_ORDERED,
+		.speed = speed,
+		.days = days,
+		.ordered_ns = clock_wall_ns(),
+		.due_ns = clock_wall_ns() + fake.takes_ns[speed],
+	};
+	META_TXN(t);
+
+	snprintf(r.cause, sizeof(r.cause), "%s", store_cause_name(cause));
+	assert_int_equal(meta_begin(m, &t), 0);
+	assert_int_equal(meta_restore_put(&t, &r), 0);
+	assert_int_equal(meta_commit(&t, NULL), 0);
+	return -EINPROGRESS;
+}
+
+void move_pinned(struct move *mv)
+{
+	fake.pinned++;
+}
+
+void move_restores(struct move *mv, struct move_restores *out)
+{
+	*out = fake.restores;
+}
+
 void move_reap_soon(struct move *mv)
 {
 }
@@ -172,12 +213,6 @@ void move_on_reap(struct move *mv, bool (*held)(void *arg, uint64_t ino),
 struct cache *move_cache(struct move *mv)
 {
 	return c;
-}
-
-int move_restore(struct move *mv, uint64_t pack, enum store_speed speed,
-		 unsigned days, enum store_cause cause)
-{
-	return 0;
 }
 
 /* ---- the worker ----------------------------------------------------- */

@@ -91,7 +91,8 @@ static const struct price_class *class(const struct price_table *t,
 static void test_prices(void **state)
 {
 	static const char *const files[] = { "aws-eu-west-2",
-					     "gcs-europe-west2", "onprem" };
+					     "gcs-europe-west2", "onprem",
+					     "onprem-cold" };
 	size_t i, k;
 
 	for (i = 0; i < ARRAY_SIZE(files); i++) {

@@ -44,6 +44,7 @@ static void test_as_it_is(void **state)
 	assert_memory_equal(p.id, before.id, sizeof(p.id));
 	assert_int_equal(store_head(place[1], p.object, &info), 0);
 	assert_string_equal(info.storage_class, "STANDARD_IA");
+	assert_string_equal(info.version, p.version);
 	check_all();
 	check_totals();
 	transfer_all(COLD, &out); /* there is nothing left to do */
@@ -199,6 +200,89 @@ static void test_names(void **state)
 	check_all();
 	assert_int_equal(objects_in(0), 0);
 	check_totals();
+}
+
+/* ---- archive classes -------------------------------------------------- */
+
+#define HOUR (3600 * NSEC_PER_SEC)
+
+static void cold_is_archive(void)
+{
+	static const struct store_mem_archive terms = {
+		.takes_ns = { 12 * HOUR, 48 * HOUR, HOUR / 10 },
+	};
+	static const char *const archives[] = { "cold" };
+
+	stop_move();
+	store_mem_terms(place_mem[1], &terms);
+	stores.tier[COLD].storage_class = "DEEP_ARCHIVE";
+	stores.tier[COLD].archive = true;
+	memcpy(stores.tier[COLD].restore_ns, terms.takes_ns,
+	       sizeof(terms.takes_ns));
+	cache_set_archives(c, archives, 1);
+	assert_int_equal(start_move(), 0);
+}
+
+static int move_to(size_t to, struct move_transferred *out, bool estimate)
+{
+	static uint64_t ino[FILES_MAX];
+	struct move_transfer in = order(to, ino, files);
+	size_t i;
+
+	for (i = 0; i < files; i++)
+		ino[i] = file[i].ino;
+	return estimate ? move_transfer_estimate(mv, &in, out)
+			: move_transfer(mv, &in, out);
+}
+
+static void expect_state(enum meta_state want)
+{
+	size_t i;
+
+	for (i = 0; i < files; i++)
+		assert_int_equal(state_of(file[i].ino), want);
+}
+
+/* Into an archive without a way round; out of it when it was restored, in one
+ * pack that is copied, and two that are joined. */
+static void test_archive(void **state)
+{
+	struct move_transferred out, guess;
+	int i, rc;
+
+	cold_is_archive();
+	add_pack("f", 3, 60 * KIB);
+	add_pack("large", 1, LARGE);
+	evict_all();
+	expect_state(META_REMOTE);
+	transfer_all(COLD, &out);
+	expect_state(META_ARCHIVED);
+	collect();
+	cold_is_archive();
+	assert_int_equal(move_to(NEAR, &guess, true), 0);
+	assert_int_equal(guess.use[COLD].restores, 8);
+	assert_int_equal(move_to(NEAR, &out, false), -EINPROGRESS);
+	assert_int_equal(out.use[COLD].restores, 8);
+	assert_int_equal(out.files + out.failed + out.skipped, 0);
+	assert_int_equal(move_to(NEAR, &out, true), 0); /* it is ordered */
+	assert_int_equal(out.use[COLD].restores, 0);
+	for (i = 0; i < 200; i++) {
+		clock_shift(HOUR, HOUR);
+		move_wake(mv, &mv->restore);
+		clock_sleep_ns(20000000);
+		rc = move_to(NEAR, &out, false);
+		if (rc != -EINPROGRESS)
+			break;
+	}
+	assert_int_equal(rc, 0);
+	assert_int_equal(out.files, 4);
+	assert_true(all_in("near"));
+	expect_state(META_REMOTE);
+	collect();
+	assert_int_equal(objects_in(1), 0);
+	check_all();
+	check_totals();
+	clock_shift(-(i + 1) * HOUR, -(i + 1) * HOUR);
 }
 
 /* ---- half-dead packs -------------------------------------------------- */
@@ -462,6 +546,7 @@ int main(void)
 		TRANSFER_TEST(test_large),
 		TRANSFER_TEST(test_changed),
 		TRANSFER_TEST(test_names),
+		TRANSFER_TEST(test_archive),
 		TRANSFER_TEST(test_compact),
 		TRANSFER_TEST(test_compact_archive),
 		TRANSFER_TEST(test_written_meanwhile),

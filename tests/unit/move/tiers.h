@@ -8,6 +8,7 @@
 enum { NEAR, FAR, COLD, TIERS }; /* COLD shares FAR's bucket */
 
 static struct store *place[2];
+static struct store *place_mem[2]; /* below, when it is memory */
 static struct store_fault_plan place_plan[2];
 static struct store_counts tier_counts[TIERS][STORE_CAUSE_COUNT];
 
@@ -41,9 +42,11 @@ static inline void tiers_start(void)
 	int i;
 
 	memset(place_plan, 0, sizeof(place_plan));
-	for (i = 0; i < 2; i++)
+	for (i = 0; i < 2; i++) {
+		place_mem[i] = store_mem_new();
 		place[i] = store_shared_new(
-			store_fault_new(store_mem_new(), &place_plan[i]));
+			store_fault_new(place_mem[i], &place_plan[i]));
+	}
 	tiers_of_places();
 }
 

@@ -24,6 +24,8 @@
 #include "base/io.h"
 #include "base/log.h"
 
+#define RELOCATE_PAGE 128 /* files of one transaction */
+
 /* ---- the object ------------------------------------------------------- */
 
 static struct store *tier_store(const struct move_tier *tier)
@@ -112,30 +114,49 @@ static int relocate_intend(const struct work *w, const struct work_pack *p,
 	return send_intend(w->mv, to);
 }
 
-/* The files that have bytes in the pack are where it is. */
-static int relocate_files(const struct work *w, struct meta_txn *t,
-			  const struct work_pack *p)
+/* Says of a page of files that have bytes in the pack where they are now; *at
+ * moves on. 1: there are more. */
+static int relocate_page(const struct work *w, struct meta_txn *t,
+			 const struct work_pack *p, size_t *at)
 {
-	size_t i, k;
+	size_t pack = (size_t)(p - w->pack), end;
 	int rc = 0;
 
-	for (i = 0; rc >= 0 && i < w->files; i++) {
-		const struct work_file *f = &w->file[i];
-
-		for (k = 0; !f->left && k < f->n; k++)
-			if (f->e[k].pack == p->at.row)
-				break;
-		if (!f->left && k < f->n)
-			rc = cache_place(w->mv->c, t, f->ino);
+	while (*at < w->users && w->user[*at].pack < pack)
+		++*at;
+	end = *at + RELOCATE_PAGE;
+	for (; rc >= 0 && *at < w->users && w->user[*at].pack == pack; ++*at) {
+		if (*at == end)
+			return 1;
+		rc = cache_place(w->mv->c, t, w->file[w->user[*at].file].ino);
 	}
 	return MIN(rc, 0);
 }
 
+/* The rest of them, if there are many. What a row says of it is for people: a
+ * kill in between costs nobody a byte. */
+static int relocate_pages(const struct work *w, const struct work_pack *p,
+			  size_t *at)
+{
+	int rc;
+
+	do {
+		META_TXN(t);
+
+		rc = meta_begin(w->mv->m, &t);
+		if (rc == 0)
+			rc = relocate_page(w, &t, p, at);
+		if (rc >= 0 && meta_commit(&t, NULL) < 0)
+			rc = -EIO;
+	} while (rc == 1);
+	return rc;
+}
+
 static int relocate_commit(const struct work *w, const struct work_pack *p,
-			   struct meta_pack *to)
+			   struct meta_pack *to, size_t *at)
 {
 	META_TXN(t);
-	int rc = meta_begin(w->mv->m, &t);
+	int rc = meta_begin(w->mv->m, &t), more = 0;
 
 	to->stored_ns = clock_wall_ns();
 	if (rc == 0)
@@ -144,12 +165,17 @@ static int relocate_commit(const struct work *w, const struct work_pack *p,
 		rc = meta_pack_relocate(&t, p->at.row, to->row,
 					clock_wall_ns());
 	if (rc == 0)
-		rc = relocate_files(w, &t, p);
-	if (rc == 0)
+		rc = more = relocate_page(w, &t, p, at);
+	if (rc >= 0)
 		rc = meta_commit(&t, NULL);
-	if (rc == 0)
-		keys_forget(w->mv, p->at.row);
-	return rc;
+	if (rc < 0)
+		return rc;
+	keys_forget(w->mv, p->at.row);
+	if (more == 1 && relocate_pages(w, p, at) < 0)
+		log_warn("object '%s': not all rows of its files say where it "
+			 "is",
+			 to->object);
+	return 0;
 }
 
 static int relocate_abandon(const struct work *w, const struct meta_pack *to)
@@ -183,7 +209,8 @@ static void relocate_count(struct work *w, struct work_pack *p, bool inside)
 	work_count_gone(w, p);
 }
 
-static int relocate_do(struct work *w, const struct work_pack *p, bool inside)
+static int relocate_do(struct work *w, const struct work_pack *p, bool inside,
+		       size_t *at)
 {
 	struct meta_pack to;
 	int rc = relocate_intend(w, p, &to), undo;
@@ -192,7 +219,7 @@ static int relocate_do(struct work *w, const struct work_pack *p, bool inside)
 		rc = inside ? relocate_copy(w, p, &to)
 			    : relocate_send(w, p, &to);
 	if (rc == 0)
-		rc = relocate_commit(w, p, &to);
+		rc = relocate_commit(w, p, &to, at);
 	if (rc == 0 || to.row == 0)
 		return rc;
 	undo = relocate_abandon(w, &to);
@@ -203,11 +230,11 @@ static int relocate_do(struct work *w, const struct work_pack *p, bool inside)
 }
 
 /* What says something about this pack only keeps no other from its way. */
-static int relocate_one(struct work *w, struct work_pack *p)
+static int relocate_one(struct work *w, struct work_pack *p, size_t *at)
 {
 	bool inside = relocate_inside(w, p);
 	char why[160];
-	int rc = w->estimate ? 0 : relocate_do(w, p, inside);
+	int rc = w->estimate ? 0 : relocate_do(w, p, inside, at);
 
 	if (rc == 0) {
 		relocate_count(w, p, inside);
@@ -231,7 +258,7 @@ static int relocate_one(struct work *w, struct work_pack *p)
 
 int relocate_all(struct work *w)
 {
-	size_t i;
+	size_t i, at = 0; /* users of the packs before it */
 	int rc = 0;
 
 	for (i = 0; rc == 0 && i < w->packs; i++) {
@@ -241,7 +268,7 @@ int relocate_all(struct work *w)
 			continue;
 		rc = work_go_on(w);
 		if (rc == 0)
-			rc = relocate_one(w, p);
+			rc = relocate_one(w, p, &at);
 	}
 	return rc;
 }

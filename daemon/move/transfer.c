@@ -109,8 +109,9 @@ static int transfer_walk(struct work *w)
 	if (rc < 0)
 		return rc;
 	w->loaded = true;
-	work_fates(w);
-	rc = restore_all(w);
+	rc = work_fates(w);
+	if (rc == 0)
+		rc = restore_all(w);
 	if (rc == 0)
 		rc = relocate_all(w);
 	if (rc == 0)

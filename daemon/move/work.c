@@ -30,9 +30,11 @@ void work_done(struct work *w)
 	}
 	free(w->file);
 	free(w->pack);
+	free(w->user);
 	w->file = NULL;
 	w->pack = NULL;
-	w->files = w->packs = 0;
+	w->user = NULL;
+	w->files = w->packs = w->users = 0;
 }
 
 uint64_t work_object_size(const struct work *w)
@@ -389,7 +391,42 @@ static void fates_names(struct work *w)
 	}
 }
 
-void work_fates(struct work *w)
+static int user_order(const void *a, const void *b)
+{
+	const struct work_user *x = a, *y = b;
+
+	if (x->pack != y->pack)
+		return x->pack < y->pack ? -1 : 1;
+	return x->file < y->file ? -1 : x->file > y->file;
+}
+
+static int fates_users(struct work *w)
+{
+	size_t i, k, n = 0;
+
+	for (i = 0; i < w->files; i++)
+		n += w->file[i].left ? 0 : w->file[i].n;
+	w->user = calloc(MAX(n, (size_t)1), sizeof(*w->user));
+	if (!w->user)
+		return -ENOMEM;
+	for (i = 0; i < w->files; i++) {
+		const struct work_file *f = &w->file[i];
+
+		for (k = 0; !f->left && k < f->n; k++) {
+			const struct work_pack *p = work_pack(w, f->e[k].pack);
+
+			if (p->fate == WORK_COPIED &&
+			    (k == 0 || f->e[k - 1].pack != p->at.row))
+				w->user[w->users++] = (struct work_user){
+					.pack = (size_t)(p - w->pack), .file = i
+				};
+		}
+	}
+	qsort(w->user, w->users, sizeof(*w->user), user_order);
+	return 0;
+}
+
+int work_fates(struct work *w)
 {
 	fates_count(w);
 	if (w->want)
@@ -399,6 +436,7 @@ void work_fates(struct work *w)
 	fates_files(w);
 	if (!w->want)
 		fates_names(w);
+	return fates_users(w);
 }
 
 bool work_arrives(const struct work *w, const struct work_file *f)

@@ -54,6 +54,11 @@ struct work_file {
 	bool failed;
 };
 
+/* A file has bytes in a pack that goes as it is; indices. */
+struct work_user {
+	size_t pack, file;
+};
+
 struct work {
 	struct move *mv;
 	const struct move_transfer *in;
@@ -67,6 +72,8 @@ struct work {
 	size_t files;
 	struct work_pack *pack; /* ascending by row */
 	size_t packs;
+	struct work_user *user; /* ascending */
+	size_t users;
 	bool loaded; /* all its rows were read */
 	bool waits;  /* something is to be restored */
 };
@@ -82,8 +89,9 @@ int transfer_work(struct work *w);
 /* Reads the rows of in->ino[0..n). Frees with work_done(), also after an
  * error. */
 int work_load(struct work *w);
-/* Decides what becomes of each pack, and which files form new ones. */
-void work_fates(struct work *w);
+/* Decides what becomes of each pack, and which files form new ones. 0 or
+ * -ENOMEM. */
+int work_fates(struct work *w);
 void work_done(struct work *w);
 
 /* The pack of a row; there is one for each that a file names. */

@@ -274,7 +274,8 @@ def compare_plans(directory):
         want, got = Fraction(r['predicted']), Fraction(r['ledger'])
         print(f'{r["day"]:5} {r["files"]:>7} {r["bytes"]:>10} {float(want):12.6f} '
               f'{float(got):12.6f} {float(100 * (got - want) / want):+7.2f}%')
-        check(abs(got - want) * 50 <= want, f'plan of day {r["day"]}: more than 2 % off')
+        # 2 % are promised. It is far closer, and so a mistake is seen.
+        check(abs(got - want) * 200 <= want, f'plan of day {r["day"]}: more than 0.5 % off')
         check(int(r['files']) > 0, f'plan of day {r["day"]}: nothing to move')
 
 

@@ -329,6 +329,27 @@ static inline bool none_due(void)
 	return !due || due > clock_wall_ns();
 }
 
+/* Those whose copy is gone are forgotten. */
+static inline bool none_over(void)
+{
+	struct meta_restore r[16];
+	uint64_t after = 0;
+	bool over = false;
+	int n, i;
+	META_TXN(t);
+
+	assert_int_equal(meta_read(m, &t), 0);
+	do {
+		n = meta_restore_list(&t, META_RESTORE_READY, after, r, 16);
+		assert_true(n >= 0);
+		for (i = 0; i < n; i++) {
+			after = r[i].pack;
+			over |= r[i].until_ns + HOUR < clock_wall_ns();
+		}
+	} while (n == 16);
+	return !over;
+}
+
 static inline void note_disk(void)
 {
 	struct meta_totals totals;
@@ -379,6 +400,7 @@ static inline void advance_to(int64_t ns)
 		job_wake(mv->restore);
 		job_wake(mv->gc);
 		sim_wait(none_due, "an order");
+		sim_wait(none_over, "the end of an order");
 		sim_wait(none_condemned, "gc");
 	}
 }

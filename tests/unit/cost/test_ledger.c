@@ -5,7 +5,10 @@
  */
 #include "tests/unit/cost/util.h"
 
+#include <signal.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #define HOUR	(3600 * NSEC_PER_SEC)
 #define DAY	(24 * HOUR)
@@ -317,6 +320,91 @@ static void test_copies(void **state)
 		     500 * 3600 * (12 + 36 + 240), 1000 + 500 * 2);
 }
 
+/* ---- kill -9 ---------------------------------------------------------- */
+
+/* Hours that a process has shifted its clock by, and that are surely written.
+ */
+struct hours {
+	_Atomic uint64_t shifted, flushed;
+};
+
+__attribute__((noreturn)) static void flush_for_ever(struct fixture *f,
+						     struct hours *h)
+{
+	CLEANUP_FREE char *path = io_path("%s/meta.db", f->dir);
+	struct cost_ledger *l;
+	uint8_t volume[16];
+
+	if (meta_open(path, &f->meta, volume, NULL) < 0)
+		_exit(1);
+	noon();
+	l = start(f);
+	for (;;) {
+		h->shifted++;
+		clock_shift(0, HOUR);
+		if (cost_ledger_flush(l) < 0)
+			_exit(1);
+		h->flushed++;
+	}
+}
+
+static void killed_once(struct fixture *f, struct hours *h, int64_t after_ns)
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		flush_for_ever(f, h);
+	while (!h->flushed)
+		clock_sleep_ns(1000000);
+	clock_sleep_ns(after_ns);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+}
+
+static void check_killed(struct fixture *f, const struct hours *h)
+{
+	CLEANUP_FREE char *path = io_path("%s/meta.db", f->dir);
+	uint64_t seconds;
+	uint8_t volume[16];
+
+	assert_int_equal(meta_open(path, &f->meta, volume, NULL), 0);
+	seconds = stored(f) / 1000;
+	/* At most what was under way is missing, and nothing is there twice.
+	 * (The next process's clock is not shifted: no gap is counted.) */
+	assert_true(seconds >= h->flushed * 3600);
+	assert_true(seconds <= h->shifted * 3600 + 20ULL * SLACK_S);
+	/* All of it is of the same time. */
+	assert_int_equal(stored(f), 1000 * seconds);
+	assert_int_equal(items(f, "deep", META_LEDGER_SMALL), 600 * seconds);
+	assert_int_equal(items(f, "deep", META_LEDGER_OVERHEAD),
+			 2000 * seconds);
+}
+
+static void test_killed(void **state)
+{
+	struct fixture *f = *state;
+	struct hours *h = mmap(NULL, sizeof(*h), PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint64_t before;
+	int i;
+
+	assert_true(h != MAP_FAILED);
+	stored_deep(f, 1);
+	stored_deep(f, 2);
+	for (i = 0; i < 10; i++) {
+		meta_close(take(f->meta));
+		before = h->flushed;
+		h->flushed = 0;
+		killed_once(f, h, 1000000 + i * 777777);
+		h->flushed += before;
+		check_killed(f, h);
+	}
+	munmap(h, sizeof(*h));
+}
+
 static void test_disk(void **state)
 {
 	struct fixture *f = *state;
@@ -401,6 +489,7 @@ int main(void)
 		TEST(test_boot_counts_the_gap_within_bounds),
 		TEST(test_terms),
 		TEST(test_copies),
+		TEST(test_killed),
 		TEST(test_disk),
 		TEST(test_requests),
 		TEST(test_job_flushes_by_itself),

@@ -261,7 +261,7 @@ static int explain_month(struct explain *x, const struct explain_part *p)
 static int explain_pack(struct explain *x, const struct explain_pack *at)
 {
 	META_TXN(t);
-	struct meta_pack k;
+	struct meta_pack k = { 0 };
 	struct explain_part p = { .pack = &k, .sealed = at->sealed };
 	int rc = meta_read(x->meta, &t);
 	int64_t age;

@@ -226,7 +226,8 @@ static int whatif_leave(struct whatif *w, struct cost_bill *b,
 			       p->tier);
 	}
 	c->usage = u;
-	strcpy(c->group, inside ? WHATIF_INSIDE : WHATIF_MOVE);
+	snprintf(c->group, sizeof(c->group), "%s",
+		 inside ? WHATIF_INSIDE : WHATIF_MOVE);
 	w->out->bytes += p->bytes;
 	return 0;
 }
@@ -350,7 +351,7 @@ static void whatif_assume(struct whatif *w)
 static int whatif_read(struct whatif *w, struct cost_bill *read)
 {
 	META_TXN(t);
-	struct meta_totals totals;
+	struct meta_totals totals = { 0 };
 	int rc = meta_read(w->meta, &t);
 
 	if (rc == 0)
@@ -416,7 +417,8 @@ int cost_whatif(struct meta *m, const struct cost_opts *o,
 	made.n_assumptions = w.assumptions.n;
 	if (rc < 0)
 		return cost_fail(err, &said, rc);
-	strcpy(made.name, scenario == COST_ALL_LOCAL ? "all-local" : "all-hot");
+	snprintf(made.name, sizeof(made.name), "%s",
+		 scenario == COST_ALL_LOCAL ? "all-local" : "all-hot");
 	made.saved_per_month = made.now - made.then;
 	made.break_even_days = cost_break_even(made.once, made.saved_per_month);
 	*out = made;

@@ -97,6 +97,9 @@ struct cost_presents {
 /* Groups: by modality or age as of now_ns; else "". */
 int cost_presents_read(struct meta *m, enum cost_by by, int64_t now_ns,
 		       struct cost_presents *out);
+/* Adds what is in the cache: tier "local"; nothing when it has no price. */
+int cost_presents_local(struct meta *m, const struct cost_opts *o,
+			struct cost_presents *out);
 /* Divides the cells by the bytes that each group has of tier and class. */
 int cost_bill_divide(struct cost_bill *b, const struct cost_presents *p);
 /* What it costs to keep that for so long: storage, small objects, overheads. */

@@ -223,6 +223,28 @@ int cost_presents_read(struct meta *m, enum cost_by by, int64_t now_ns,
 	return rc < 0 ? rc : scan_state(m, &s, META_PACK_CONDEMNED);
 }
 
+int cost_presents_local(struct meta *m, const struct cost_opts *o,
+			struct cost_presents *out)
+{
+	struct meta_totals totals = { 0 };
+	struct cost_present *p;
+	META_TXN(t);
+	int rc;
+
+	if (!o->disk_tb_month.known)
+		return 0;
+	rc = meta_read(m, &t);
+	if (rc == 0)
+		rc = meta_totals(&t, &totals);
+	if (rc < 0)
+		return rc;
+	p = present_of(out, COST_LOCAL, COST_LOCAL_CLASS, COST_LOCAL);
+	if (!p)
+		return -ENOMEM;
+	p->bytes = p->billed = totals.cached_bytes;
+	return 0;
+}
+
 void cost_present_usage(const struct cost_opts *o, const struct cost_present *p,
 			uint64_t seconds, struct price_usage *out)
 {
@@ -339,8 +361,7 @@ static size_t divide_cell(struct divide *d, const struct cost_presents *p,
 	divide_groups(p, c, d);
 	if (d->n == 0) { /* nothing of it is left to be asked */
 		*out = *c;
-		snprintf(out->group, sizeof(out->group), "%s",
-			 c->disk ? COST_LOCAL : "gone");
+		snprintf(out->group, sizeof(out->group), "gone");
 		return 1;
 	}
 	for (i = 0; i < d->n; i++) {

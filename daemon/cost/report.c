@@ -196,8 +196,8 @@ static void report_averages(struct report *p)
 /* Charges of what is kept, as it goes on with the bytes of today. */
 static bool line_kept(const struct cost_line *l)
 {
-	return l->item == PRICE_OF_STORAGE || l->item == PRICE_OF_SMALL ||
-	       l->item == PRICE_OF_OVERHEAD ||
+	return l->item == PRICE_OF_STORAGE || l->item == PRICE_OF_DISK ||
+	       l->item == PRICE_OF_SMALL || l->item == PRICE_OF_OVERHEAD ||
 	       l->item == PRICE_OF_OVERHEAD_STANDARD;
 }
 
@@ -243,7 +243,10 @@ static int report_keep(struct report *p, struct cost_bill *b,
 
 	if (!c)
 		return -ENOMEM;
-	cost_present_usage(p->o, x, seconds, &c->usage);
+	if (strcmp(x->storage_class, COST_LOCAL_CLASS) == 0)
+		c->disk = (unsigned __int128)x->bytes * seconds;
+	else
+		cost_present_usage(p->o, x, seconds, &c->usage);
 	memcpy(c->group, x->group, sizeof(c->group));
 	return 0;
 }
@@ -375,6 +378,8 @@ static int report_bill(struct report *p, struct cost_bill *b)
 	if (rc == 0)
 		rc = cost_presents_read(p->meta, p->out->by, p->now_ns,
 					&p->present);
+	if (rc == 0)
+		rc = cost_presents_local(p->meta, p->o, &p->present);
 	if (rc == 0 &&
 	    (p->out->by == COST_BY_MODALITY || p->out->by == COST_BY_AGE))
 		rc = cost_bill_divide(b, &p->present);

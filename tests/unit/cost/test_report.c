@@ -2,6 +2,8 @@
 /* Every figure here was computed by hand. */
 #include "tests/unit/cost/pounds.h"
 
+#include <sys/stat.h>
+
 static struct price_class classes[] = {
 	{ .name = "STANDARD",
 	  .storage_gb_month = { true, true, 240000000 }, /* $0.024 */
@@ -395,6 +397,57 @@ static void test_carbon(void **state)
 			    "counted.");
 }
 
+/* 2 TB are cached; a TB-month is £12. */
+static void test_local_disk(void **state)
+{
+	struct fixture *f = *state;
+	struct cost_opts o = opts;
+	struct meta_inode in = { .ino = 77,
+				 .mode = S_IFREG | 0600,
+				 .nlink = 1,
+				 .size = 2000000000000,
+				 .cached_bytes = 2000000000000 };
+	struct meta_ledger_item item = { .day = day("2026-11-01"),
+					 .tier = "local",
+					 .kind = META_LEDGER_DISK,
+					 .whole = 1000000000000 * 730 };
+	int by;
+	META_TXN(t);
+
+	assert_int_equal(meta_begin(f->meta, &t), 0);
+	assert_int_equal(meta_inode_insert(&t, &in), 0);
+	assert_int_equal(meta_ledger_item_add(&t, &item), 0);
+	assert_int_equal(meta_commit(&t, NULL), 0);
+	o.disk_tb_month = (struct price_figure){ .known = true,
+						 .amount = 12 * MONEY_UNIT };
+	for (by = 0; by < COST_BYS; by++) {
+		CLEANUP(cost_report_done) struct cost_report r = { 0 };
+		const struct cost_row *row;
+
+		report(f, &o, (enum cost_by)by, &r);
+		row = row_of(&r, by == COST_BY_CLASS   ? "DISK"
+				 : by == COST_BY_CAUSE ? "storage"
+						       : "local");
+		assert_true(row->current_bytes == in.cached_bytes);
+		assert_money(row->charges.storage, "12.0000000000");
+		assert_money(row->per_month, "24.0000000000");
+		/* 480 of 730 hours are left: 15.78082191780… */
+		assert_money(row->projected, "27.7808219178");
+		assert_int_equal(r.n_compared, 0);
+		assert_int_equal(r.n_unconfirmed, 1);
+		assert_string_equal(r.unconfirmed[0],
+				    "local disk: DISK storage");
+	}
+	o.disk_tb_month.known = false;
+	{
+		CLEANUP(cost_report_done) struct cost_report r = { 0 };
+
+		report(f, &o, COST_BY_TIER, &r);
+		assert_int_equal(r.n_rows, 1);
+		assert_true(r.totals.total == 0);
+	}
+}
+
 static void test_by_names(void **state)
 {
 	enum cost_by by;
@@ -426,6 +479,7 @@ int main(void)
 		TEST(test_by_cause_and_class),
 		TEST(test_steps),
 		TEST(test_carbon),
+		TEST(test_local_disk),
 		cmocka_unit_test(test_by_names),
 	};
 

@@ -254,6 +254,7 @@ static int open_fence(struct service *s, struct err *err)
 		.trust = s->ct->t->name,
 		.gateway = s->ct->c->gateway_name,
 		.single_writer = s->ct->tier->single_writer_confirmed,
+		.others = s->later,
 	};
 	int rc;
 
@@ -261,6 +262,9 @@ static int open_fence(struct service *s, struct err *err)
 	o.dir = s->real_dir = realpath(s->ct->state_dir, NULL);
 	if (!o.machine || !o.dir)
 		return fail(err, -errno, "cannot tell this gateway's name: %m");
+	for (size_t i = 1; i < s->ct->n_places; i++)
+		s->later[o.n_others++] = s->stack.stores.tier[s->ct->place[i]]
+						 .cause[STORE_CAUSE_BACKUP];
 	rc = fence_start(&o, s->meta, s->stack.place[0].direct, &s->volume,
 			 s->root, &s->fence, err);
 	stack_fence(&s->stack, s->fence);

@@ -26,6 +26,7 @@ struct service {
 	struct pack_keyring *keyring;
 	struct fence *fence;
 	char *machine, *real_dir; /* what the fence knows this gateway by */
+	struct store *later[MOVE_TIERS_MAX]; /* other buckets, for the fence */
 	struct identity *identity;
 	struct cache *cache;
 	struct move *move;

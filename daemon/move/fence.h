@@ -49,6 +49,10 @@ struct fence_opts {
 	/* Told what the bucket can do, when that was tried. NULL: nobody. */
 	void (*probed)(void *arg, const struct store_caps *caps);
 	void *arg;
+	/* The buckets of later tiers, through their gates: looked through for
+	 * what other gateways left there, too. Borrowed. */
+	struct store *const *others;
+	size_t n_others;
 	int64_t glance_ns, batch_ns, look_ns; /* 0 = as above */
 	int64_t ask_ns; /* least time between answers to fence_ask(); 0 = 30 s
 			 */

@@ -57,6 +57,7 @@ static int quarantine_named(struct fence *f, const char *key)
 
 struct quarantine {
 	struct fence *f;
+	struct store *s;   /* the bucket that is looked through */
 	uint32_t gen, end; /* another's, looked at; ours */
 	uint64_t objects, bytes;
 	char after[STORE_KEY_MAX + 1];
@@ -87,7 +88,7 @@ static int quarantine_skip(struct quarantine *q, uint32_t of)
 static int quarantine_page(struct quarantine *q)
 {
 	CLEANUP(store_list_done) struct store_list l = { 0 };
-	int rc = store_list(q->f->s, "packs/", q->after, 1000, &l);
+	int rc = store_list(q->s, "packs/", q->after, 1000, &l);
 	uint32_t of;
 	size_t i;
 
@@ -111,24 +112,42 @@ static int quarantine_page(struct quarantine *q)
 	return rc < 0 ? rc : l.more;
 }
 
+/* All of a bucket, from the first generation of others on. */
+static int quarantine_bucket(struct quarantine *q, struct store *s,
+			     struct job *job)
+{
+	int rc = quarantine_next(q->f, FENCE_FIRST, q->end, &q->gen);
+
+	if (rc < 0 || q->gen >= q->end)
+		return rc;
+	q->s = s;
+	quarantine_from(q);
+	do {
+		rc = quarantine_page(q);
+	} while (rc == 1 && q->gen < q->end && !job_stopping(job));
+	return job_stopping(job) ? -EINTR : MIN(rc, 0);
+}
+
 int quarantine_scan(struct fence *f, struct job *job)
 {
 	struct quarantine q = { .f = f };
+	bool all = true;
+	size_t i;
 	int rc;
 
 	{
 		LOCK_SCOPE(&f->lock);
 		q.end = f->generation;
 	}
-	rc = quarantine_next(f, FENCE_FIRST, q.end, &q.gen);
-	if (rc == 0 && q.gen < q.end) {
-		quarantine_from(&q);
-		do {
-			rc = quarantine_page(&q);
-		} while (rc == 1 && q.gen < q.end && !job_stopping(job));
-	}
+	rc = quarantine_bucket(&q, f->s, job);
+	/* A later tier that is not there is looked through another time. */
+	for (i = 0; rc == 0 && i < f->o.n_others; i++)
+		if (quarantine_bucket(&q, f->o.others[i], job) < 0)
+			all = false;
 	if (rc < 0 || job_stopping(job))
 		return rc < 0 ? rc : -EINTR;
+	if (!all)
+		return 0;
 	{
 		LOCK_SCOPE(&f->lock);
 		f->quarantine_known = true;

@@ -702,6 +702,40 @@ static void test_quarantine(void **state)
 	assert_int_equal(i.quarantined_bytes, 9);
 }
 
+/* A superseded gateway has moved files to other buckets as well. */
+static void test_quarantine_elsewhere(void **state)
+{
+	struct store *cool = store_mem_new();
+	struct store_fault_plan plan = { .down = true };
+	struct store *others[] = { store_fault_new(cool, &plan) };
+	struct fence_info i;
+
+	assert_non_null(others[0]);
+	start_as(&a, 2);
+	stop(&a);
+	copy_db("a", "b");
+	start_as(&a, 3);
+	put("packs/00000003-1-1", "1234");
+	assert_int_equal(store_put(cool, "packs/00000003-2-2", "56", 2, NULL),
+			 0);
+	assert_int_equal(store_put(cool, "packs/00000002-2-2", "ours", 4, NULL),
+			 0);
+	b.o.others = others;
+	b.o.n_others = 1;
+	b.o.look_ns = 20 * MS;
+	start(&b);
+	take_over(&b, "a", 4);
+	clock_sleep_ns(100 * MS);
+	fence_info(b.f, &i);
+	assert_false(i.quarantine_known); /* as long as one is away */
+	__atomic_store_n(&plan.down, false, __ATOMIC_RELAXED);
+	assert_true(wait_quarantine(&b, &i));
+	assert_int_equal(i.quarantined, 2);
+	assert_int_equal(i.quarantined_bytes, 6);
+	stop(&b);
+	store_free(others[0]);
+}
+
 /* More than one page of them, and generations in between that are ours. */
 static void test_quarantine_pages(void **state)
 {
@@ -729,16 +763,27 @@ static void test_quarantine_pages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_first),	   TEST(test_again),
-		TEST(test_closed),	   TEST(test_away),
-		TEST(test_elsewhere),	   TEST(test_superseded),
-		TEST(test_glance),	   TEST(test_batch),
-		TEST(test_idle),	   TEST(test_ask),
-		TEST(test_unknown_claim),  TEST(test_old_database),
-		TEST(test_dies_before),	   TEST(test_dies_after),
-		TEST(test_dies_and_loses), TEST(test_claims_vanish),
-		TEST(test_faults),	   TEST(test_no_create_only),
-		TEST(test_quarantine),	   TEST(test_quarantine_pages),
+		TEST(test_first),
+		TEST(test_again),
+		TEST(test_closed),
+		TEST(test_away),
+		TEST(test_elsewhere),
+		TEST(test_superseded),
+		TEST(test_glance),
+		TEST(test_batch),
+		TEST(test_idle),
+		TEST(test_ask),
+		TEST(test_unknown_claim),
+		TEST(test_old_database),
+		TEST(test_dies_before),
+		TEST(test_dies_after),
+		TEST(test_dies_and_loses),
+		TEST(test_claims_vanish),
+		TEST(test_faults),
+		TEST(test_no_create_only),
+		TEST(test_quarantine),
+		TEST(test_quarantine_pages),
+		TEST(test_quarantine_elsewhere),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

@@ -9,6 +9,11 @@ void gate_open(struct gate *g)
 	__atomic_store_n(&g->open, true, __ATOMIC_RELEASE);
 }
 
+bool gate_is_open(const struct gate *g)
+{
+	return __atomic_load_n(&g->open, __ATOMIC_ACQUIRE);
+}
+
 /* May it be written? Where there is nothing in why, the store said it. */
 static int gate_fence(struct fence *f, const struct store_pass *p)
 {
@@ -23,7 +28,7 @@ static int gate_begin(void *arg, struct store_pass *p)
 {
 	const struct gate *g = arg;
 
-	if (!__atomic_load_n(&g->open, __ATOMIC_ACQUIRE))
+	if (!gate_is_open(g))
 		return -EAGAIN;
 	return p->does == STORE_READS || !g->fence ? 0
 						   : gate_fence(g->fence, p);

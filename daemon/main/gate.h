@@ -24,6 +24,8 @@ struct gate {
 /* Lets calls through from now on; it never closes again. */
 void gate_open(struct gate *g);
 
+bool gate_is_open(const struct gate *g);
+
 /* Owns `inner`, also on failure (NULL). The gate is borrowed. */
 struct store *gate_store_new(struct store *inner, struct gate *g);
 

@@ -29,9 +29,7 @@ struct identity {
 	int rc;
 	struct err err;
 
-	const char *trust;
-	const struct pack_volume_id *volume;
-	const struct pack_root *root;
+	struct identity_opts o;
 	struct identity_place place[MOVE_TIERS_MAX];
 	size_t n_places;
 };
@@ -131,7 +129,7 @@ static void finish(struct identity_place *p, int rc, struct err *err)
 	if (rc < 0 && !err->hint[0])
 		fail_hint(err, rc,
 			  "if it is the right bucket: mersey trust add %s",
-			  id->trust);
+			  id->o.trust);
 	if (rc == 0)
 		let_in(p);
 	if (is_first(p))
@@ -160,29 +158,56 @@ static void log_trouble(const struct identity_place *p, const struct err *err)
 		 err->hint[0] ? "; try: " : "", err->hint);
 }
 
-static int64_t identity_run(struct job *job, void *arg)
+/* Until it is settled, or stopped. 0 or what it is. */
+static int ask(struct job *job, struct identity_place *p)
 {
-	struct identity_place *p = arg;
 	struct identity *id = p->id;
 	int said = 0; /* what the log was told of last */
 
 	while (!job_stopping(job)) {
 		struct err err = ERR_INIT;
-		int rc = identity_look(p->place->direct, id->volume, id->root,
-				       &err);
+		int rc = identity_look(p->place->direct, id->o.volume,
+				       id->o.root, &err);
 
 		if (settles(p, rc)) {
 			finish(p, rc, &err);
-			return JOB_IDLE;
+			return rc;
 		}
 		if (rc != said)
 			log_trouble(p, &err);
 		said = rc;
 		note_trouble(p, rc, &err);
 		job_waiting(job, "%s", err.msg);
-		job_wait(job, ASK_AGAIN_NS);
+		job_wait(job, id->o.again_ns);
 	}
-	return JOB_IDLE;
+	return -EINTR;
+}
+
+/* Is it as its last request left it? */
+static void ask_after(struct identity_place *p)
+{
+	struct identity *id = p->id;
+	struct err err = ERR_INIT;
+	struct store_health h;
+	int rc;
+
+	store_health_read(&p->place->health, &h);
+	if (!h.down && !h.last_error)
+		return;
+	rc = identity_look(p->place->direct, id->o.volume, id->o.root, &err);
+	if (rc < 0)
+		note_trouble(p, rc, &err);
+}
+
+static int64_t identity_run(struct job *job, void *arg)
+{
+	struct identity_place *p = arg;
+
+	if (gate_is_open(&p->place->gate))
+		ask_after(p);
+	else if (ask(job, p) < 0)
+		return JOB_IDLE;
+	return is_first(p) ? JOB_IDLE : p->id->o.again_ns;
 }
 
 /* The answer, if it comes in time. */
@@ -219,9 +244,7 @@ static int start_jobs(struct identity *id, struct stack *stack)
 	return 0;
 }
 
-int identity_start(struct stack *stack, const char *trust,
-		   const struct pack_volume_id *volume,
-		   const struct pack_root *root, int64_t wait_ns,
+int identity_start(struct stack *stack, const struct identity_opts *o,
 		   struct identity **out, struct err *err)
 {
 	struct identity *id = calloc(1, sizeof(*id));
@@ -230,9 +253,9 @@ int identity_start(struct stack *stack, const char *trust,
 
 	if (!id)
 		return fail(err, -ENOMEM, "%m");
-	id->trust = trust;
-	id->volume = volume;
-	id->root = root;
+	id->o = *o;
+	if (!id->o.again_ns)
+		id->o.again_ns = ASK_AGAIN_NS;
 	pthread_mutex_init(&id->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -240,7 +263,7 @@ int identity_start(struct stack *stack, const char *trust,
 	pthread_condattr_destroy(&attr);
 	rc = start_jobs(id, stack);
 	rc = rc < 0 ? fail(err, rc, "cannot start a thread: %m")
-		    : await(id, wait_ns, err);
+		    : await(id, o->wait_ns, err);
 	if (rc < 0) {
 		identity_stop(id);
 		return rc;

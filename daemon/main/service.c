@@ -336,6 +336,18 @@ static int open_front(struct service *s, struct err *err)
 	return 0;
 }
 
+static int open_identity(struct service *s, struct err *err)
+{
+	const struct identity_opts o = {
+		.trust = s->ct->t->name,
+		.volume = &s->volume,
+		.root = s->root,
+		.wait_ns = IDENTITY_WAIT,
+	};
+
+	return identity_start(&s->stack, &o, &s->identity, err);
+}
+
 int service_open(struct service *s, const struct conf_trust *ct,
 		 const struct super_secret *secrets, size_t n_secrets,
 		 struct err *err)
@@ -353,8 +365,7 @@ int service_open(struct service *s, const struct conf_trust *ct,
 	if (rc == 0)
 		rc = open_fence(s, err);
 	if (rc == 0)
-		rc = identity_start(&s->stack, ct->t->name, &s->volume, s->root,
-				    IDENTITY_WAIT, &s->identity, err);
+		rc = open_identity(s, err);
 	if (rc == 0)
 		rc = open_data(s, err);
 	return rc < 0 ? rc : open_front(s, err);

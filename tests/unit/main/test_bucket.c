@@ -204,9 +204,20 @@ static void cut_done(struct cut *c)
 	mem = NULL;
 }
 
-static bool gate_is_open(struct cut *c)
+static bool lets_in(const struct cut *c)
 {
-	return __atomic_load_n(&c->stack.place[0].gate.open, __ATOMIC_ACQUIRE);
+	return gate_is_open(&c->stack.place[0].gate);
+}
+
+static int start(struct cut *c, int64_t wait_ns, struct identity **id,
+		 struct err *err)
+{
+	const struct identity_opts o = { .trust = "rem",
+					 .volume = &volume,
+					 .root = &root,
+					 .wait_ns = wait_ns };
+
+	return identity_start(&c->stack, &o, id, err);
 }
 
 static void test_identity_right(void **state)
@@ -217,10 +228,8 @@ static void test_identity_right(void **state)
 
 	put_marker(&volume, &root);
 	cut_init(&c, false);
-	assert_int_equal(identity_start(&c.stack, "rem", &volume, &root,
-					5000 * MS, &id, &err),
-			 0);
-	assert_true(gate_is_open(&c));
+	assert_int_equal(start(&c, 5000 * MS, &id, &err), 0);
+	assert_true(lets_in(&c));
 	identity_stop(id);
 	cut_done(&c);
 }
@@ -235,11 +244,9 @@ static void test_identity_wrong(void **state)
 	other.b[0] ^= 1;
 	put_marker(&other, &root);
 	cut_init(&c, false);
-	assert_int_equal(identity_start(&c.stack, "rem", &volume, &root,
-					5000 * MS, &id, &err),
-			 -EREMCHG);
+	assert_int_equal(start(&c, 5000 * MS, &id, &err), -EREMCHG);
 	assert_null(id);
-	assert_false(gate_is_open(&c));
+	assert_false(lets_in(&c));
 	assert_non_null(strstr(err.hint, "trust add rem"));
 	cut_done(&c);
 }
@@ -253,10 +260,8 @@ static void test_identity_missing(void **state)
 	struct cut c;
 
 	cut_init(&c, false);
-	assert_int_equal(identity_start(&c.stack, "rem", &volume, &root,
-					200 * MS, &id, &err),
-			 0);
-	assert_false(gate_is_open(&c));
+	assert_int_equal(start(&c, 200 * MS, &id, &err), 0);
+	assert_false(lets_in(&c));
 	store_health_read(&c.stack.place[0].health, &health);
 	assert_false(health.down);
 	assert_int_equal(health.last_error, -ENOENT);
@@ -274,10 +279,8 @@ static void test_identity_away(void **state)
 
 	put_marker(&volume, &root);
 	cut_init(&c, true);
-	assert_int_equal(identity_start(&c.stack, "rem", &volume, &root,
-					200 * MS, &id, &err),
-			 0);
-	assert_false(gate_is_open(&c));
+	assert_int_equal(start(&c, 200 * MS, &id, &err), 0);
+	assert_false(lets_in(&c));
 	identity_stop(id); /* at once, although it waits */
 	cut_done(&c);
 }

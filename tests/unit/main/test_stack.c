@@ -417,27 +417,62 @@ static void test_place_check(void **state)
 
 /* ---- identity --------------------------------------------------------- */
 
-static bool is_open(const struct stack_place *p)
-{
-	return __atomic_load_n(&p->gate.open, __ATOMIC_ACQUIRE);
-}
-
-static void await_refused(const struct stack_place *p)
+/* Its health becomes good, or bad. */
+static void await_health(const struct stack_place *p, bool good)
 {
 	struct store_health h = { 0 };
 
-	for (int i = 0; i < 1000 && !h.last_error; i++) {
+	for (int i = 0; i < 2000; i++) {
+		store_health_read(&p->health, &h);
+		if (h.since_ns && (!h.down && !h.last_error) == good)
+			return;
+		clock_sleep_ns(10 * MS);
+	}
+	assert_true(false); /* not in 20 s */
+}
+
+static void await_error(const struct stack_place *p, int rc)
+{
+	struct store_health h = { 0 };
+
+	for (int i = 0; i < 2000 && h.last_error != rc; i++) {
 		clock_sleep_ns(10 * MS);
 		store_health_read(&p->health, &h);
 	}
-	assert_true(h.last_error < 0);
-	assert_false(h.down);
+	assert_int_equal(h.last_error, rc);
+}
+
+static void await_open(const struct stack_place *p)
+{
+	for (int i = 0; i < 2000 && !gate_is_open(&p->gate); i++)
+		clock_sleep_ns(10 * MS);
+	assert_true(gate_is_open(&p->gate));
+}
+
+static void put_marker(struct stack_place *p, const struct pack_volume_id *v)
+{
+	CLEANUP_BUF struct buf text = { 0 };
+
+	assert_int_equal(pack_marker_make(v, &root, &text), 0);
+	assert_int_equal(store_put(p->direct, PACK_MARKER_NAME, text.data,
+				   text.len, NULL),
+			 0);
+}
+
+static void start(struct rig *r, struct identity **id)
+{
+	const struct identity_opts o = { .trust = "rem",
+					 .volume = &volume,
+					 .root = &root,
+					 .wait_ns = 20000 * MS,
+					 .again_ns = 20 * MS };
+
+	assert_int_equal(identity_start(&r->stack, &o, id, &r->err), 0);
 }
 
 /* A later place that is another volume's, or nobody's: not now. */
 static void test_later_places(void **state)
 {
-	CLEANUP_BUF struct buf text = { 0 };
 	const struct pack_volume_id other = { .b = "another volume.." };
 	struct rig *r = *state;
 	struct stack_place *p = r->stack.place;
@@ -445,22 +480,44 @@ static void test_later_places(void **state)
 
 	rig_open(r, three);
 	fill_first(p[0].direct);
-	assert_int_equal(pack_marker_make(&other, &root, &text), 0);
-	assert_int_equal(store_put(p[1].direct, PACK_MARKER_NAME, text.data,
-				   text.len, NULL),
-			 0);
+	put_marker(&p[1], &other);
 	/* There, and without a marker. */
 	assert_int_equal(store_put(p[2].direct, "x", "a", 1, NULL), 0);
-	assert_int_equal(identity_start(&r->stack, "rem", &volume, &root,
-					20000 * MS, &id, &r->err),
-			 0);
-	assert_true(is_open(&p[0]));
-	await_refused(&p[1]);
-	await_refused(&p[2]);
-	assert_false(is_open(&p[1]));
-	assert_false(is_open(&p[2]));
+	start(r, &id);
+	assert_true(gate_is_open(&p[0].gate));
+	await_health(&p[1], false);
+	await_health(&p[2], false);
+	assert_false(gate_is_open(&p[1].gate));
+	assert_false(gate_is_open(&p[2].gate));
+	put_marker(&p[2], &volume);
+	await_open(&p[2]);
 	identity_stop(id);
 	assert_int_equal(ending_status(), 0); /* served on */
+}
+
+/* Trouble of a later place ends by itself, also when nobody uses it. */
+static void test_later_recovers(void **state)
+{
+	const struct pack_volume_id other = { .b = "another volume.." };
+	struct rig *r = *state;
+	struct stack_place *p = r->stack.place;
+	struct identity *id = NULL;
+
+	rig_open(r, three);
+	fill_first(p[0].direct);
+	put_marker(&p[1], &volume);
+	put_marker(&p[2], &volume);
+	start(r, &id);
+	await_open(&p[1]);
+	await_health(&p[1], true);
+	store_health_refuse(&p[1].health, -EIO, "as a reader found it");
+	await_health(&p[1], true);
+	/* No longer the trust's own: said, and no reason to end. */
+	put_marker(&p[1], &other);
+	store_health_refuse(&p[1].health, -EIO, "as a reader found it");
+	await_error(&p[1], -EREMCHG);
+	assert_true(gate_is_open(&p[1].gate));
+	identity_stop(id);
 }
 
 /* ---- what policies are told -------------------------------------------- */
@@ -500,6 +557,7 @@ int main(void)
 		TEST(test_place_refused),
 		TEST(test_place_check),
 		TEST(test_later_places),
+		TEST(test_later_recovers),
 		TEST(test_terms),
 	};
 

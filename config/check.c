@@ -246,7 +246,8 @@ static void check_class(const struct config_check *k,
 
 	if (!tier->storage_class || !s || !s->name)
 		return;
-	if (s->kind != STORE_S3 && strcmp(tier->storage_class, "STANDARD")) {
+	if (s->kind != STORE_S3 &&
+	    strcmp(tier->storage_class, "STANDARD") != 0) {
 		config_report_in(k->diag, n, "storage_class",
 				 "store '%s' has no storage classes", s->name);
 		config_suggest(k->diag, "leave it out");

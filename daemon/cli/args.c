@@ -195,6 +195,19 @@ const struct cli_verb cli_verbs[] = {
 	  OPT_BIT(OPT_MONTH) | OPT_BIT(OPT_FROM) | OPT_BIT(OPT_TO) |
 		  OPT_BIT(OPT_BY) | OPT_BIT(OPT_FORMAT) | OPT_BIT(OPT_OUT),
 	  0, 0, verb_cost_report_run, verb_cost_report_show, false },
+	{ "cost forecast", "", "What the months ahead will cost",
+	  "By the trend of at most 90 days, a year ahead: low, expected, high.",
+	  0, 0, 0, verb_cost_forecast_run, verb_cost_forecast_show, false },
+	{ "cost whatif", "[--policy NAME|FILE|all-hot|all-local]",
+	  "What the same data would cost under another policy",
+	  "all-hot: all of it in the first tier that can be read at once. "
+	  "all-local: on local disk\nonly. Changes nothing.",
+	  OPT_BIT(OPT_POLICY), 0, 0, verb_cost_whatif_run,
+	  verb_cost_whatif_show, false },
+	{ "cost explain", "PATH",
+	  "What a file has cost so far; of a study, all its files",
+	  "A directory stands for all files below it.", 0, 1, 1,
+	  verb_cost_explain_run, verb_cost_explain_show, false },
 	{ "cost reconcile", "FILE [--month M | --from D --to D]",
 	  "Compare a provider's bill (CSV) with the ledger",
 	  "AWS Cost and Usage Reports, FOCUS, and a plain form: see mersey(1). "

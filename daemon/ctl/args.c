@@ -15,9 +15,9 @@ static const struct {
 	{ "to", JSON_STRING },		{ "tier", JSON_STRING },
 	{ "by", JSON_STRING },		{ "policy", JSON_STRING },
 	{ "plan", JSON_STRING },	{ "limit", JSON_INTEGER },
-	{ "policy_text", JSON_STRING },
-	{ "speed", JSON_STRING },	{ "wait", JSON_TRUE },
-	{ "patients", JSON_ARRAY },
+	{ "policy_text", JSON_STRING }, { "speed", JSON_STRING },
+	{ "wait", JSON_TRUE },		{ "patients", JSON_ARRAY },
+	{ "months", JSON_INTEGER },
 };
 
 static bool arg_type_ok(const json_t *v, json_type type)

@@ -13,6 +13,11 @@ static const struct {
 } ctl_verbs[] = {
 	{ "status", CTL_ADMIN | CTL_OPS | CTL_FINANCE, ctl_verb_status },
 	{ "cost", CTL_ADMIN | CTL_OPS | CTL_FINANCE, ctl_verb_cost },
+	{ "cost_forecast", CTL_ADMIN | CTL_OPS | CTL_FINANCE,
+	  ctl_verb_cost_forecast },
+	{ "cost_whatif", CTL_ADMIN | CTL_OPS | CTL_FINANCE,
+	  ctl_verb_cost_whatif },
+	{ "cost_explain", CTL_ADMIN | CTL_OPS, ctl_verb_cost_explain },
 	{ "quota", CTL_ADMIN | CTL_OPS | CTL_FINANCE, ctl_verb_quota },
 	{ "quota_check", CTL_ADMIN | CTL_OPS | CTL_FINANCE,
 	  ctl_verb_quota_check },

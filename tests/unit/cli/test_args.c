@@ -78,7 +78,8 @@ static void test_wrong(void **state)
 	static const char *const bad[] = {
 		"evikt",
 		"cost",
-		"cost forecast",
+		"cost forecast x",
+		"cost explain",
 		"cost reconcile",
 		"pack",
 		"evict",

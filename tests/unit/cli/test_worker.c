@@ -5,6 +5,7 @@
  */
 #include "tests/unit/cli/served.h"
 
+#include "cli/cost.h"
 #include "meta/internal.h"
 
 static struct ctl_server *server[2];
@@ -506,6 +507,67 @@ static void test_not_a_bill(void **state)
 			 CLI_FAILED);
 }
 
+static void test_forecast(void **state)
+{
+	CLEANUP_JSON json_t *r = NULL;
+
+	make("a", 150000);
+	move_protect_now(NULL, 0);
+	assert_int_equal(mersey("cost", "forecast", "--json", NULL), 0);
+	r = result("cost forecast");
+	assert_int_equal(json_array_size(at(r, "months")), 12);
+	assert_int_equal(json_array_size(at(r, "trusts")), 2);
+	/* both show the same ledger: the sum is twice the one */
+	assert_true(cost_money(at(r, "months.0"), "expected") ==
+		    2 * cost_money(at(r, "trusts.0.months.0"), "expected"));
+	assert_int_equal(mersey("cost", "forecast", NULL), 0);
+	assert_has(run_out, "Mersey cost forecast \xc2\xb7 GBP without VAT");
+	assert_has(run_out, "\nMONTH ");
+	assert_has(run_out, "\nrbq: grows by ");
+}
+
+static void test_whatif(void **state)
+{
+	CLEANUP_JSON json_t *r = NULL;
+
+	make("a", 150000);
+	move_protect_now(NULL, 0);
+	assert_int_equal(
+		mersey("cost", "whatif", "--policy", "all-hot", "--json", NULL),
+		0);
+	r = result("cost whatif");
+	assert_string_equal(text_at(r, "policy"), "all-hot");
+	/* it lies in the only tier already */
+	assert_string_equal(text_at(r, "saved_per_month.amount"),
+			    "0.0000000000");
+	assert_int_equal(mersey("cost", "whatif", "--policy", "all-hot", NULL),
+			 0);
+	assert_has(run_out, "What if: all-hot \xc2\xb7 GBP without VAT");
+	assert_has(run_out, "nothing has been changed\nTRUST ");
+	assert_int_not_equal(mersey("cost", "whatif", "--policy", "x", NULL),
+			     0);
+}
+
+static void test_explain(void **state)
+{
+	CLEANUP_FREE char *path = in_mount("a");
+	CLEANUP_JSON json_t *r = NULL;
+
+	make("a", 150000);
+	move_protect_now(NULL, 0);
+	assert_int_equal(mersey("cost", "explain", path, "--json", NULL), 0);
+	r = result("cost explain");
+	assert_string_equal(text_at(r, "path"), path);
+	assert_true(json_is_null(at(r, "study_uid")));
+	assert_int_equal(json_integer_value(at(r, "files")), 1);
+	assert_int_equal(json_integer_value(at(r, "bytes")), 150000);
+	assert_int_equal(mersey("cost", "explain", path, NULL), 0);
+	assert_has(run_out, "\n  1 file, 146.5 KiB\nSINCE ");
+	assert_has(run_out, "\nFrom now on \xc2\xa3");
+	assert_int_equal(mersey("cost", "explain", "/nowhere", NULL),
+			 CLI_USAGE);
+}
+
 static void test_cost_options(void **state)
 {
 	CLEANUP_JSON json_t *o = NULL, *leap = NULL;
@@ -673,6 +735,9 @@ int main(int argc, char **argv)
 		TEST(test_through_a_symlink),
 		TEST(test_refused),
 		TEST(test_cost),
+		TEST(test_forecast),
+		TEST(test_whatif),
+		TEST(test_explain),
 		TEST(test_reconcile),
 		TEST(test_not_a_bill),
 		TEST(test_cost_options),

@@ -13,6 +13,8 @@ packages_demo="$packages_build python3 python3-pydicom cpio passwd util-linux"
 packages_test="$packages_build python3 python3-pytest python3-boto3
 	python3-pydicom python3-yaml sqlite3 xfsprogs e2fsprogs attr curl
 	openssl procps mount util-linux util-linux-extra bc"
+# What looks at pages as people do; only in long runs.
+packages_browser='chromium chromium-driver'
 packages_lint='clang-format clang-tidy clang shellcheck mandoc git'
 packages_rgw='radosgw ceph-mon ceph-osd ceph-common libeatmydata1'
 packages_bench="$packages_build $packages_rgw python3 python3-boto3 python3-pytest

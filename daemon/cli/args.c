@@ -26,7 +26,8 @@ const struct cli_option cli_options[OPT_COUNT] = {
 	[OPT_TO] = { "to", "YYYY-MM-DD", "last day (UTC)" },
 	[OPT_BY] = { "by", "tier|class|cause|modality|age|TIME",
 		     "what a row stands for; when it is needed" },
-	[OPT_FORMAT] = { "format", "table|csv|json|focus", "how to print it" },
+	[OPT_FORMAT] = { "format", "table|csv|json|focus|html",
+			 "how to print it" },
 	[OPT_OUT] = { "out", "PATH", "where to write" },
 	[OPT_KEY] = { "key", "FILE", "the trust's root key file" },
 	[OPT_KEYS] = { "keys", "DIR",
@@ -188,10 +189,11 @@ const struct cli_verb cli_verbs[] = {
 	  verb_tier_history_run, verb_tier_history_show, false },
 	{ "cost report",
 	  "[--month M | --from D --to D] [--by tier|class|cause|modality|age] "
-	  "[--format table|csv|json|focus] [--out FILE]",
+	  "[--format table|csv|json|focus|html] [--out FILE]",
 	  "What each trust's data cost, and what it will cost by the end of the "
 	  "month",
-	  "focus: CSV as FOCUS 1.2 has it, for FinOps tools.",
+	  "focus: CSV as FOCUS 1.2 has it, for FinOps tools. html: a page with "
+	  "charts that loads\nnothing, for a screen or paper.",
 	  OPT_BIT(OPT_MONTH) | OPT_BIT(OPT_FROM) | OPT_BIT(OPT_TO) |
 		  OPT_BIT(OPT_BY) | OPT_BIT(OPT_FORMAT) | OPT_BIT(OPT_OUT),
 	  0, 0, verb_cost_report_run, verb_cost_report_show, false },

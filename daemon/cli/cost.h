@@ -49,11 +49,18 @@ int cost_each(struct cli *c, cost_one_fn one, void *arg);
 /* Adds the texts that a list lacks. 0 or -ENOMEM. */
 int cost_unite(json_t *to, const json_t *from);
 
+/*
+ * Appends what one of compared_with says: "Everything in near instead: £3
+ * (saved £1)."; nothing when it was not reckoned for each trust in the total.
+ */
+int cost_compared(const json_t *list, const json_t *one, struct buf *out);
+
 /* ---- formats -------------------------------------------------------- */
 
 /* Each draws c->result on c->out. */
 void cost_print_table(struct cli *c);
 void cost_print_csv(struct cli *c);
 void cost_print_focus(struct cli *c);
+void cost_print_html(struct cli *c);
 
 #endif

@@ -143,13 +143,6 @@ static void upper(char *p)
 		*p = *p >= 'a' && *p <= 'z' ? (char)(*p - 'a' + 'A') : *p;
 }
 
-/* A sentence begins. */
-static void upper_first(struct buf *b)
-{
-	if (b->len && b->data[0] >= 'a' && b->data[0] <= 'z')
-		b->data[0] = (uint8_t)(b->data[0] - 'a' + 'A');
-}
-
 static void show_table(struct cli *c)
 {
 	char by[32] = "BY THE END", name[32];
@@ -177,29 +170,44 @@ static void show_table(struct cli *c)
 		    json_object_get(c->result, "rows"), total);
 }
 
-/* Only what was reckoned for each trust that is in the total. */
+int cost_compared(const json_t *list, const json_t *one, struct buf *out)
+{
+	const json_t *x;
+	uint64_t most = 0;
+	size_t i;
+	int rc;
+
+	json_array_foreach(list, i, x)
+		most = MAX(most, json_u64(x, "trusts"));
+	if (json_u64(one, "trusts") < most)
+		return 0;
+	rc = text_clean(json_text(one, "name"), out);
+	if (rc == 0)
+		rc = buf_addf(out, " instead: ");
+	if (rc == 0)
+		rc = cost_show_money(one, "total", out);
+	if (rc == 0)
+		rc = buf_addf(out, " (saved ");
+	if (rc == 0)
+		rc = cost_show_money(one, "saved", out);
+	if (rc == 0)
+		rc = buf_addf(out, ").");
+	if (rc == 0 && out->data[0] >= 'a' && out->data[0] <= 'z')
+		out->data[0] = (uint8_t)(out->data[0] - 'a' + 'A');
+	return rc;
+}
+
 static void show_compared(struct cli *c)
 {
-	const json_t *x, *have;
-	uint64_t most = 0;
+	const json_t *list = json_object_get(c->result, "compared_with"), *x;
 	size_t i;
 
 	fputs("* if the data stays as it is today.", c->out);
-	json_array_foreach(json_object_get(c->result, "compared_with"), i, x)
-		most = MAX(most, json_u64(x, "trusts"));
-	json_array_foreach(json_object_get(c->result, "compared_with"), i,
-			   have) {
+	json_array_foreach(list, i, x) {
 		CLEANUP_BUF struct buf b = { 0 };
 
-		if (json_u64(have, "trusts") < most ||
-		    text_clean(json_text(have, "name"), &b) < 0 ||
-		    buf_addf(&b, " instead: ") < 0 ||
-		    cost_show_money(have, "total", &b) < 0 ||
-		    buf_addf(&b, " (saved ") < 0 ||
-		    cost_show_money(have, "saved", &b) < 0)
-			continue;
-		upper_first(&b);
-		fprintf(c->out, "  %s).", buf_str(&b));
+		if (cost_compared(list, x, &b) == 0 && b.len)
+			fprintf(c->out, "  %s", buf_str(&b));
 	}
 	fputc('\n', c->out);
 }

@@ -9,6 +9,9 @@
 
 #include "base/units.h"
 
+#define CHART_MONTHS 12 /* of the past, in charts */
+#define CHART_AHEAD  6
+
 static const struct cost_format {
 	const char *name;
 	void (*print)(struct cli *c); /* NULL: JSON */
@@ -17,6 +20,7 @@ static const struct cost_format {
 	{ "csv", cost_print_csv },
 	{ "json", NULL },
 	{ "focus", cost_print_focus },
+	{ "html", cost_print_html },
 };
 
 static const struct cost_format *cost_format(const struct cli *c)
@@ -55,7 +59,7 @@ static int cost_options(struct cli *c)
 				 c->opt[OPT_BY]);
 	if (!f)
 		return cli_usage(c,
-				 "--format is table, csv, json or focus, "
+				 "--format is table, csv, json, focus or html, "
 				 "not '%s'",
 				 c->opt[OPT_FORMAT]);
 	if (c->json && f->print && c->opt[OPT_FORMAT])
@@ -272,6 +276,56 @@ int cost_ask(struct cli *c, const struct config_trust *t, const char *by,
 	return rc < 0 ? rc : merge(to, r);
 }
 
+/* ---- charts --------------------------------------------------------- */
+
+/* Adds the rows of a report to `to` under `key`. */
+static int chart_rows(struct cli *c, const struct config_trust *t,
+		      const char *by, struct cost_days days, json_t *list)
+{
+	CLEANUP_JSON json_t *r = json_object();
+	int rc = r ? cost_ask(c, t, by, days, r) : -ENOMEM;
+	json_t *o;
+
+	if (rc < 0)
+		return rc;
+	o = json_pack("{s:O, s:O, s:O}", "period", json_object_get(r, "period"),
+		      "rows", json_object_get(r, "rows"), "total",
+		      json_object_get(json_object_get(r, "totals"), "total"));
+	return json_array_append_new(list, o) < 0 ? -ENOMEM : 0;
+}
+
+/* What the page shows beside the report: see cost_html.c. */
+static int charts_one(struct cli *c, const struct config_trust *t,
+		      struct cost_days days, json_t *charts)
+{
+	struct cost_days month = cost_whole_month(days.to);
+	json_t *f = NULL;
+	int i, rc = 0;
+
+	for (i = 1 - CHART_MONTHS; i <= 0 && rc == 0; i++)
+		rc = chart_rows(c, t, "tier", cost_month_add(month, i),
+				json_object_get(charts, "months"));
+	if (rc == 0)
+		rc = chart_rows(c, t, "study-age", days,
+				json_object_get(charts, "ages"));
+	if (rc == 0)
+		rc = cli_call(c, t, "cost_forecast",
+			      json_pack("{s:i}", "months", CHART_AHEAD),
+			      CLI_SLOW_SECONDS, &f);
+	if (rc == 0 &&
+	    json_array_append_new(json_object_get(charts, "forecasts"), f) < 0)
+		rc = -ENOMEM;
+	return rc;
+}
+
+static int charts_begin(struct cli *c)
+{
+	json_t *o =
+		json_pack("{s:[], s:[], s:[]}", "months", "ages", "forecasts");
+
+	return proto_set(c->result, "charts", o);
+}
+
 /* ---- the verb ------------------------------------------------------- */
 
 int cost_each(struct cli *c, cost_one_fn one, void *arg)
@@ -298,8 +352,10 @@ int cost_each(struct cli *c, cost_one_fn one, void *arg)
 static int cost_one(struct cli *c, const struct config_trust *t, void *arg)
 {
 	const struct cost_days *days = arg;
+	json_t *charts = json_object_get(c->result, "charts");
+	int rc = cost_ask(c, t, cost_by(c), *days, c->result);
 
-	return cost_ask(c, t, cost_by(c), *days, c->result);
+	return rc == 0 && charts ? charts_one(c, t, *days, charts) : rc;
 }
 
 static void cost_print(struct cli *c)
@@ -345,6 +401,8 @@ int verb_cost_report_run(struct cli *c)
 
 	if (rc == 0)
 		rc = cost_period(c, &days);
+	if (rc == 0 && cost_format(c)->print == cost_print_html)
+		rc = charts_begin(c);
 	if (rc == 0)
 		rc = cost_each(c, cost_one, &days);
 	return rc == 0 && cli_has(c, OPT_OUT) ? cost_save(c) : rc;

@@ -7,6 +7,7 @@
 #include "tests/unit/cli/run.h"
 
 #include "cli/cost.h"
+#include "cli/cost_svg.h"
 
 static const char *fixture;
 
@@ -38,6 +39,7 @@ static const struct {
 	{ "table", cost_print_table },
 	{ "csv", cost_print_csv },
 	{ "focus", cost_print_focus },
+	{ "html", cost_print_html },
 };
 
 static void print(const char *name, FILE *out)
@@ -114,12 +116,95 @@ static void test_focus(void **state)
 	assert_null(strstr(t, ",=1"));
 }
 
+/* What a browser would fetch or run. */
+static void test_html(void **state)
+{
+	static const char *const bad[] = { "<script", "<b>",   "<one>", "<90>",
+					   "http",    "url(",  "src=",	"href",
+					   "@import", "onload" };
+	CLEANUP_FREE char *t = printed("html");
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		const char *at = strstr(t, bad[i]);
+
+		/* the one address that is text: a trust's name */
+		if (at && strncmp(at - 16, "=HYPERLINK(&quot;", 17) == 0)
+			at = strstr(at + 1, bad[i]);
+		if (at && strcmp(bad[i], "http") == 0 &&
+		    strncmp(at, "http-equiv=", 11) == 0)
+			at = NULL;
+		if (at)
+			print_error("'%s' in the page: %.80s\n", bad[i], at);
+		assert_null(at);
+	}
+	assert_has(t, "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt; &amp; "
+		      "Sons");
+	assert_has(t, "&lt;b&gt;5 years &amp; more&lt;/b&gt;");
+	assert_has(t, "default-src 'none'");
+	assert_has(t, "@media print");
+	assert_has(t, "<polygon class=\"band\"");
+	assert_has(t, "<td class=\"t\" colspan=\"10\">with VAT</td><td>"
+		      "\xc2\xa3"
+		      "13.81</td>");
+	assert_has(t, "</html>\n");
+}
+
+static void escaped(const char *text, const char *want)
+{
+	CLEANUP_FREE char *got = NULL;
+	size_t n;
+	FILE *f = open_memstream(&got, &n);
+
+	assert_non_null(f);
+	html_text(f, text);
+	fclose(f);
+	assert_string_equal(got, want);
+}
+
+static void test_escape(void **state)
+{
+	escaped("a<b>&\"'", "a&lt;b&gt;&amp;&quot;&#39;");
+	escaped("\x1b[2J\n\x7f", "\xef\xbf\xbd[2J\xef\xbf\xbd\xef\xbf\xbd");
+	escaped("\xc2\xa3", "\xc2\xa3");
+}
+
+/* Nothing and a single huge amount: axes have to bear both. */
+static void test_chart_limits(void **state)
+{
+	static const double most[] = { 0, 1e-9, 1e15 };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(most); i++) {
+		struct svg_chart x = { .title = "x",
+				       .currency = "GBP",
+				       .points = 1,
+				       .series = 3 };
+		CLEANUP_FREE char *got = NULL;
+		size_t n;
+		FILE *f = open_memstream(&got, &n);
+
+		assert_non_null(f);
+		x.value[0][0] = x.value[1][0] = x.value[2][0] = most[i];
+		svg_bars(f, &x);
+		svg_band(f, &x, 0);
+		x.points = 0;
+		svg_bars(f, &x);
+		fclose(f);
+		assert_null(strstr(got, "nan"));
+		assert_null(strstr(got, "inf"));
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_csv),
 		cmocka_unit_test(test_focus),
+		cmocka_unit_test(test_html),
+		cmocka_unit_test(test_escape),
+		cmocka_unit_test(test_chart_limits),
 	};
 
 	if (argc < 2)

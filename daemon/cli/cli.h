@@ -180,7 +180,7 @@ bool json_known(const json_t *o, const char *key); /* there and not null */
 struct table_col {
 	const char *title;
 	bool right;
-	/* Appends the cell of a row; NULL = the text at `key`. */
+	/* Appends the cell of a row; NULL = text or money at `key`. */
 	int (*cell)(const json_t *row, struct buf *out);
 	const char *key;
 };

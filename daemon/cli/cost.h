@@ -10,6 +10,8 @@
 money_t cost_money(const json_t *o, const char *key);
 /* The same as people read it, appended: "£12.34". */
 int cost_show_money(const json_t *o, const char *key, struct buf *out);
+/* A cell: break_even_days as "3 days", "4.8 months", "never". */
+int cost_cell_pays(const json_t *row, struct buf *out);
 /* A JSON money. NULL without memory. */
 json_t *cost_money_json(money_t m, const char *currency);
 /* to[key] += from[key], exactly. 0, -EPROTO, -ENOMEM. */

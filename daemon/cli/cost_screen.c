@@ -70,21 +70,6 @@ static int cell_transfer(const json_t *row, struct buf *out)
 			   "transfer", out);
 }
 
-static int cell_total(const json_t *row, struct buf *out)
-{
-	return cost_show_money(row, "total", out);
-}
-
-static int cell_projected(const json_t *row, struct buf *out)
-{
-	return cost_show_money(row, "projected", out);
-}
-
-static int cell_month(const json_t *row, struct buf *out)
-{
-	return cost_show_money(row, "per_month_at_this_size", out);
-}
-
 /* ---- screen --------------------------------------------------------- */
 
 static void date_parts(const char *date, struct tm *tm)
@@ -154,9 +139,9 @@ static void show_table(struct cli *c)
 		{ "REQUESTS", true, cell_requests, NULL },
 		{ "RETRIEVAL", true, cell_retrieval, NULL },
 		{ "TRANSFER", true, cell_transfer, NULL },
-		{ "TOTAL", true, cell_total, NULL },
-		{ by, true, cell_projected, NULL },
-		{ "PER MONTH*", true, cell_month, NULL },
+		{ "TOTAL", true, NULL, "total" },
+		{ by, true, NULL, "projected" },
+		{ "PER MONTH*", true, NULL, "per_month_at_this_size" },
 	};
 	CLEANUP_JSON json_t *total = total_row(c);
 	struct tm tm;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The one table printer. Its rows are the JSON that --json prints. */
-#include "cli/cli.h"
+#include "cli/cost.h"
 
 #include <string.h>
 
@@ -14,6 +14,8 @@ static int table_cell(const struct table_col *col, const json_t *row,
 
 	if (col->cell)
 		rc = col->cell(row, &raw);
+	else if (json_is_object(json_object_get(row, col->key)))
+		rc = cost_show_money(row, col->key, &raw);
 	else
 		rc = buf_addf(&raw, "%s", json_text(row, col->key));
 	if (rc < 0 || !buf_str(&raw))

@@ -73,8 +73,7 @@ static int cell_predicted(const json_t *row, struct buf *out)
 	return cell_money(row, "predicted", out);
 }
 
-/* "3 days", "4.8 months" */
-static int cell_pays(const json_t *row, struct buf *out)
+int cost_cell_pays(const json_t *row, struct buf *out)
 {
 	double d;
 
@@ -210,7 +209,7 @@ void verb_tier_plan_show(struct cli *c)
 		{ "BYTES", true, cell_bytes, NULL },
 		{ "ONCE", true, cell_once, NULL },
 		{ "PER MONTH", true, cell_month, NULL },
-		{ "PAYS BACK", true, cell_pays, NULL },
+		{ "PAYS BACK", true, cost_cell_pays, NULL },
 	};
 	const json_t *moves = json_object_get(c->result, "moves");
 

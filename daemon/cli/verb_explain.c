@@ -40,17 +40,6 @@ static int cell_quantity(const json_t *row, struct buf *out)
 			json_text(row, "unit"));
 }
 
-static int cell_price(const json_t *row, struct buf *out)
-{
-	return json_known(row, "price") ? cost_show_money(row, "price", out)
-					: 0;
-}
-
-static int cell_amount(const json_t *row, struct buf *out)
-{
-	return cost_show_money(row, "amount", out);
-}
-
 static int cell_item(const json_t *row, struct buf *out)
 {
 	const char *s = json_text(row, "item");
@@ -85,8 +74,8 @@ void verb_cost_explain_show(struct cli *c)
 		{ "TIER", false, NULL, "tier" },
 		{ "CHARGE", false, cell_item, NULL },
 		{ "QUANTITY", true, cell_quantity, NULL },
-		{ "PRICE", true, cell_price, NULL },
-		{ "AMOUNT", true, cell_amount, NULL },
+		{ "PRICE", true, NULL, "price" },
+		{ "AMOUNT", true, NULL, "amount" },
 	};
 	CLEANUP_JSON json_t *total = json_object();
 	CLEANUP_BUF struct buf month = { 0 }, basis = { 0 };

@@ -119,21 +119,6 @@ int verb_cost_forecast_run(struct cli *c)
 	return rc < 0 ? rc : cost_each(c, forecast_one, NULL);
 }
 
-static int cell_low(const json_t *row, struct buf *out)
-{
-	return cost_show_money(row, "low", out);
-}
-
-static int cell_expected(const json_t *row, struct buf *out)
-{
-	return cost_show_money(row, "expected", out);
-}
-
-static int cell_high(const json_t *row, struct buf *out)
-{
-	return cost_show_money(row, "high", out);
-}
-
 /* "rem: grows by 3.20 GiB in 30 days. <method>" */
 static void show_growth(struct cli *c, const json_t *t)
 {
@@ -154,9 +139,9 @@ void verb_cost_forecast_show(struct cli *c)
 {
 	static const struct table_col col[] = {
 		{ "MONTH", false, NULL, "month" },
-		{ "LOW", true, cell_low, NULL },
-		{ "EXPECTED", true, cell_expected, NULL },
-		{ "HIGH", true, cell_high, NULL },
+		{ "LOW", true, NULL, "low" },
+		{ "EXPECTED", true, NULL, "expected" },
+		{ "HIGH", true, NULL, "high" },
 	};
 	const json_t *t;
 	size_t i;
@@ -242,26 +227,6 @@ int verb_cost_whatif_run(struct cli *c)
 	return rc < 0 ? rc : whatif_break_even(c);
 }
 
-static int cell_now(const json_t *row, struct buf *out)
-{
-	return cost_show_money(row, "now", out);
-}
-
-static int cell_then(const json_t *row, struct buf *out)
-{
-	return cost_show_money(row, "then", out);
-}
-
-static int cell_once(const json_t *row, struct buf *out)
-{
-	return cost_show_money(row, "once", out);
-}
-
-static int cell_saved(const json_t *row, struct buf *out)
-{
-	return cost_show_money(row, "saved_per_month", out);
-}
-
 static int cell_bytes(const json_t *row, struct buf *out)
 {
 	char size[UNITS_SIZE];
@@ -270,25 +235,16 @@ static int cell_bytes(const json_t *row, struct buf *out)
 			units_format_size(json_u64(row, "bytes"), size));
 }
 
-static int cell_pays(const json_t *row, struct buf *out)
-{
-	if (!json_known(row, "break_even_days"))
-		return buf_addf(out, "never");
-	return buf_addf(
-		out, "%.1f days",
-		json_number_value(json_object_get(row, "break_even_days")));
-}
-
 void verb_cost_whatif_show(struct cli *c)
 {
 	static const struct table_col col[] = {
 		{ "TRUST", false, NULL, "trust" },
 		{ "BYTES", true, cell_bytes, NULL },
-		{ "NOW A MONTH", true, cell_now, NULL },
-		{ "THEN", true, cell_then, NULL },
-		{ "SAVED", true, cell_saved, NULL },
-		{ "ONCE", true, cell_once, NULL },
-		{ "PAYS BACK", true, cell_pays, NULL },
+		{ "NOW A MONTH", true, NULL, "now" },
+		{ "THEN", true, NULL, "then" },
+		{ "SAVED", true, NULL, "saved_per_month" },
+		{ "ONCE", true, NULL, "once" },
+		{ "PAYS BACK", true, cost_cell_pays, NULL },
 	};
 	CLEANUP_JSON json_t *total = json_copy(c->result);
 

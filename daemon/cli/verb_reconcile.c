@@ -372,28 +372,13 @@ int verb_cost_reconcile_run(struct cli *c)
 	return rc < 0 ? rc : reconcile_json(&r);
 }
 
-static int cell_bill(const json_t *row, struct buf *out)
-{
-	return cost_show_money(row, "bill", out);
-}
-
-static int cell_ledger(const json_t *row, struct buf *out)
-{
-	return cost_show_money(row, "ledger", out);
-}
-
-static int cell_difference(const json_t *row, struct buf *out)
-{
-	return cost_show_money(row, "difference", out);
-}
-
 void verb_cost_reconcile_show(struct cli *c)
 {
 	static const struct table_col col[] = {
 		{ "LINE", false, NULL, "line" },
-		{ "BILL", true, cell_bill, NULL },
-		{ "LEDGER", true, cell_ledger, NULL },
-		{ "DIFFERENCE", true, cell_difference, NULL },
+		{ "BILL", true, NULL, "bill" },
+		{ "LEDGER", true, NULL, "ledger" },
+		{ "DIFFERENCE", true, NULL, "difference" },
 		{ "REASON", false, NULL, "reason" },
 	};
 	const json_t *p = json_object_get(c->result, "period");

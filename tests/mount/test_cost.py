@@ -102,7 +102,7 @@ def test_out_cannot_be_written(gateway):
     assert rc == 1 and out == "" and "cannot write '/nowhere/x.html'" in err
 
 
-def test_forecast_and_what_if(gateway):
+def test_forecast_and_what_if(gateway, tmp_path):
     f = gateway.cli("cost", "forecast")
     assert len(f["months"]) == 12
     for m in f["months"]:
@@ -114,17 +114,27 @@ def test_forecast_and_what_if(gateway):
     w = gateway.cli("cost", "whatif", "--policy", "all-hot")
     assert Decimal(w["now"]["amount"]) - Decimal(w["then"]["amount"]) == Decimal(w["saved_per_month"]["amount"])
     assert w["now"]["amount"] == w["then"]["amount"], "it lies in the only tier"
+    policy = tmp_path / "keep.yaml"
+    policy.write_text("file_classes: {all: {size: '>= 0'}}\nrules: [{for: all, do: keep}]\n")
+    w = gateway.cli("cost", "whatif", "--policy", policy)
+    assert w["now"] == w["then"] and Decimal(w["once"]["amount"]) == 0, w
+    assert gateway.cli("tier", "history")["runs"] == []
     with pytest.raises(CliError) as e:
         gateway.cli("cost", "whatif", "--policy", "nonsense")
     assert e.value.rc == 2 or "nonsense" in str(e.value)
 
 
+def total_of(g, path):
+    return Decimal(g.cli("cost", "explain", path)["total"]["amount"])
+
+
 def test_explain(gateway):
     path = gateway.mount() / "file.bin"
+    wait_for("it was charged", lambda: total_of(gateway, path) > 0)
     x = gateway.cli("cost", "explain", path)
     assert x["path"] == str(path) and x["study_uid"] is None
     assert (x["files"], x["bytes"]) == (1, SIZE)
-    assert sum(Decimal(e["amount"]["amount"]) for e in x["events"]) == Decimal(x["total"]["amount"]) > 0
+    assert sum(Decimal(e["amount"]["amount"]) for e in x["events"]) == Decimal(x["total"]["amount"])
     assert {"put", "storage"} <= {e["item"] for e in x["events"]}
     rc, out, _ = gateway.screen("cost", "explain", path)
     assert rc == 0 and re.search(r"^From now on £0\.0*[1-9]", out, re.M), out

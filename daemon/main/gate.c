@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "main/gate.h"
 
+#include "base/clock.h"
 #include "store/around.h"
 #include "store/call.h"
+
+/* How long after the fence said yes a delete may leave. */
+#define GATE_DELETE_NS (30 * NSEC_PER_SEC)
 
 void gate_open(struct gate *g)
 {
@@ -24,19 +28,42 @@ static int gate_fence(struct fence *f, const struct store_pass *p)
 	return rc < 0 && *why ? store_explain(rc, "%s", why) : rc;
 }
 
+/* What was allowed now leaves soon or not at all, also when it has to wait for
+ * its turn. */
+static void gate_hurry(struct store_pass *p)
+{
+	int64_t until = clock_boot_ns() + GATE_DELETE_NS;
+
+	p->marked = true;
+	p->kept_ns = store_call.deadline_ns;
+	if (!p->kept_ns || p->kept_ns > until)
+		store_call.deadline_ns = until;
+}
+
 static int gate_begin(void *arg, struct store_pass *p)
 {
 	const struct gate *g = arg;
+	int rc = 0;
 
 	if (!gate_is_open(g))
 		return -EAGAIN;
-	return p->does == STORE_READS || !g->fence ? 0
-						   : gate_fence(g->fence, p);
+	if (p->does != STORE_READS && g->fence)
+		rc = gate_fence(g->fence, p);
+	if (rc == 0 && p->does == STORE_DELETES)
+		gate_hurry(p);
+	return rc;
+}
+
+static void gate_end(void *arg, struct store_pass *p, ssize_t rc)
+{
+	if (p->marked)
+		store_call.deadline_ns = p->kept_ns;
 }
 
 struct store *gate_store_new(struct store *inner, struct gate *g)
 {
-	static const struct store_hooks hooks = { .begin = gate_begin };
+	static const struct store_hooks hooks = { .begin = gate_begin,
+						  .end = gate_end };
 
 	return store_around_new(inner, &hooks, g);
 }

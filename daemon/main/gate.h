@@ -7,7 +7,8 @@
  *
  * Behind an open gate everybody may read; put, copy and delete only who holds
  * the bucket (S22): they ask the fence first, see fence_put() and fence_del()
- * for what it costs and says. Nobody who writes there has to think of it.
+ * for what it costs and says. Nobody who writes there has to think of it. What
+ * deletes has half a minute then; data may take as long as the line needs.
  */
 #ifndef MERSEY_MAIN_GATE_H
 #define MERSEY_MAIN_GATE_H

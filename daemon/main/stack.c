@@ -34,12 +34,9 @@ static struct store_retry_opts patience(const struct conf_trust *ct,
 		};
 	case STORE_CAUSE_POLICY:
 		/* Deletes, too: each attempt asks first who writes the bucket,
-		 * so none is repeated here, and none leaves long after that:
-		 * not when it had to wait for its turn, either. */
-		return (struct store_retry_opts){
-			.attempts = 1,
-			.deadline_ns = 30 * NSEC_PER_SEC,
-		};
+		 * so none is repeated here. Packs that move take as long as
+		 * the line needs. */
+		return (struct store_retry_opts){ .attempts = 1 };
 	default:
 		return (struct store_retry_opts){
 			.attempts = 5,

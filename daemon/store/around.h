@@ -23,7 +23,8 @@ struct store_pass {
 	size_t up;	  /* bytes of data that it sends */
 	size_t down;	  /* bytes of data that it asks for */
 	int64_t began_ns; /* clock_boot_ns(), when begin() has let it pass */
-	bool marked;	  /* for the hooks */
+	bool marked;	  /* for the hooks, as the next */
+	int64_t kept_ns;
 };
 
 /* Any thread; `end` is only told of calls that `begin` has let pass. */

@@ -14,6 +14,7 @@
 #include "main/ending.h"
 #include "main/identity.h"
 #include "main/kept.h"
+#include "store/call.h"
 
 #define MS 1000000LL
 
@@ -160,6 +161,54 @@ static int gate_teardown(void **state)
 {
 	store_free(*state);
 	return 0;
+}
+
+/* Until when the last call might take. */
+static int64_t left_ns;
+
+static int timed_put(struct store *s, const char *key, const void *data,
+		     size_t len, const struct store_put_opts *o)
+{
+	left_ns = store_call.deadline_ns;
+	return 0;
+}
+
+static int timed_del(struct store *s, const char *const *keys, size_t n,
+		     int *rc)
+{
+	left_ns = store_call.deadline_ns;
+	memset(rc, 0, n * sizeof(*rc));
+	return 0;
+}
+
+static void timed_free(struct store *s)
+{
+}
+
+/* A delete leaves soon after it was allowed, or not at all; a pack takes as
+ * long as the line needs. */
+static void test_gate_time(void **state)
+{
+	const struct store_ops ops = { .put = timed_put,
+				       .del = timed_del,
+				       .free = timed_free };
+	struct store inner = { .ops = &ops };
+	struct gate gate = { .open = true };
+	struct store *s = gate_store_new(&inner, &gate);
+	int64_t now = clock_boot_ns();
+
+	assert_non_null(s);
+	assert_int_equal(store_put(s, "a", "b", 1, NULL), 0);
+	assert_int_equal(left_ns, 0);
+	assert_int_equal(store_del1(s, "a"), 0);
+	assert_true(left_ns >= now + 30000 * MS);
+	assert_int_equal(store_call.deadline_ns, 0);
+	store_call.deadline_ns = now + 1; /* of who calls */
+	assert_int_equal(store_del1(s, "a"), 0);
+	assert_int_equal(left_ns, now + 1);
+	assert_int_equal(store_call.deadline_ns, now + 1);
+	store_call.deadline_ns = 0;
+	store_free(s);
 }
 
 static void test_look(void **state)
@@ -441,6 +490,7 @@ int main(void)
 		TEST(test_kept_limits),
 		cmocka_unit_test_setup_teardown(test_gate, gate_setup,
 						gate_teardown),
+		TEST(test_gate_time),
 		TEST(test_look),
 		TEST(test_identity_right),
 		TEST(test_identity_wrong),

@@ -13,6 +13,7 @@
 typedef unsigned __int128 u128;
 
 #define PRESENT_TOTALS 64
+#define PRESENT_SHARES 64 /* studies in one pack */
 
 static struct cost_present *present_of(struct cost_presents *p,
 				       const char *tier,
@@ -126,30 +127,82 @@ struct present_scan {
 	struct cost_presents *out;
 };
 
-static int scan_pack(struct meta_txn *t, const struct present_scan *s,
-		     const struct meta_pack *pack)
+/* The group of a study, 0 = none. */
+static int scan_group(struct meta_txn *t, const struct present_scan *s,
+		      uint64_t row, char group[64])
 {
 	struct meta_study study;
-	struct cost_present *p;
-	char group[64] = NO_STUDY;
+	int rc = row ? meta_study_get(t, row, &study) : -ENOENT;
 
-	if (pack->study) {
-		int rc = meta_study_get(t, pack->study, &study);
-
-		if (rc < 0)
-			return rc;
-		if (s->by == COST_BY_MODALITY)
-			group_modality(&study, group);
-		else
-			group_age(&study, s->now_ns, group);
+	if (rc < 0) {
+		strcpy(group, NO_STUDY);
+		return rc == -ENOENT ? 0 : rc;
 	}
+	if (s->by == COST_BY_MODALITY)
+		group_modality(&study, group);
+	else
+		group_age(&study, s->now_ns, group);
+	return 0;
+}
+
+/* Part of a pack, which counts as an object where most of it is. */
+static int scan_share(struct meta_txn *t, const struct present_scan *s,
+		      const struct meta_pack *pack, uint64_t study,
+		      const struct meta_pack_totals *part)
+{
+	struct cost_present *p;
+	char group[64];
+	int rc = scan_group(t, s, study, group);
+
+	if (rc < 0)
+		return rc;
 	p = present_of(s->out, pack->tier, pack->storage_class, group);
 	if (!p)
 		return -ENOMEM;
-	p->objects++;
-	p->bytes += pack->length;
-	p->billed += MAX(pack->billed, pack->length);
+	p->objects += part->objects;
+	p->bytes += part->bytes;
+	p->billed += part->billed;
 	return 0;
+}
+
+/* One of several studies, or of none: what was formed anew for another tier. */
+static int scan_mixed(struct meta_txn *t, const struct present_scan *s,
+		      const struct meta_pack *pack, uint64_t billed)
+{
+	struct meta_pack_share share[PRESENT_SHARES];
+	money_t bytes[PRESENT_SHARES], as[PRESENT_SHARES];
+	u128 weight[PRESENT_SHARES];
+	int n = meta_pack_shares(t, pack->row, share, PRESENT_SHARES);
+	int i, rc = 0;
+
+	if (n < 0)
+		return n;
+	if (n == 0) /* nobody's any more */
+		share[n++] = (struct meta_pack_share){ .bytes = 1 };
+	for (i = 0; i < n; i++)
+		weight[i] = share[i].bytes;
+	money_split((money_t)pack->length, weight, (size_t)n, bytes);
+	money_split((money_t)billed, weight, (size_t)n, as);
+	for (i = 0; i < n && rc == 0; i++)
+		rc = scan_share(t, s, pack, share[i].study,
+				&(struct meta_pack_totals){
+					.objects = i == 0,
+					.bytes = (uint64_t)bytes[i],
+					.billed = (uint64_t)as[i] });
+	return rc;
+}
+
+static int scan_pack(struct meta_txn *t, const struct present_scan *s,
+		     const struct meta_pack *pack)
+{
+	uint64_t billed = MAX(pack->billed, pack->length);
+
+	if (!pack->study)
+		return scan_mixed(t, s, pack, billed);
+	return scan_share(t, s, pack, pack->study,
+			  &(struct meta_pack_totals){ .objects = 1,
+						      .bytes = pack->length,
+						      .billed = billed });
 }
 
 /* One page; how many it had. */

@@ -12,7 +12,7 @@
 
 #define TABLE_LEN 0x00ffffffu /* = PACK_TABLE_LEN: sealed bytes of a frame */
 
-enum { PLACED, ASIDE, PLACE, OLD_PLACE, TIERS, PACKS, USES, LIVE };
+enum { PLACED, ASIDE, PLACE, OLD_PLACE, TIERS, PACKS, USES, LIVE, SHARES };
 static const char *const sql[] = {
 	[PLACED] = "UPDATE pack SET length = ?2, version = ?3, billed = ?4,"
 		   " stored_ns = ?5, keep_ns = ?6"
@@ -34,6 +34,9 @@ static const char *const sql[] = {
 		 " FROM pack WHERE state = 1 AND id > ?1 ORDER BY id LIMIT ?2",
 	[LIVE] = "SELECT ino, frame_table FROM extent WHERE pack = ?1"
 		 " ORDER BY pack_off",
+	[SHARES] = "SELECT COALESCE(i.study, 0) AS s, SUM(e.len) AS n"
+		   " FROM extent e JOIN inode i ON i.ino = e.ino"
+		   " WHERE e.pack = ?1 GROUP BY s ORDER BY n DESC, s LIMIT ?2",
 };
 
 int meta_pack_placed(struct meta_txn *t, const struct meta_pack *in)
@@ -209,5 +212,23 @@ int meta_pack_uses(struct meta_txn *t, uint64_t after,
 	db_reset(st);
 	for (i = 0; rc >= 0 && i < n; i++)
 		rc = use_live(t, &out[i]);
+	return rc < 0 ? rc : (int)n;
+}
+
+int meta_pack_shares(struct meta_txn *t, uint64_t pack,
+		     struct meta_pack_share *out, size_t max)
+{
+	struct db_stmt *st = m_stmt(t, META_G_RELOCATE, SHARES, sql);
+	size_t n = 0;
+	int rc;
+
+	m_bind_u64(st, 1, pack);
+	m_bind_u64(st, 2, max);
+	while ((rc = m_step(t, st)) == 1 && n < max)
+		out[n++] = (struct meta_pack_share){
+			.study = (uint64_t)db_int(st, 0),
+			.bytes = (uint64_t)db_int(st, 1),
+		};
+	db_reset(st);
 	return rc < 0 ? rc : (int)n;
 }

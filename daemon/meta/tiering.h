@@ -51,6 +51,14 @@ struct meta_pack_use {
 int meta_pack_uses(struct meta_txn *t, uint64_t after,
 		   struct meta_pack_use *out, size_t max);
 
+/* Bytes of files in a pack, by the study that they belong to (row; 0 = none).
+ * The largest shares, of at most max studies. Count or -errno. */
+struct meta_pack_share {
+	uint64_t study, bytes;
+};
+int meta_pack_shares(struct meta_txn *t, uint64_t pack,
+		     struct meta_pack_share *out, size_t max);
+
 /* ---- files as policies see them --------------------------------------- */
 
 /* A regular file with a name. */

@@ -305,6 +305,8 @@ def judge(directory):
     compare_money(bill, [r for r in report if int(r['to']) == last and int(r['from']) == first])
     check_sums(report)
     check_days(report, first, last)
+    # Every file is of a study, also in packs that hold some of several.
+    check('no study' not in {r['name'] for r in report}, 'bytes of no study')
     show(bill)
     compare_plans(directory)
 

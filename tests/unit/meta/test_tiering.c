@@ -221,6 +221,43 @@ static void test_uses(void **state)
 	commit(&t);
 }
 
+static void in_study(struct meta_txn *t, uint64_t ino, uint64_t study)
+{
+	struct meta_instance at = { .study = study };
+	struct meta_inode in;
+
+	assert_int_equal(meta_inode_get(t, ino, &in), 0);
+	assert_int_equal(meta_instance_set(t, ino, in.content_version, &at), 0);
+}
+
+static void test_shares(void **state)
+{
+	struct meta_pack_share share[4];
+	uint64_t pack, one, two, none;
+	META_TXN(t);
+
+	begin(&t);
+	one = make_file(&t, META_ROOT_INO, "1");
+	two = make_file(&t, META_ROOT_INO, "2");
+	none = make_file(&t, META_ROOT_INO, "3");
+	in_study(&t, one, 7);
+	in_study(&t, two, 8);
+	pack = a_pack(&t, 1, "near", 0);
+	assert_int_equal(meta_pack_shares(&t, pack, share, 4), 0);
+	an_extent(&t, one, 0, pack, 0);
+	an_extent(&t, two, 0, pack, 200);
+	an_extent(&t, two, 4 * FRAME, pack, 400);
+	an_extent(&t, none, 0, pack, 600);
+	assert_int_equal(meta_pack_shares(&t, pack, share, 4), 3);
+	assert_int_equal(share[0].study, 8);
+	assert_int_equal(share[0].bytes, 4 * FRAME);
+	assert_int_equal(share[1].study, 0);
+	assert_int_equal(share[2].study, 7);
+	assert_int_equal(share[2].bytes, 2 * FRAME);
+	assert_int_equal(meta_pack_shares(&t, pack, share, 1), 1);
+	commit(&t);
+}
+
 /* ---- subjects --------------------------------------------------------- */
 
 static void test_subjects(void **state)
@@ -603,6 +640,7 @@ int main(void)
 		META_TEST(test_relocate_states),
 		META_TEST(test_in_tier),
 		META_TEST(test_uses),
+		META_TEST(test_shares),
 		META_TEST(test_subjects),
 		META_TEST(test_patient),
 		META_TEST(test_restores),

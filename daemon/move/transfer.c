@@ -7,7 +7,6 @@
 #include "move/restore.h"
 #include "move/work.h"
 
-#define RESTORE_DAYS  3
 #define RESTORE_LASTS (3600 * NSEC_PER_SEC) /* as move_restore() wants it */
 
 /* ---- archive classes -------------------------------------------------- */
@@ -35,8 +34,8 @@ static int restore_pack(struct work *w, struct work_pack *p)
 
 	if (rc >= 0 && !w->estimate) {
 		rc = move_restore(w->mv, p->at.row,
-				  (enum store_speed)w->in->speed, RESTORE_DAYS,
-				  STORE_CAUSE_POLICY);
+				  (enum store_speed)w->in->speed,
+				  MOVE_RESTORE_DAYS, STORE_CAUSE_POLICY);
 		p->waits = rc == -EINPROGRESS;
 		w->waits |= p->waits;
 		rc = p->waits ? 0 : rc;

@@ -17,6 +17,8 @@
 
 #include "move/move.h"
 
+#define MOVE_RESTORE_DAYS 3 /* that what it has restored stays readable */
+
 /* What a transfer takes, or would take, of a tier. Indices are those of
  * struct move_stores. */
 struct move_use {

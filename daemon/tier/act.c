@@ -11,11 +11,10 @@
 #include "cache/cache.h"
 #include "move/restore.h"
 
-#define ACT_ITEMS   128 /* of a transaction */
-#define ACT_PACKS   64
-#define ACT_RESTORE 7 /* days that restored copies stay */
-#define WAIT_MIN    NSEC_PER_SEC
-#define WAIT_MAX    (60 * NSEC_PER_SEC)
+#define ACT_ITEMS 128 /* of a transaction */
+#define ACT_PACKS 64
+#define WAIT_MIN  NSEC_PER_SEC
+#define WAIT_MAX  (60 * NSEC_PER_SEC)
 
 struct left_file {
 	uint64_t ino;
@@ -187,7 +186,8 @@ static int recall_order(struct act *a, uint64_t ino)
 		for (i = 0; i < n; i++) {
 			after = row[i];
 			got = move_restore(a->r->t->mv, after, STORE_STANDARD,
-					   ACT_RESTORE, STORE_CAUSE_POLICY);
+					   MOVE_RESTORE_DAYS,
+					   STORE_CAUSE_POLICY);
 			rc = got < 0 && rc != -EINPROGRESS ? got : rc;
 		}
 	} while (n == ACT_PACKS && (rc == 0 || rc == -EINPROGRESS));

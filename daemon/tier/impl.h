@@ -16,6 +16,7 @@
  * run.c      doing it
  * act.c      one batch of it
  * limit.c    what ends a run before its end
+ * compact.c  packs that are half dead
  * trigger.c  the job: when runs begin by themselves
  *
  * Memory grows with the rules, tiers and the largest study, not with files.
@@ -54,9 +55,9 @@ struct tier {
 	_Atomic bool stopping;
 	struct trigger_state {
 		int64_t due_ns; /* wall; of the next schedule, 0 = not known */
-		int64_t resume_ns, expire_ns; /* boot */
-		int64_t cache_ns, oldest_ns;  /* boot; not before */
-	} trigger;			      /* the job's own */
+		int64_t expire_ns, compact_ns; /* boot */
+		int64_t cache_ns, oldest_ns;   /* boot; not before */
+	} trigger;			       /* the job's own */
 };
 
 /* Tier by name: its index, -ENOENT. */
@@ -89,6 +90,9 @@ struct subject {
 	uint64_t elsewhere; /* files in a tier that is not the trust's */
 	uint64_t *ino;
 	size_t n, room;
+	/* Files that were read a moment ago, ascending by inode; borrowed. */
+	const struct meta_subject *known;
+	size_t n_known;
 };
 void subject_done(struct subject *s);
 /* Forgets all but memory. */
@@ -281,6 +285,11 @@ struct left {
 int plan_left(struct tier *t, const struct meta_plan *p,
 	      const struct tier_policy *policy, struct tier_plan *out,
 	      struct left *left, struct err *err);
+
+/* ---- compact.c ----------------------------------------------------------- */
+
+/* Forms packs anew whose dead bytes cost more than that. 0 or -errno. */
+int tier_compact(struct tier *t);
 
 /* ---- trigger.c ------------------------------------------------------------
  */

@@ -157,6 +157,7 @@ static struct price_usage once_of(const struct tier *t, int tier,
 	/* What is replaced stays until nothing can name it any more (P7). */
 	p.byte_hours = u->billed_gone *
 		       (uint64_t)(t->o.delete_after_ns / NSEC_PER_HOUR);
+	p.held.hours = u->restored_bytes * MOVE_RESTORE_DAYS * 24;
 	p.restores[speed] = u->restores;
 	p.restored_bytes[speed] = u->restored_bytes;
 	return p;

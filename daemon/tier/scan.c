@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SCAN_PAGE    256
+#define SCAN_PAGE    1024
 #define SCAN_DIRS    2048 /* in the table; a power of two */
 #define SCAN_STUDIES 8192
 #define SCAN_FIRSTS  16
@@ -107,6 +107,8 @@ static int scan_page(struct scanner *s)
 		rc = s->page[i].study ? 0 : scan_path(s, &x, (size_t)i);
 	if (n > 0)
 		s->after = s->page[n - 1].ino;
+	s->subject.known = s->page;
+	s->subject.n_known = (size_t)MAX(n, 0);
 	return rc < 0 ? rc : n;
 }
 

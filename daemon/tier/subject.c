@@ -28,6 +28,8 @@ void subject_clear(struct subject *s, struct tier *t)
 			       .path = old.path,
 			       .ino = old.ino,
 			       .room = old.room,
+			       .known = old.known,
+			       .n_known = old.n_known,
 			       .created_ns = INT64_MIN,
 			       .modified_ns = INT64_MIN,
 			       .changed_ns = INT64_MIN,
@@ -105,6 +107,31 @@ int subject_add(struct subject *s, const struct meta_subject *f)
 /* ---- studies --------------------------------------------------------------
  */
 
+static int known_cmp(const void *key, const void *item)
+{
+	uint64_t ino = *(const uint64_t *)key;
+	const struct meta_subject *f = item;
+
+	return ino < f->ino ? -1 : ino > f->ino;
+}
+
+/* One file of it, from what was read already or from its row. */
+static int study_file(struct subject *s, struct meta_txn *x, uint64_t study,
+		      uint64_t ino, struct meta_subject *room)
+{
+	const struct meta_subject *f =
+		s->n_known ? bsearch(&ino, s->known, s->n_known, sizeof(*f),
+				     known_cmp)
+			   : NULL;
+	int rc = 0;
+
+	if (!f) {
+		rc = meta_subject_get(x, ino, room);
+		f = room;
+	}
+	return rc == 0 && f->study == study ? subject_add(s, f) : rc;
+}
+
 /* One page of its files, which begin behind `after`. 1: there may be more. */
 static int study_page(struct subject *s, uint64_t study, uint64_t *after)
 {
@@ -118,9 +145,7 @@ static int study_page(struct subject *s, uint64_t study, uint64_t *after)
 	n = meta_study_files(&x, study, *after, ino, SUBJECT_PAGE);
 	for (i = 0; i < n; i++) {
 		*after = ino[i];
-		rc = meta_subject_get(&x, ino[i], f);
-		if (rc == 0 && f->study == study)
-			rc = subject_add(s, f);
+		rc = study_file(s, &x, study, ino[i], f);
 		if (rc < 0 && rc != -ENOENT)
 			return rc;
 	}

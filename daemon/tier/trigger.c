@@ -12,7 +12,7 @@
 
 #define LOOK_NS	      (10 * NSEC_PER_SEC)
 #define REST_NS	      (15 * 60 * NSEC_PER_SEC) /* between runs for one reason */
-#define EXPIRE_NS     (3600 * NSEC_PER_SEC)
+#define HOUR_NS	      (3600 * NSEC_PER_SEC)
 #define TRIGGER_PLANS 16
 
 int64_t trigger_next(const struct tier_trigger *tr, int64_t after_ns)
@@ -192,24 +192,47 @@ static void trigger_resume(struct tier *t, struct job *job)
 	} while (n == TRIGGER_PLANS && !job_stopping(job));
 }
 
-int64_t trigger_run(struct job *job, void *tier)
+/* Is it time again? The first time: `first` after the start. */
+static bool time_again(int64_t *last_ns, int64_t first_ns, int64_t every_ns)
 {
-	struct tier *t = tier;
 	int64_t now = clock_boot_ns();
-	const char *why;
+
+	if (!*last_ns)
+		*last_ns = now - every_ns + first_ns;
+	if (now - *last_ns < every_ns)
+		return false;
+	*last_ns = now;
+	return true;
+}
+
+/* What is done now and then. */
+static int trigger_tidy(struct tier *t, struct job *job)
+{
 	int rc = 0;
 
-	trigger_resume(t, job);
-	if (!t->trigger.expire_ns || now - t->trigger.expire_ns > EXPIRE_NS) {
-		t->trigger.expire_ns = now;
+	if (time_again(&t->trigger.expire_ns, 0, HOUR_NS))
 		rc = store_expire(t, clock_wall_ns());
-	}
 	if (rc < 0) {
 		job_error(job, "cannot remove old plans: %s", strerror(-rc));
 		return rc;
 	}
+	if (time_again(&t->trigger.compact_ns, HOUR_NS, 24 * HOUR_NS))
+		rc = tier_compact(t);
+	if (rc < 0)
+		job_error(job, "cannot form packs anew: %s", strerror(-rc));
+	return rc;
+}
+
+int64_t trigger_run(struct job *job, void *tier)
+{
+	struct tier *t = tier;
+	const char *why;
+	int rc;
+
+	trigger_resume(t, job);
+	rc = trigger_tidy(t, job);
 	why = job_stopping(job) ? NULL : trigger_due(t);
 	if (why)
 		trigger_go(t, job, NULL, why);
-	return LOOK_NS;
+	return rc < 0 ? rc : LOOK_NS;
 }

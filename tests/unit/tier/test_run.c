@@ -71,12 +71,12 @@ static enum meta_plan_state plan_state(void)
 	return p.state;
 }
 
-static void last_run(struct meta_run *out)
+static bool last_run(struct meta_run *out)
 {
 	META_TXN(t);
 
 	assert_int_equal(meta_look(m, &t), 0);
-	assert_int_equal(meta_run_list(&t, 0, out, 1), 1);
+	return meta_run_list(&t, 0, out, 1) == 1;
 }
 
 static int wait_run(enum meta_run_state want)
@@ -84,8 +84,7 @@ static int wait_run(enum meta_run_state want)
 	int i;
 
 	for (i = 0; i < 1000; i++) {
-		last_run(&run);
-		if (run.state == want)
+		if (last_run(&run) && run.state == want)
 			return 0;
 		clock_sleep_ns(20000000);
 	}
@@ -122,7 +121,7 @@ static void test_done(void **state)
 	assert_int_equal(plan_state(), META_PLAN_DONE);
 	assert_int_equal(apply(), -EALREADY);
 	assert_int_equal(tier_apply(tier, "0", &ropts, &run, &err), -ENOENT);
-	last_run(&run);
+	assert_true(last_run(&run));
 	assert_int_equal(run.state, META_RUN_DONE);
 	assert_true(run.ended_ns >= run.started_ns);
 	make_plan();
@@ -410,20 +409,116 @@ static void test_run(void **state)
 	assert_int_equal(moved(), FILES);
 }
 
+/* Half of a pack is dead: it pays where a year of that costs more. */
+static void test_compact(void **state)
+{
+	struct move_transferred *u = &transfers.compact;
+
+	*u = (struct move_transferred){ .formed = 1, .files = 3 };
+	u->use[0] = (struct move_use){ .puts = 1,
+				       .gets = 1,
+				       .objects_new = 1,
+				       .bytes_new = 1 << 20,
+				       .billed_new = 1 << 20,
+				       .objects_gone = 1,
+				       .bytes_gone = 2 << 20,
+				       .billed_gone = 2 << 20 };
+	assert_int_equal(tier_compact(tier), 0);
+	assert_int_equal(transfers.compacted, 1);
+	u->use[0].puts = 1000000000; /* £10 a thousand */
+	assert_int_equal(tier_compact(tier), 0);
+	assert_int_equal(transfers.compacted, 1);
+	u->use[0].puts = 1;
+	u->use[0].billed_gone = u->use[0].bytes_gone = 1 << 20;
+	assert_int_equal(tier_compact(tier), 0);
+	assert_int_equal(transfers.compacted, 1);
+	assert_int_equal(tier_claim(tier, &err), 0);
+	assert_int_equal(tier_compact(tier), 0); /* not beside a run */
+	tier_release(tier);
+}
+
+/* Schedules are in local time, and every day of the week comes. */
+static void test_schedule(void **state)
+{
+	struct tier_trigger tr = { .scheduled = true,
+				   .days = 1 << 1 | 1 << 5, /* Mon, Fri */
+				   .minute = 20 * 60 };
+	/* Sunday 2026-11-29 12:00 UTC */
+	const int64_t sunday = INT64_C(1795953600) * NSEC_PER_SEC;
+	int64_t at;
+
+	assert_int_equal(setenv("TZ", "Europe/London", 1), 0);
+	tzset();
+	at = trigger_next(&tr, sunday);
+	assert_true(at == sunday + 32 * 3600 * NSEC_PER_SEC);
+	assert_true(trigger_next(&tr, at - 1) == at);
+	assert_true(trigger_next(&tr, at) == at + 4 * DAY);
+	/* across the change to summer time, Sunday 2027-03-28 */
+	at = trigger_next(&tr, sunday + 117 * DAY);
+	assert_true(at == sunday + 117 * DAY + 8 * 3600 * NSEC_PER_SEC);
+	assert_true(trigger_next(&tr, at) ==
+		    at + 3 * DAY - 3600 * NSEC_PER_SEC);
+	assert_int_equal(unsetenv("TZ"), 0);
+	tzset();
+}
+
+static void trigger_on(const struct tier_trigger *tr)
+{
+	triggers[0] = *tr;
+	policy.n_triggers = 1;
+	restart_tier();
+}
+
+/* The cache is too full, or bytes are unprotected for too long: a run begins
+ * by itself, and not again at once. */
+static void test_triggers(void **state)
+{
+	topts.cache_size = FILES * SIZE; /* it is as full as can be */
+	trigger_on(&(struct tier_trigger){ .cache_above = 90 });
+	assert_int_equal(wait_run(META_RUN_DONE), 0);
+	assert_string_equal(run.trigger, "cache");
+	assert_string_equal(run.by, "merseyd");
+	assert_int_equal(moved(), FILES);
+	rule_set(1, 2, TIER_MOVE, "archive");
+	job_wake(tier->job);
+	clock_sleep_ns(NSEC_PER_SEC / 4);
+	assert_int_equal(moved(), FILES);
+}
+
+static void test_oldest(void **state)
+{
+	uint64_t dirty = new_file("dirty");
+	struct cache_file *f = file_open(dirty, true);
+	struct meta_inode row;
+
+	write_at(f, 1, 0, SIZE);
+	row_get(dirty, &row);
+	row.dirty_ns = clock_wall_ns() - 3600 * NSEC_PER_SEC;
+	row_put(&row);
+	trigger_on(&(struct tier_trigger){ .unprotected_ns =
+						   1800 * NSEC_PER_SEC });
+	assert_int_equal(wait_run(META_RUN_DONE), 0);
+	assert_string_equal(run.trigger, "oldest");
+	assert_int_equal(moved(), FILES);
+	file_close(f, true);
+}
+
 #define RUN_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		RUN_TEST(test_done),	RUN_TEST(test_changed),
-		RUN_TEST(test_refused), RUN_TEST(test_dearer),
-		RUN_TEST(test_cancel),	RUN_TEST(test_left),
-		RUN_TEST(test_restart), RUN_TEST(test_busy),
-		RUN_TEST(test_limits),	RUN_TEST(test_rate),
-		RUN_TEST(test_budget),	RUN_TEST(test_away),
-		RUN_TEST(test_errors),	RUN_TEST(test_stop_on),
-		RUN_TEST(test_evict),	RUN_TEST(test_recall),
-		RUN_TEST(test_pin),	RUN_TEST(test_run),
+		RUN_TEST(test_done),	 RUN_TEST(test_changed),
+		RUN_TEST(test_refused),	 RUN_TEST(test_dearer),
+		RUN_TEST(test_cancel),	 RUN_TEST(test_left),
+		RUN_TEST(test_restart),	 RUN_TEST(test_busy),
+		RUN_TEST(test_limits),	 RUN_TEST(test_rate),
+		RUN_TEST(test_budget),	 RUN_TEST(test_away),
+		RUN_TEST(test_errors),	 RUN_TEST(test_stop_on),
+		RUN_TEST(test_evict),	 RUN_TEST(test_recall),
+		RUN_TEST(test_pin),	 RUN_TEST(test_run),
+		RUN_TEST(test_compact),	 RUN_TEST(test_schedule),
+		RUN_TEST(test_triggers), RUN_TEST(test_oldest),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

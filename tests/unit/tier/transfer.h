@@ -18,6 +18,8 @@ static struct {
 	int pending;	      /* so many calls order a restore first */
 	uint64_t broken;      /* inode that fails; 0 = none */
 	void (*before)(void); /* each call */
+	struct move_transferred compact; /* what packs anew would take */
+	uint64_t compacted;
 } transfers;
 
 __attribute__((nonnull)) static inline int fake_relocate(uint64_t row,
@@ -115,6 +117,18 @@ int move_transfer_estimate(struct move *mv_, const struct move_transfer *in,
 		out->use[0].bytes_gone += row.size;
 		out->use[0].billed_gone += row.size;
 	}
+	return 0;
+}
+
+int move_compact(struct move *mv_, const struct move_compact *in,
+		 struct move_transferred *out)
+{
+	struct move_transferred would = transfers.compact;
+
+	memset(out, 0, sizeof(*out));
+	if (in->pays(in->arg, 0, &would))
+		*out = would;
+	transfers.compacted += out->formed;
 	return 0;
 }
 

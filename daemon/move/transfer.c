@@ -14,7 +14,7 @@
 /* Must a restore of the pack be paid? 1, 0 or -errno. */
 static int restore_needed(const struct work *w, const struct work_pack *p)
 {
-	struct meta_restore r;
+	struct meta_restore r = { 0 };
 	META_TXN(t);
 	int rc = meta_look(w->mv->m, &t);
 

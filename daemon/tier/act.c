@@ -170,6 +170,15 @@ static int act_evict(struct act *a)
 	return 0;
 }
 
+static int packs_page(struct tier *t, uint64_t ino, uint64_t after,
+		      uint64_t row[ACT_PACKS])
+{
+	META_TXN(x);
+	int rc = meta_look(t->m, &x);
+
+	return rc < 0 ? rc : meta_extent_packs(&x, ino, after, row, ACT_PACKS);
+}
+
 /* What of a file lies in an archive class is ordered. */
 static int recall_order(struct act *a, uint64_t ino)
 {
@@ -177,12 +186,7 @@ static int recall_order(struct act *a, uint64_t ino)
 	int n, i, rc = 0, got;
 
 	do {
-		META_TXN(x);
-
-		n = meta_look(a->r->t->m, &x);
-		if (n == 0)
-			n = meta_extent_packs(&x, ino, after, row, ACT_PACKS);
-		meta_abort(&x);
+		n = packs_page(a->r->t, ino, after, row);
 		for (i = 0; i < n; i++) {
 			after = row[i];
 			got = move_restore(a->r->t->mv, after, STORE_STANDARD,

@@ -3,13 +3,12 @@
 what its clients notice of it. README.md says how and why."""
 import contextlib
 import dataclasses
-import itertools
 import json
 import os
 import subprocess
 
-from lab import Client, Row, Target, drop_caches, rest, say
-from scale import Repeated
+from lab import Client, Row, Target, rest, say
+from scale import Repeated, lookups
 from subjects import Mersey, worker_peak
 
 ALONE, STUDIES = "rem", "rbq"
@@ -111,21 +110,9 @@ class Plan:
     # ---- beside clients
 
     def lookups(self, beside=None):
-        """Stats random files, names and attributes forgotten by the kernel
-        but for the directories': each is one LOOKUP."""
-        top, first = self.g.mount(ALONE), self.passes * self.n.samples
+        first = self.passes * self.n.samples
         self.passes += 1
-        with open(self.list_of(ALONE)) as f:
-            lines = itertools.islice(f, first, first + self.n.samples)
-            paths = [top / line.rstrip("\n") for line in lines]
-        here = self.work / "paths"
-        here.write_text("".join(f"{p}\n" for p in paths))
-        drop_caches(2)
-        rest(self.mersey.pids)
-        for d in {p.parent for p in paths}:
-            d.stat()
-        with beside or contextlib.nullcontext():
-            return self.client("lookup", here)
+        return lookups(self, ALONE, first, self.n.samples, beside)
 
     def beside(self):
         base = "no plan"

@@ -25,6 +25,22 @@ class Counts:
 QUICK = Counts(1_000, 20_000, 500)
 
 
+def lookups(suite, trust, first, n, beside=None):
+    """Stats n of a trust's random files, names and attributes forgotten by the
+    kernel but for the directories': each is one LOOKUP."""
+    top = suite.g.mount(trust)
+    with open(suite.list_of(trust)) as f:
+        paths = [top / line.rstrip("\n") for line in itertools.islice(f, first, first + n)]
+    here = suite.work / "paths"
+    here.write_text("".join(f"{p}\n" for p in paths))
+    drop_caches(2)
+    rest(suite.mersey.pids)
+    for d in {p.parent for p in paths}:
+        d.stat()
+    with beside or contextlib.nullcontext():
+        return suite.client("lookup", here)
+
+
 class Scale:
     def __init__(self, work, build, server, peers, runs, counts):
         self.work = work / "scale"
@@ -104,22 +120,9 @@ class Scale:
     # ---- lookups
 
     def lookups(self, trust, beside=None):
-        """Stats random files, names and attributes forgotten by the kernel
-        but for the directories': each is one LOOKUP."""
-        top = self.g.mount(trust)
         first = self.passes[trust] * self.samples
         self.passes[trust] += 1
-        with open(self.list_of(trust)) as f:
-            lines = itertools.islice(f, first, first + self.samples)
-            paths = [top / line.rstrip("\n") for line in lines]
-        here = self.work / "paths"
-        here.write_text("".join(f"{p}\n" for p in paths))
-        drop_caches(2)
-        rest(self.mersey.pids)
-        for d in {p.parent for p in paths}:
-            d.stat()
-        with beside or contextlib.nullcontext():
-            return self.client("lookup", here)
+        return lookups(self, trust, first, self.samples, beside)
 
     def random_lookups(self):
         small = f"{self.files[SMALL]:,} files"

@@ -28,6 +28,39 @@ static inline void put(const char *name, const char *text)
 			 0);
 }
 
+/* Directories, and a config of the trust rem and `more` of them. */
+static inline void served_config(const char *more)
+{
+	static const char *const sub[] = { "run", "bucket" };
+	static char conf[128];
+	CLEANUP_BUF struct buf text = { 0 };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(sub); i++) {
+		CLEANUP_FREE char *path = io_path("%s/%s", dir, sub[i]);
+
+		assert_int_equal(mkdir(path, 0755), 0);
+	}
+	assert_int_equal(buf_addf(&text,
+				  "version: 1\n"
+				  "gateway: {name: gw1, state_dir: state, "
+				  "mount_dir: mnt, runtime_dir: run}\n"
+				  "cost: {prices: [], currency: GBP}\n"
+				  "stores: {near: {kind: dir, path: bucket}}\n"
+				  "trusts:\n"
+				  "  rem:\n"
+				  "    name: Liverpool University Hospitals\n"
+				  "    user: '60901'\n"
+				  "    key: {file: rem.key}\n"
+				  "    tiers: [{name: near, store: near, "
+				  "bucket: rem-mersey}]\n%s",
+				  more),
+			 0);
+	put("mersey.yaml", buf_str(&text));
+	snprintf(conf, sizeof(conf), "%s/mersey.yaml", dir);
+	assert_int_equal(setenv("MERSEY_CONFIG", conf, 1), 0);
+}
+
 /* The result of the last run, checked against the table of keys. */
 static inline json_t *result(const char *verb)
 {

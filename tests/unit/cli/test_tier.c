@@ -8,7 +8,6 @@
 #define DAY (SEC_PER_DAY * NSEC_PER_SEC)
 
 static struct ctl_server *server;
-static char conf[128];
 static const struct tier_terms terms[] = {
 	{ .name = "near",
 	  .store = "ceph",
@@ -44,26 +43,6 @@ static struct tier_policy policy = { .name = pol_name,
 				     .n_rules = 2 };
 static struct tier_opts topts;
 
-static void put_config(void)
-{
-	static const char text[] =
-		"version: 1\n"
-		"gateway: {name: gw1, state_dir: state, mount_dir: mnt, "
-		"runtime_dir: run}\n"
-		"cost: {prices: [], currency: GBP}\n"
-		"stores: {near: {kind: dir, path: bucket}}\n"
-		"trusts:\n"
-		"  rem:\n"
-		"    name: Liverpool University Hospitals\n"
-		"    user: '60901'\n"
-		"    key: {file: rem.key}\n"
-		"    tiers: [{name: near, store: near, bucket: rem-mersey}]\n";
-
-	put("mersey.yaml", text);
-	snprintf(conf, sizeof(conf), "%s/mersey.yaml", dir);
-	assert_int_equal(setenv("MERSEY_CONFIG", conf, 1), 0);
-}
-
 /* As main does it. */
 static int parse_policy(void *arg, const char *name, const char *text,
 			struct tier_policy *out, struct err *err)
@@ -79,18 +58,11 @@ static int parse_policy(void *arg, const char *name, const char *text,
 
 static int setup(void **state)
 {
-	static const char *const sub[] = { "run", "bucket" };
-	size_t i;
 	int rc = worker_setup(state);
 
-	for (i = 0; rc == 0 && i < 2; i++) {
-		CLEANUP_FREE char *path = io_path("%s/%s", dir, sub[i]);
-
-		rc = mkdir(path, 0755);
-	}
 	if (rc)
 		return rc;
-	put_config();
+	served_config("");
 	topts = (struct tier_opts){ .policy = &policy,
 				    .policies = &policy,
 				    .n_policies = 1,

@@ -10,48 +10,20 @@
 
 static struct ctl_server *server[2];
 static struct ctl_worker second;
-static char conf[128];
 #define STRANGER "--stranger"
-
-static void put_config(void)
-{
-	static const char text[] =
-		"version: 1\n"
-		"gateway: {name: gw1, state_dir: state, mount_dir: mnt, "
-		"runtime_dir: run}\n"
-		"cost: {prices: [], currency: GBP}\n"
-		"stores: {near: {kind: dir, path: bucket}}\n"
-		"trusts:\n"
-		"  rem:\n"
-		"    name: Liverpool University Hospitals\n"
-		"    user: '60901'\n"
-		"    key: {file: rem.key}\n"
-		"    tiers: [{name: near, store: near, bucket: rem-mersey}]\n"
-		"  rbq:\n"
-		"    name: Liverpool Heart and Chest\n"
-		"    user: '60902'\n"
-		"    key: {file: rbq.key}\n"
-		"    tiers: [{name: near, store: near, bucket: rbq-mersey}]\n";
-
-	put("mersey.yaml", text);
-	snprintf(conf, sizeof(conf), "%s/mersey.yaml", dir);
-	assert_int_equal(setenv("MERSEY_CONFIG", conf, 1), 0);
-}
 
 static int setup(void **state)
 {
-	static const char *const sub[] = { "run", "bucket" };
-	size_t i;
 	int rc = worker_setup(state);
 
 	if (rc)
 		return rc;
-	for (i = 0; i < 2; i++) {
-		CLEANUP_FREE char *path = io_path("%s/%s", dir, sub[i]);
-
-		assert_int_equal(mkdir(path, 0755), 0);
-	}
-	put_config();
+	served_config("  rbq:\n"
+		      "    name: Liverpool Heart and Chest\n"
+		      "    user: '60902'\n"
+		      "    key: {file: rbq.key}\n"
+		      "    tiers: [{name: near, store: near, "
+		      "bucket: rbq-mersey}]\n");
 	worker.worker_uid = geteuid();
 	second = worker;
 	second.trust = "rbq";

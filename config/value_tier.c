@@ -109,7 +109,7 @@ CONFIG_FORMATS(bound)
 	if (k->type == CONFIG_BOUND_SIZE)
 		units_config_size((uint64_t)b->value, text);
 	else if (k->type == CONFIG_BOUND_AGE)
-		units_config_duration(b->value, text);
+		units_config_age(b->value, text);
 	else
 		units_format_date((int32_t)b->value, text);
 	return buf_addf(out, "%s %s", names[b->op], text);

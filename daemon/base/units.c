@@ -253,6 +253,12 @@ const char *units_config_duration(int64_t ns, char out[UNITS_SIZE])
 			    out);
 }
 
+const char *units_config_age(int64_t ns, char out[UNITS_SIZE])
+{
+	return units_config((uint64_t)ns, units_time, ARRAY_SIZE(units_time),
+			    ARRAY_SIZE(units_time), out);
+}
+
 const char *units_config_rate(uint64_t bytes_per_second, char out[UNITS_SIZE])
 {
 	return units_config(bytes_per_second, units_rate,

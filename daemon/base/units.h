@@ -42,6 +42,8 @@ const char *units_format_count(uint64_t n, char out[UNITS_SIZE]);
 /* Exact, as the config takes it: "16MiB", "60s"; returns `out`. */
 const char *units_config_size(uint64_t bytes, char out[UNITS_SIZE]);
 const char *units_config_duration(int64_t ns, char out[UNITS_SIZE]);
+/* The same with weeks and years: "2y", "1w". */
+const char *units_config_age(int64_t ns, char out[UNITS_SIZE]);
 const char *units_config_rate(uint64_t bytes_per_second, char out[UNITS_SIZE]);
 /* "2027-03-31"; returns `out`. */
 const char *units_format_date(int32_t days, char out[UNITS_SIZE]);

@@ -113,7 +113,7 @@ static int age_holds(const struct match *m, const struct tier_bound *b,
 	if (age < 0)
 		age = 0;
 	if (m->reason) {
-		say_bound(m, b, units_config_duration(b->value, text));
+		say_bound(m, b, units_config_age(b->value, text));
 		say_value(m, units_format_duration(
 				     (int64_t)MIN(age, (wide)INT64_MAX), text));
 	}
@@ -181,7 +181,7 @@ static int holds_study_age(const struct match *m)
 	if (study_days(m, &days))
 		return age_holds(m, b, (wide)days * SEC_PER_DAY * NSEC_PER_SEC);
 	if (m->reason)
-		say_bound(m, b, units_config_duration(b->value, text));
+		say_bound(m, b, units_config_age(b->value, text));
 	return 0;
 }
 

@@ -79,7 +79,7 @@ def test_reasons(g):
     said = {c["key"]: (c["wanted"], c["value"], c["result"]) for c in rules[0]["conditions"]}
     assert said["modality"] == ("CT, MR", "CT", True)
     assert said["study_date"] == ("= 2004-01-19", "2004-01-19", True)
-    assert said["study_age"][0] == "> 365d" and said["study_age"][2]
+    assert said["study_age"][0] == "> 1y" and said["study_age"][2]
     _, rules = explain(g, "x/unkept")
     assert rules[1]["conditions"] == [
         {"key": "xattr", "wanted": "user.keep=yes", "value": "not set so", "result": False}

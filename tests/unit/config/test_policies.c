@@ -157,6 +157,8 @@ static void test_shown(void **state)
 	assert_string_equal(text, buf_str(&two));
 	assert_non_null(strstr(text, "path: \"**\"\n"));
 	assert_non_null(strstr(text, "last_access: \"> 90d\"\n"));
+	assert_non_null(strstr(text, "last_modified: \"<= 2y\"\n"));
+	assert_non_null(strstr(text, "created: \">= 1w\"\n"));
 	assert_non_null(strstr(text, "size: \"= 5B\"\n"));
 	assert_non_null(strstr(text, "study_date: \"< 2020-01-31\"\n"));
 	assert_non_null(strstr(text, "- schedule: \"Mon-Fri 20:00\"\n"));

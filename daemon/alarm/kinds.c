@@ -66,9 +66,9 @@ const struct alarm_kind alarm_kinds[ALARM_CODES] = {
 			  "Less than 90 % are.",
 			  "raise the quota, or see mersey quota show" },
 	[ALARM_RECALL_LATE] = { "recall_late", ALARM_WARNING, 60 * S,
-				"Objects of an archive class do not come back: the store "
-				"refuses to restore them, or has not in half as long again as "
-				"it takes. Their files cannot be read.",
+				"Files in an archive class cannot be read: the store refuses "
+				"to restore their objects, or has not in half as long again "
+				"as it takes.",
 				"They can be read, or are not wanted any more.",
 				"see why: mersey jobs; they are asked for again by themselves" },
 	[ALARM_LOG_LONG] = { "log_long", ALARM_WARNING, 60 * S,

@@ -103,9 +103,10 @@ static int csv_begin(struct csv_reader *r, struct err *err)
 			ungetc(ch, r->in);
 		return 0;
 	}
-	if (getc_unlocked(r->in) != 0xbb || getc_unlocked(r->in) != 0xbf)
-		return csv_bad(r, err, "this is no UTF-8 text");
-	return 0;
+	ch = getc_unlocked(r->in);
+	if (ch == 0xbb && getc_unlocked(r->in) == 0xbf)
+		return 0;
+	return csv_bad(r, err, "this is no UTF-8 text");
 }
 
 /* A row from its first byte on. */

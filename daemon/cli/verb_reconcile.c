@@ -245,37 +245,40 @@ static const char *number_show(money_t n, char out[32])
 	return out;
 }
 
-/* Why a sum differs; true when that explains it. */
-static bool sum_reason(const struct sum *s, char out[160])
+/* Why a sum differs, where something explains it; else NULL. */
+static const char *sum_explained(const struct sum *s)
+{
+	if (s->charge == BILL_TAX)
+		return "tax, which the ledger does not have";
+	if (s->in_bill && !s->store)
+		return "no trust has this bucket";
+	if (s->charge == BILL_UNKNOWN)
+		return "the ledger does not count this";
+	if (s->bill == s->ledger)
+		return "the same";
+	if (near(s->bill, s->ledger, RECONCILE_NEAR))
+		return "agrees";
+	if (!s->in_bill)
+		return "not in the bill";
+	if (!s->counted || !s->in_ledger || !near(s->bill_n, s->ledger_n, 0))
+		return NULL;
+	return s->doubtful ? "the price is another; ours is unconfirmed"
+			   : "the price is another";
+}
+
+/* What can be said of a sum that nothing explains. */
+static const char *sum_seen(const struct sum *s, char out[160])
 {
 	char a[32], b[32];
-	bool known = true;
 
-	if (s->charge == BILL_TAX)
-		strcpy(out, "tax, which the ledger does not have");
-	else if (s->in_bill && !s->store)
-		strcpy(out, "no trust has this bucket");
-	else if (s->charge == BILL_UNKNOWN)
-		strcpy(out, "the ledger does not count this");
-	else if (near(s->bill, s->ledger, RECONCILE_NEAR))
-		strcpy(out, s->bill == s->ledger ? "the same" : "agrees");
-	else if (!s->in_bill)
-		strcpy(out, "not in the bill");
-	else if (s->counted && s->in_ledger && near(s->bill_n, s->ledger_n, 0))
-		strcpy(out, s->doubtful ? "the price is another; ours is "
-					  "unconfirmed"
-					: "the price is another");
-	else {
-		known = false;
-		strcpy(out, s->in_ledger ? "unexplained" : "not in the ledger");
-		if (s->counted && s->in_ledger)
-			snprintf(out, 160,
-				 "the quantity is another: %s in the bill, %s "
-				 "in the ledger",
-				 number_show(s->bill_n, a),
-				 number_show(s->ledger_n, b));
-	}
-	return known;
+	if (!s->in_ledger)
+		return "not in the ledger";
+	if (!s->counted)
+		return "unexplained";
+	snprintf(out, 160,
+		 "the quantity is another: %s in the bill, %s in the ledger",
+		 number_show(s->bill_n, a), number_show(s->ledger_n, b));
+	return out;
 }
 
 static json_t *sum_quantity(bool there, money_t n)
@@ -285,9 +288,10 @@ static json_t *sum_quantity(bool there, money_t n)
 	return there ? json_string(money_exact(n, exact)) : json_null();
 }
 
-static json_t *sum_json(const struct reconcile *r, const struct sum *s,
-			const char *reason, bool known)
+static json_t *sum_json(const struct reconcile *r, const struct sum *s)
 {
+	const char *known = sum_explained(s);
+	char seen[160];
 	const char *currency = r->c->cfg->currency;
 	const char *charge = bill_charge_name(s->charge);
 	CLEANUP_FREE char *name = io_path(
@@ -309,7 +313,8 @@ static json_t *sum_json(const struct reconcile *r, const struct sum *s,
 		cost_money_json(s->bill - s->ledger, currency), "bill_quantity",
 		sum_quantity(s->in_bill && s->counted, s->bill_n),
 		"ledger_quantity", sum_quantity(s->in_ledger, s->ledger_n),
-		"reason", reason, "explained", known);
+		"reason", known ? known : sum_seen(s, seen), "explained",
+		known != NULL);
 }
 
 /* ---- the verb ------------------------------------------------------- */
@@ -319,23 +324,21 @@ static int reconcile_json(struct reconcile *r)
 	const char *currency = r->c->cfg->currency;
 	money_t bill = 0, ledger = 0, unexplained = 0;
 	json_t *lines = json_array();
-	char from[UNITS_SIZE], to[UNITS_SIZE], reason[160];
+	char from[UNITS_SIZE], to[UNITS_SIZE];
 	CLEANUP_JSON json_t *o = NULL;
 	size_t i;
 	int rc = proto_set(r->c->result, "lines", lines);
 
 	for (i = 0; i < r->n && rc == 0; i++) {
 		const struct sum *s = &r->sum[i];
-		bool known;
 
 		if (!s->in_bill && !store_billed(r, s))
 			continue; /* another provider's */
-		known = sum_reason(s, reason);
 		bill += s->bill;
 		ledger += s->ledger;
-		unexplained += known ? 0 : money_abs(s->bill - s->ledger);
-		if (json_array_append_new(lines,
-					  sum_json(r, s, reason, known)) < 0)
+		if (!sum_explained(s))
+			unexplained += money_abs(s->bill - s->ledger);
+		if (json_array_append_new(lines, sum_json(r, s)) < 0)
 			rc = -ENOMEM;
 	}
 	if (rc < 0)

@@ -27,7 +27,7 @@ static bool explain_any(const struct meta_inode *in)
 static int explain_add(struct explain *x, uint64_t ino)
 {
 	size_t room = x->room ? x->room * 2 : EXPLAIN_PAGE;
-	uint64_t *grown = x->ino;
+	uint64_t *grown;
 
 	if (x->n == CTL_FILES_MAX)
 		return -E2BIG;

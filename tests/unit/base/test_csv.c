@@ -67,6 +67,7 @@ static void test_hostile(void **state)
 	assert_string_equal(ALL("a\"b\n"), "line 1: a quote inside a field");
 	assert_string_equal(ALL("a\rb\n"), "line 1: a stray carriage return");
 	assert_string_equal(ALL("\xef\xbb"), "line 1: this is no UTF-8 text");
+	assert_string_equal(ALL("\xef\xbf"), "line 1: this is no UTF-8 text");
 }
 
 static void test_limits(void **state)

@@ -57,6 +57,9 @@ int cost_unite(json_t *to, const json_t *from);
  */
 int cost_compared(const json_t *list, const json_t *one, struct buf *out);
 
+/* Prints "2 prices are unconfirmed: a, b." of c->result.unconfirmed. */
+void cost_show_unconfirmed(struct cli *c);
+
 /* ---- formats -------------------------------------------------------- */
 
 /* Each draws c->result on c->out. */

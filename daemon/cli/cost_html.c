@@ -312,6 +312,16 @@ static void page_months(struct cli *c, const json_t *charts)
 
 enum { AGE_STAYS, AGE_SAVED };
 
+/* All ages there are, also where nothing is of that age. */
+static void ages_begin(struct svg_chart *x, const json_t *groups)
+{
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach(groups, i, name)
+		chart_point(x, json_string_value(name));
+}
+
 static void ages_add(struct svg_chart *x, uint64_t *bytes, const json_t *rows)
 {
 	const json_t *row;
@@ -347,8 +357,10 @@ static void page_ages(struct cli *c, const json_t *charts)
 	const json_t *report;
 	size_t i;
 
-	json_array_foreach(json_object_get(charts, "ages"), i, report)
+	json_array_foreach(json_object_get(charts, "ages"), i, report) {
+		ages_begin(&x, json_object_get(report, "groups"));
 		ages_add(&x, bytes, json_object_get(report, "rows"));
+	}
 	for (i = 0; i < x.points; i++) {
 		char size[UNITS_SIZE];
 

@@ -213,6 +213,20 @@ static void show_vat(struct cli *c)
 			money_show(total + tax, currency, b));
 }
 
+void cost_show_unconfirmed(struct cli *c)
+{
+	const json_t *list = json_object_get(c->result, "unconfirmed"), *u;
+	size_t i, n = json_array_size(list);
+
+	if (!n)
+		return;
+	fprintf(c->out, "%zu price%s unconfirmed: ", n,
+		n == 1 ? " is" : "s are");
+	json_array_foreach(list, i, u)
+		fprintf(c->out, "%s%s", i ? ", " : "", json_string_value(u));
+	fputs(".\n", c->out);
+}
+
 static void show_carbon(struct cli *c)
 {
 	const json_t *carbon = json_object_get(c->result, "carbon");
@@ -272,6 +286,39 @@ static void csv_amount(FILE *f, const json_t *o, const char *key)
 	fprintf(f, ",%s", json_text(json_object_get(o, key), "amount"));
 }
 
+/* Does the line belong to the row? By tier, names are not enough. */
+static bool csv_line_of(const json_t *line, const json_t *row)
+{
+	static const char *const key[] = { "trust", "tier", "storage_class" };
+	size_t i, n = json_known(row, "tier") ? ARRAY_SIZE(key) : 1;
+
+	for (i = 0; i < n; i++)
+		if (strcmp(json_text(line, key[i]), json_text(row, key[i])) !=
+		    0)
+			return false;
+	return n > 1 ||
+	       strcmp(json_text(line, "group"), json_text(row, "name")) == 0;
+}
+
+/* What of a row was reckoned with prices that nobody confirmed. */
+static void csv_unconfirmed(struct cli *c, const json_t *row)
+{
+	CLEANUP_BUF struct buf b = { 0 };
+	const json_t *line;
+	size_t i;
+
+	json_array_foreach(json_object_get(c->result, "lines"), i, line) {
+		const char *item = json_text(line, "item");
+
+		if (json_is_true(json_object_get(line, "confirmed")) ||
+		    !csv_line_of(line, row) ||
+		    (b.len && strstr(buf_str(&b), item)))
+			continue;
+		buf_addf(&b, "%s%s", b.len ? "; " : "", item);
+	}
+	csv_write(c->out, b.len ? buf_str(&b) : "");
+}
+
 static void csv_row(struct cli *c, const json_t *row)
 {
 	static const char *const number[] = { "byte_hours", "average_bytes",
@@ -303,7 +350,9 @@ static void csv_row(struct cli *c, const json_t *row)
 	csv_amount(c->out, row, "per_month_at_this_size");
 	fprintf(c->out, ",%s,", json_text(c->result, "currency"));
 	csv_write(c->out, json_text(row, "name"));
-	fprintf(c->out, ",%s\n", json_text(row, "kg_co2e"));
+	fprintf(c->out, ",%s,", json_text(row, "kg_co2e"));
+	csv_unconfirmed(c, row);
+	fputc('\n', c->out);
 }
 
 void cost_print_csv(struct cli *c)
@@ -314,7 +363,8 @@ void cost_print_csv(struct cli *c)
 	fputs("trust,tier,storage_class,byte_hours,average_bytes,in_bytes,"
 	      "out_bytes,puts,gets,heads,lists,deletes,storage,requests,"
 	      "retrieval,transfer,early_deletion,minimum_size,total,projected,"
-	      "per_month_at_this_size,currency,name,kg_co2e\n",
+	      "per_month_at_this_size,currency,name,kg_co2e,"
+	      "unconfirmed\n",
 	      c->out);
 	json_array_foreach(json_object_get(c->result, "rows"), i, row)
 		csv_row(c, row);

@@ -523,6 +523,8 @@ const struct cli_key cli_keys[] = {
 	{ "cost report", "period.elapsed_seconds", N, "" },
 	{ "cost report", "by", S,
 	  "what rows stand for: tier, class, cause, modality, study-age" },
+	{ "cost report", "groups", L,
+	  "by study-age: names that rows can have, in order" },
 	{ "cost report", "currency", S, "" },
 	{ "cost report", "prices", L, "tables that were used" },
 	{ "cost report", "prices[].table", S, "" },

@@ -218,8 +218,9 @@ static int merge_vat(json_t *to, const json_t *from)
 
 static int merge(json_t *to, const json_t *r)
 {
-	static const char *const once[] = { "by",	"period",   "currency",
-					    "exchange", "estimate", "basis" };
+	static const char *const once[] = { "by",	"groups",   "period",
+					    "currency", "exchange", "estimate",
+					    "basis" };
 	static const char *const lists[] = { "rows", "lines" };
 	static const char *const sums[] = { "totals", "projected",
 					    "per_month_at_this_size" };
@@ -288,8 +289,10 @@ static int chart_rows(struct cli *c, const struct config_trust *t,
 
 	if (rc < 0)
 		return rc;
-	o = json_pack("{s:O, s:O, s:O}", "period", json_object_get(r, "period"),
-		      "rows", json_object_get(r, "rows"), "total",
+	o = json_pack("{s:O, s:O, s:O, s:O}", "groups",
+		      json_object_get(r, "groups"), "period",
+		      json_object_get(r, "period"), "rows",
+		      json_object_get(r, "rows"), "total",
 		      json_object_get(json_object_get(r, "totals"), "total"));
 	return json_array_append_new(list, o) < 0 ? -ENOMEM : 0;
 }

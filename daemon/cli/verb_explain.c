@@ -91,4 +91,5 @@ void verb_cost_explain_show(struct cli *c)
 		    json_object_get(c->result, "events"), total);
 	fprintf(c->out, "From now on %s a month. %s\n", buf_str(&month),
 		buf_str(&basis) ?: "");
+	cost_show_unconfirmed(c);
 }

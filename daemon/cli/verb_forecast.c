@@ -46,21 +46,6 @@ static void show_texts(struct cli *c, const char *key, const char *before)
 	}
 }
 
-/* "2 prices are unconfirmed: a, b." */
-static void show_unconfirmed(struct cli *c)
-{
-	const json_t *list = json_object_get(c->result, "unconfirmed"), *u;
-	size_t i, n = json_array_size(list);
-
-	if (!n)
-		return;
-	fprintf(c->out, "%zu price%s unconfirmed: ", n,
-		n == 1 ? " is" : "s are");
-	json_array_foreach(list, i, u)
-		fprintf(c->out, "%s%s", i ? ", " : "", json_string_value(u));
-	fputs(".\n", c->out);
-}
-
 /* ---- forecast ------------------------------------------------------- */
 
 static int forecast_month(json_t *list, const json_t *month)
@@ -152,7 +137,7 @@ void verb_cost_forecast_show(struct cli *c)
 		    json_object_get(c->result, "months"), NULL);
 	json_array_foreach(json_object_get(c->result, "trusts"), i, t)
 		show_growth(c, t);
-	show_unconfirmed(c);
+	cost_show_unconfirmed(c);
 }
 
 /* ---- what if -------------------------------------------------------- */
@@ -259,5 +244,5 @@ void verb_cost_whatif_show(struct cli *c)
 	table_print(c->out, col, ARRAY_SIZE(col),
 		    json_object_get(c->result, "trusts"), total);
 	show_texts(c, "assumptions", "");
-	show_unconfirmed(c);
+	cost_show_unconfirmed(c);
 }

@@ -102,6 +102,9 @@ enum cost_by {
  * COST_BY_AGE as well. */
 int cost_by_parse(const char *s, enum cost_by *out);
 const char *cost_by_name(enum cost_by by);
+/* What rows by age are called, the youngest first; NULL behind the last.
+ * There may be others, for what has no age. */
+const char *cost_age_name(size_t i);
 
 /* One charge of one month, tier, class and cause (and group): what FOCUS and
  * `reconcile` go by. The amounts of all lines are the total, to the last

@@ -91,6 +91,11 @@ static const struct {
 	{ "over 8 years", INT32_MAX },
 };
 
+const char *cost_age_name(size_t i)
+{
+	return i < ARRAY_SIZE(ages) ? ages[i].name : NULL;
+}
+
 size_t cost_age_rank(const char *group)
 {
 	size_t i;

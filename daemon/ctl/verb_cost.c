@@ -113,6 +113,21 @@ static json_t *row_json(const struct report_json *j, const struct cost_row *row)
 	return o;
 }
 
+/* Ages have an order, and those without rows are of interest, too. */
+static json_t *groups(const struct report_json *j)
+{
+	json_t *list = json_array();
+	size_t i;
+
+	for (i = 0; list && j->r->by == COST_BY_AGE && cost_age_name(i); i++)
+		if (json_array_append_new(list, json_string(cost_age_name(i))) <
+		    0) {
+			json_decref(list);
+			return NULL;
+		}
+	return list;
+}
+
 static json_t *rows(const struct report_json *j)
 {
 	json_t *list = json_array();
@@ -381,11 +396,12 @@ static int cost_json(const struct report_json *j, json_t *result)
 
 	if (!totals || proto_set(totals, "total", money(j, r->totals.total)))
 		return -ENOMEM;
-	o = json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:O, s:o}", "by",
-		      cost_by_name(r->by), "period", period(r), "currency",
-		      j->currency, "prices", prices(j), "exchange",
-		      exchange(j->w->cost->exchange), "rows", rows(j), "lines",
-		      lines(j), "totals", totals, "vat", vat(j));
+	o = json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:O, s:o}",
+		      "by", cost_by_name(r->by), "groups", groups(j), "period",
+		      period(r), "currency", j->currency, "prices", prices(j),
+		      "exchange", exchange(j->w->cost->exchange), "rows",
+		      rows(j), "lines", lines(j), "totals", totals, "vat",
+		      vat(j));
 	more = json_pack(
 		"{s:{s:o}, s:{s:o}, s:o, s:o, s:o, s:b}", "projected", "total",
 		money(j, r->projected), "per_month_at_this_size", "total",

@@ -100,7 +100,8 @@ static void test_csv(void **state)
 
 	assert_has(t, "\nrem,cool,GLACIER_IR,");
 	assert_has(t, "\nrbq,'=1+near,STANDARD,");
-	assert_has(t, ",GBP,'=1+near,1.0000000000\n");
+	assert_has(t, ",GBP,'=1+near,1.0000000000,\n");
+	assert_has(t, ",GBP,cool,1.0000000000,storage\n");
 	assert_null(strstr(t, ",=1"));
 }
 
@@ -141,6 +142,8 @@ static void test_html(void **state)
 	assert_has(t, "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt; &amp; "
 		      "Sons");
 	assert_has(t, "&lt;b&gt;5 years &amp; more&lt;/b&gt;");
+	/* an age that nothing has stands between those that have */
+	assert_has(t, "<td class=\"t\">3 to 12 months, 0 B</td>");
 	assert_has(t, "default-src 'none'");
 	assert_has(t, "@media print");
 	assert_has(t, "<polygon class=\"band\"");

@@ -318,6 +318,8 @@ static void clinic_show(FILE *f, const json_t *r)
 	struct clinic_sum s = clinic_sum(r);
 	size_t all = json_array_size(json_object_get(r, "patients"));
 
+	if (!s.first || !s.last)
+		return;
 	fprintf(f, "ready by ");
 	clinic_at(f, s.first);
 	if (strcmp(s.first, s.last) != 0) {

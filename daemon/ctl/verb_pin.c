@@ -130,7 +130,7 @@ static int pinning_pin(struct pinning *p, size_t i, json_t *list)
 				.uid = p->c->peer->uid,
 				.cause = "pin" };
 	CLEANUP_BUF struct buf path = { 0 };
-	struct meta_inode in;
+	struct meta_inode in = { 0 };
 	int rc = ctl_path(p->c, i, &path);
 
 	if (rc == 0)

@@ -255,7 +255,7 @@ static int recall_pin(struct recall *r)
 				.uid = r->f.c->peer->uid,
 				.cause = "recall" };
 	CLEANUP_BUF struct buf path = { 0 };
-	struct meta_inode in;
+	struct meta_inode in = { 0 };
 	int rc = ctl_path(r->f.c, 0, &path);
 
 	if (rc == 0)

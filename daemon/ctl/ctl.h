@@ -75,6 +75,8 @@ struct ctl_worker {
 	size_t n_tiers;
 	struct ctl_place places[MOVE_TIERS_MAX]; /* the first tier's first */
 	size_t n_places;
+	/* Tiers that the config lacks and where objects lie, "'cool'"; NULL. */
+	const char *missing;
 	const char *mountpoint;
 	const char *state_dir;
 	int64_t started_ns;	      /* wall */

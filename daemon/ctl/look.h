@@ -9,6 +9,10 @@
 #include "base/clock.h"
 #include "ctl/verbs.h"
 
+/* What to do about tiers that are missing. */
+#define CTL_MISSING                                                      \
+	"put the tier back into the config; where objects lie in it, a " \
+	"tier keeps its name and its bucket"
 #define LOOK_JOBS 36 /* room for those that are not of move, too */
 
 struct ctl_look {

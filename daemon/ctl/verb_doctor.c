@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a worker can find out about its own machine, disk and store. */
-#include "ctl/verbs.h"
+#include "ctl/look.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -283,6 +283,11 @@ int ctl_verb_doctor(struct ctl_call *c, json_t *result)
 	doctor_probe(&d);
 	doctor_database(&d);
 	doctor_log(&d);
+	if (c->w->missing)
+		finding(&d, "tiers", PROTO_FAIL, CTL_MISSING,
+			"objects lie in tier %s, which the config does not "
+			"have",
+			c->w->missing);
 	for (size_t i = 0; i < c->w->n_places; i++)
 		doctor_store(&d, &c->w->places[i]);
 	if (d.rc == 0)

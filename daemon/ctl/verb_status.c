@@ -300,6 +300,11 @@ static int status_now(const struct ctl_look *s, json_t *list)
 	char age[UNITS_SIZE], n[UNITS_SIZE];
 	int rc = status_fence(s, list);
 
+	if (rc == 0 && s->w->missing)
+		rc = status_problem(s, list, ALARM_STORE_REFUSES, CTL_MISSING,
+				    "objects lie in tier %s, which the config "
+				    "does not have: their files cannot be read",
+				    s->w->missing);
 	for (size_t i = 0; rc == 0 && i < s->w->n_places; i++)
 		rc = status_place(s, i, list);
 	if (rc == 0 && s->late)

@@ -69,6 +69,11 @@ static void watch_stores(const struct ctl_look *s)
 		fence_ask(s->w->fence); /* perhaps nobody else does */
 	for (size_t i = 0; i < s->w->n_places; i++)
 		watch_place(s, i);
+	alarms_set(s->w->alarms, ALARM_STORE_REFUSES, "config",
+		   sign(s->w->missing, true),
+		   "objects lie in tier %s, which the config does not have; "
+		   "%s",
+		   s->w->missing ? s->w->missing : "", CTL_MISSING);
 }
 
 static void watch_writer(const struct ctl_look *s)

@@ -327,6 +327,13 @@ static int open_front(struct service *s, struct err *err)
 	if (rc < 0)
 		return fail(err, rc, "cannot start the ledger: %m");
 	s->terms.ledger = s->ledger;
+	rc = terms_missing(s->ct, s->meta, &s->missing);
+	if (rc < 0)
+		return fail(err, rc, "cannot read what is stored: %m");
+	if (s->missing.len)
+		log_err("objects lie in tier %s, which the config does not "
+			"have: their files cannot be read",
+			buf_str(&s->missing));
 	rc = tier_start(&s->terms.policies, s->meta, s->move, &s->tier, err);
 	if (rc < 0)
 		return rc;
@@ -400,6 +407,7 @@ void service_close(struct service *s)
 	conf_role_done(&s->ops);
 	conf_role_done(&s->finance);
 	terms_done(&s->terms);
+	buf_done(&s->missing);
 }
 
 /* ---- how files are read and written ---------------------------------- */
@@ -554,6 +562,7 @@ static int describe(struct service *s, const struct service_run *r,
 		.pace = &s->stack.pace,
 		.ledger = s->ledger,
 		.alarms = s->alarms,
+		.missing = s->missing.len ? buf_str(&s->missing) : NULL,
 		.cost = &s->terms.cost,
 		.policies = s->tier,
 		.tier_opts = &s->terms.policies,

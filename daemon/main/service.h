@@ -40,6 +40,7 @@ struct service {
 	const struct fuse_server *fuse; /* while it serves */
 
 	struct terms terms;
+	struct buf missing; /* tiers: see terms_missing() */
 	struct ctl_role ops, finance;
 	struct ctl_worker worker; /* what verbs see of all this */
 };

@@ -2,10 +2,13 @@
 #include "main/terms.h"
 
 #include <string.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+
+#define TERMS_TOTALS 64 /* tiers x storage classes, also of former tiers */
 
 /* The first day of the month (UTC), in days since 1970. */
 static int32_t month_start(int64_t wall_ns)
@@ -119,4 +122,37 @@ int terms_init(struct terms *t, const struct conf_trust *ct, struct meta *m)
 void terms_done(struct terms *t)
 {
 	*t = (struct terms){ 0 };
+}
+
+/* ---- tiers that are gone ------------------------------------------------- */
+
+static bool has_tier(const struct conf_trust *ct, const char *name)
+{
+	for (size_t i = 0; i < ct->n_tiers; i++)
+		if (strcmp(ct->tiers[i].terms.name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Was the tier of this row told of? Rows of a tier stand together. */
+static bool told(const struct meta_pack_totals *all, int i)
+{
+	return i > 0 && strcmp(all[i].tier, all[i - 1].tier) == 0;
+}
+
+int terms_missing(const struct conf_trust *ct, struct meta *m, struct buf *out)
+{
+	struct meta_pack_totals all[TERMS_TOTALS];
+	META_TXN(t);
+	int rc = meta_read(m, &t), n;
+
+	if (rc < 0)
+		return rc;
+	n = meta_pack_totals(&t, all, TERMS_TOTALS);
+	for (int i = 0; rc == 0 && i < MIN(n, TERMS_TOTALS); i++)
+		if (all[i].objects && !has_tier(ct, all[i].tier) &&
+		    !told(all, i))
+			rc = buf_addf(out, "%s'%s'", out->len ? ", " : "",
+				      all[i].tier);
+	return n < 0 ? n : rc;
 }

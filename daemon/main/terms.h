@@ -27,6 +27,12 @@ struct terms {
 int terms_init(struct terms *t, const struct conf_trust *ct, struct meta *m);
 void terms_done(struct terms *t);
 
+/*
+ * Appends the tiers that the config does not have and where objects of the
+ * trust lie, as "'cool', 'cold'"; nothing: there are none. 0 or -errno.
+ */
+int terms_missing(const struct conf_trust *ct, struct meta *m, struct buf *out);
+
 /* Reads a policy that stands in no config; `arg` is the terms. -EINVAL with the
  * first mistake in err. config_policy_done() frees it. */
 int terms_policy(void *arg, const char *name, const char *text,

@@ -458,6 +458,19 @@ static void test_doctor(void **state)
 	assert_string_equal(level_of(b, "store"), "ok");
 }
 
+static void test_missing_tier(void **state)
+{
+	CLEANUP_JSON json_t *a = NULL, *b = NULL;
+
+	worker.missing = "'cool'";
+	a = ask("{\"id\":1,\"verb\":\"status\"}");
+	assert_string_equal(text_at(a, "result.state"), "degraded");
+	assert_non_null(
+		strstr(text_at(a, "result.problems.0.message"), "tier 'cool'"));
+	b = ask("{\"id\":1,\"verb\":\"doctor\"}");
+	assert_string_equal(level_of(b, "tiers"), "fail");
+}
+
 static const char *path_reason;
 
 static void data_path(void *arg, struct ctl_data_path *out)
@@ -539,6 +552,7 @@ int main(void)
 		WORKER_TWO_TEST(test_status_two),
 		WORKER_TEST(test_quota),
 		WORKER_TEST(test_status_degraded),
+		WORKER_TEST(test_missing_tier),
 		WORKER_TEST(test_info),
 		WORKER_TEST(test_info_study),
 		WORKER_TEST(test_info_names),

@@ -540,6 +540,44 @@ static void test_terms(void **state)
 	terms_done(&t);
 }
 
+/* A tier that was taken out of the config, or got another name. */
+static void test_missing(void **state)
+{
+	struct meta_opts o = { .root_mode = 0755 };
+	struct meta_pack pack = { .object = "packs/x" };
+	CLEANUP_BUF struct buf out = { 0 };
+	struct rig *r = *state;
+	CLEANUP_FREE char *path = io_path("%s/db", r->dir);
+	struct meta *m;
+	uint8_t id[16];
+	META_TXN(t);
+
+	o.path = path;
+	rig_open(r, three);
+	assert_int_equal(meta_create(&o, &r->err), 0);
+	assert_int_equal(meta_open(path, &m, id, &r->err), 0);
+	for (int i = 0; i < 3; i++) {
+		const char *const names[] = { "near", "old", "old" };
+
+		snprintf(pack.object, sizeof(pack.object), "packs/%d", i);
+		strcpy(pack.tier, names[i]);
+		strcpy(pack.storage_class, i == 2 ? "GLACIER" : "");
+		pack.id[0] = (uint8_t)i;
+		assert_int_equal(terms_missing(&r->ct, m, &out), 0);
+		assert_int_equal(out.len, i < 2 ? 0 : strlen("'old'"));
+		out.len = 0;
+		assert_int_equal(meta_begin(m, &t), 0);
+		assert_int_equal(meta_pack_intend(&t, &pack), 0);
+		assert_int_equal(meta_pack_stored(&t, &pack), 0);
+		assert_int_equal(meta_commit(&t, NULL), 0);
+	}
+	assert_int_equal(terms_missing(&r->ct, m, &out), 0);
+	assert_string_equal(buf_str(&out), "'old'");
+	assert_int_equal(bucket_is_named(m, "near", &r->err), 1);
+	assert_int_equal(bucket_is_named(m, "cool", &r->err), 0);
+	meta_close(m);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -559,6 +597,7 @@ int main(void)
 		TEST(test_later_places),
 		TEST(test_later_recovers),
 		TEST(test_terms),
+		TEST(test_missing),
 	};
 
 	ending_init();

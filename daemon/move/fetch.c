@@ -20,6 +20,8 @@ static void fetch_bad(const struct part *p, const char *object,
  * bad. */
 static int fetch_error(int rc, char *why, size_t size, const char **what)
 {
+	if (rc == -ESTALE) /* rows say where it is by now */
+		return rc;
 	/* P6: it says nothing about the object, or is no answer of a store
 	 * (-EPROTO). */
 	if (store_is_transient(rc) || rc == -EACCES || rc == -ENOTSUP ||
@@ -291,16 +293,30 @@ static ssize_t fetch_try(struct fetch *x, const struct move_key *key)
 	return n;
 }
 
+/* Does nothing name the pack any more? Then rows say where its bytes are. */
+static bool fetch_outlived(struct fetch *x)
+{
+	struct meta_pack p = { 0 };
+	META_TXN(t);
+	int rc = meta_read(x->mv->m, &t);
+
+	if (rc == 0)
+		rc = meta_pack_get(&t, x->pack, &p);
+	return rc == -ENOENT || (rc == 0 && p.state == META_PACK_CONDEMNED);
+}
+
 static int fetch_get(struct fetch *x, struct move_key *key, char *why,
 		     size_t size, const char **what)
 {
 	int64_t begun = clock_boot_ns();
 	ssize_t n = fetch_try(x, key);
 
-	/* The pack went to another place, and this waited for so long that
-	 * nothing is left in the old one. */
+	/* The pack went to another place, or what was alive of it into others,
+	 * and this waited for so long that the old object is gone. */
 	if (n == -ENOENT && keys_moved(x->mv, key) == 1)
 		n = fetch_try(x, key);
+	if (n == -ENOENT && fetch_outlived(x))
+		n = -ESTALE;
 	if (n > 0)
 		atomic_store(&x->got, (size_t)n);
 	mates_learn(x->mv, atomic_load(&x->got), clock_boot_ns() - begun);

@@ -245,6 +245,14 @@ static int work_pages(struct work *w, size_t n,
 	return rc;
 }
 
+static int file_order(const void *a, const void *b)
+{
+	uint64_t x = ((const struct work_file *)a)->ino;
+	uint64_t y = ((const struct work_file *)b)->ino;
+
+	return x < y ? -1 : x > y;
+}
+
 int work_load(struct work *w)
 {
 	size_t i;
@@ -255,7 +263,10 @@ int work_load(struct work *w)
 		return -ENOMEM;
 	for (i = 0; i < w->in->n; i++)
 		w->file[i].ino = w->in->ino[i];
-	w->files = w->in->n;
+	qsort(w->file, w->in->n, sizeof(*w->file), file_order);
+	for (i = 0; i < w->in->n; i++) /* each counts once */
+		if (i == 0 || w->file[i].ino != w->file[i - 1].ino)
+			w->file[w->files++].ino = w->file[i].ino;
 	rc = work_pages(w, w->files, files_load);
 	if (rc == 0)
 		rc = packs_collect(w);

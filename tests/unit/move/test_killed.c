@@ -37,6 +37,8 @@ static void step_set(int left, bool after, void (*fn)(void))
 	step.who = pthread_self();
 }
 
+static void (*on_get)(void); /* before the next one, whoever asks */
+
 static void step_here(bool after)
 {
 	if (!pthread_equal(step.who, pthread_self()))
@@ -68,8 +70,11 @@ static int stepped_put(struct store *s, const char *key, const void *data,
 static ssize_t stepped_get(struct store *s, const char *key, uint64_t off,
 			   void *dst, size_t len)
 {
+	void (*fn)(void) = __atomic_exchange_n(&on_get, NULL, __ATOMIC_SEQ_CST);
 	ssize_t n;
 
+	if (fn)
+		fn();
 	step_here(false);
 	n = store_get(inner_of(s), key, off, dst, len);
 	step_end(0);
@@ -174,7 +179,7 @@ static int setup(void **state)
 #define KILLED_TEST(f) \
 	cmocka_unit_test_setup_teardown(f, setup, transfer_teardown)
 
-/* ---- what is moved ----------------------------------------------------- */
+/* ---- what is moved ---------------------------------------------------- */
 
 /* A pack as it is, two that are joined, and a large file that has changed. */
 static void add_all(void)
@@ -266,7 +271,7 @@ static void test_killed(void **state)
 	assert_true(deaths > 15);
 }
 
-/* ---- changes meanwhile --------------------------------------------------- */
+/* ---- changes meanwhile ------------------------------------------------ */
 
 static size_t victim;
 static int how;
@@ -319,11 +324,55 @@ static void test_changed_meanwhile(void **state)
 	assert_true(happened > 8);
 }
 
+/* ---- a reader that waits for long ------------------------------------- */
+
+static uint64_t formed;
+
+/* All is elsewhere, and nothing is left of what was there. */
+static void move_and_delete(void)
+{
+	struct store_list l = { 0 };
+	struct move_transferred out;
+	size_t i;
+
+	assert_int_equal(move_all(FAR, &out), 0);
+	assert_true(out.copied > 0);
+	formed += out.formed;
+	assert_int_equal(store_list(place[0], "packs/", "", 1000, &l), 0);
+	assert_true(l.n > 0);
+	for (i = 0; i < l.n; i++)
+		assert_int_equal(store_del1(place[0], l.entry[i].key), 0);
+	store_list_done(&l);
+}
+
+/* Of a pack that was formed anew, and of one that went as it is. */
+static void test_read_meanwhile(void **state)
+{
+	static const size_t reads[] = { 1, 0 };
+	struct move_transferred out;
+	size_t i;
+
+	add_all();
+	for (i = 0; i < ARRAY_SIZE(reads); i++) {
+		__atomic_store_n(&on_get, move_and_delete, __ATOMIC_SEQ_CST);
+		bytes_check(&file[reads[i]]);
+		assert_null(on_get);
+		assert_true(formed > 0);
+		check_all();
+		collect();
+		evict_all();
+		assert_int_equal(move_all(NEAR, &out), 0);
+		collect();
+		evict_all();
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		KILLED_TEST(test_killed),
 		KILLED_TEST(test_changed_meanwhile),
+		KILLED_TEST(test_read_meanwhile),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

@@ -520,6 +520,49 @@ static void test_whatif(void **state)
 			     0);
 }
 
+static void make_study(const uint64_t *ino, size_t n)
+{
+	struct meta_study s = { .uid = "1.2.840.1", .modality = "CT" };
+	META_TXN(t);
+	size_t i;
+
+	assert_int_equal(meta_begin(m, &t), 0);
+	assert_int_equal(meta_study_put(&t, &s), 0);
+	for (i = 0; i < n; i++) {
+		const struct meta_instance at = { .study = s.row };
+		struct meta_inode in;
+
+		assert_int_equal(meta_inode_get(&t, ino[i], &in), 0);
+		assert_int_equal(
+			meta_instance_set(&t, ino[i], in.content_version, &at),
+			0);
+	}
+	assert_int_equal(meta_commit(&t, NULL), 0);
+}
+
+/* Of a file of a study all its files are meant, of a directory all below. */
+static void test_explain_study(void **state)
+{
+	CLEANUP_FREE char *path = in_mount("a"), *root = in_mount("");
+	const uint64_t ino[] = { make("a", 1000), make("b", 2000) };
+	CLEANUP_JSON json_t *r = NULL, *all = NULL;
+
+	make("c", 4000);
+	move_protect_now(NULL, 0);
+	make_study(ino, 2);
+	assert_int_equal(mersey("cost", "explain", path, "--json", NULL), 0);
+	r = result("cost explain");
+	assert_string_equal(text_at(r, "study_uid"), "1.2.840.1");
+	assert_int_equal(json_integer_value(at(r, "files")), 2);
+	assert_int_equal(json_integer_value(at(r, "bytes")), 3000);
+	assert_int_equal(mersey("cost", "explain", path, NULL), 0);
+	assert_has(run_out, "\n  all files of study 1.2.840.1\n");
+	assert_int_equal(mersey("cost", "explain", root, "--json", NULL), 0);
+	all = result("cost explain");
+	assert_int_equal(json_integer_value(at(all, "files")), 3);
+	assert_true(json_is_null(at(all, "study_uid")));
+}
+
 static void test_explain(void **state)
 {
 	CLEANUP_FREE char *path = in_mount("a");
@@ -710,6 +753,7 @@ int main(int argc, char **argv)
 		TEST(test_forecast),
 		TEST(test_whatif),
 		TEST(test_explain),
+		TEST(test_explain_study),
 		TEST(test_reconcile),
 		TEST(test_not_a_bill),
 		TEST(test_cost_options),

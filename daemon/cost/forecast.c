@@ -23,6 +23,7 @@ struct forecast {
 	struct cost_forecast *out;
 	int32_t today, first; /* first: of the history */
 	int n;		      /* days of history, before today */
+	bool assumed;	      /* there are none: one like today stands in */
 	money_t day[COST_FORECAST_DAYS + 31];
 	uint64_t stored[COST_FORECAST_DAYS + 31]; /* bytes, the day's mean */
 	bool any[COST_FORECAST_DAYS + 31];
@@ -83,7 +84,23 @@ static void history_trim(struct forecast *f, int32_t from, int days)
 	memmove(f->stored, f->stored + at, (size_t)f->n * sizeof(*f->stored));
 }
 
-static int history_read(struct forecast *f, struct meta *m)
+/* No whole day yet: one on which all was stored that is now, and no more. */
+static int history_assume(struct forecast *f, struct meta *m, int64_t now_ns)
+{
+	CLEANUP(cost_report_done) struct cost_report r = { 0 };
+	int rc = cost_report(m, f->o, COST_BY_TIER, f->today, f->today + 1,
+			     now_ns, &r, f->err);
+
+	if (rc < 0)
+		return rc;
+	f->assumed = true;
+	f->n = 1;
+	f->first = f->today - 1;
+	f->day[0] = money_muldiv(r.per_month, 24, COST_MONTH_HOURS);
+	return 0;
+}
+
+static int history_read(struct forecast *f, struct meta *m, int64_t now_ns)
 {
 	CLEANUP(cost_bill_done) struct cost_bill b;
 	int32_t from = f->today - COST_FORECAST_DAYS;
@@ -98,7 +115,7 @@ static int history_read(struct forecast *f, struct meta *m)
 		return rc;
 	history_sum(f, &b);
 	history_trim(f, from, COST_FORECAST_DAYS);
-	return 0;
+	return f->n ? 0 : history_assume(f, m, now_ns);
 }
 
 /* ---- the line ------------------------------------------------------- */
@@ -139,7 +156,7 @@ static void line_fit(struct forecast *f)
 	}
 	if (free_days > 0)
 		f->spread = (money_t)root(squares / (unsigned)free_days);
-	f->out->days = f->n;
+	f->out->days = f->assumed ? 0 : f->n;
 	f->out->per_day = f->n ? f->sum / f->n : 0;
 	f->out->trend = f->uu ? 2 * f->uy / f->uu : 0;
 	f->out->growth_bytes = trend ? (int64_t)(2 * growth * 30 / uu)
@@ -231,7 +248,11 @@ static void forecast_method(struct forecast *f)
 	struct cost_forecast *out = f->out;
 	size_t size = sizeof(out->method);
 
-	if (f->uu)
+	if (f->assumed)
+		snprintf(out->method, size,
+			 "There is no whole day yet: what is stored now, as it "
+			 "is, without requests.");
+	else if (f->uu)
 		snprintf(out->method, size,
 			 "A straight line through the cost of the last %d "
 			 "whole days; low and high are twice the spread of "
@@ -260,7 +281,7 @@ int cost_forecast(struct meta *m, const struct cost_opts *o, int64_t now_ns,
 	f->out = &made;
 	f->err = &said;
 	f->today = (int32_t)(now_ns / NSEC_PER_SEC / SEC_PER_DAY);
-	rc = history_read(f, m);
+	rc = history_read(f, m, now_ns);
 	if (rc == 0) {
 		line_fit(f);
 		rc = forecast_months(f, m, months);

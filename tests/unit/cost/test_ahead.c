@@ -165,6 +165,21 @@ static void store(struct fixture *f, const char *tier, const char *cls,
 	assert_int_equal(meta_commit(&t, NULL), 0);
 }
 
+/* No whole day yet: what lies there goes on lying there. */
+static void test_first_day(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP(cost_forecast_done) struct cost_forecast r = { 0 };
+
+	store(f, "near", "", 100 * GIB, 0);
+	forecast(f, "2026-11-21", 2, &r);
+	assert_int_equal(r.days, 0);
+	/* 1.896 a month of 730 hours; December has 744 */
+	assert_about(r.months[1].expected, "1.9323616438", 31);
+	assert_true(r.months[1].high == r.months[1].expected);
+	assert_non_null(strstr(r.method, "no whole day"));
+}
+
 static void use(struct fixture *f, const char *tier, const char *cls,
 		const char *cause, uint64_t gets, uint64_t in_bytes)
 {
@@ -365,10 +380,15 @@ static void test_break_even(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_trend),     TEST(test_few_days),
-		TEST(test_falling),   TEST(test_nothing_known),
-		TEST(test_explain),   TEST(test_all_hot),
-		TEST(test_all_local), cmocka_unit_test(test_break_even),
+		TEST(test_trend),
+		TEST(test_few_days),
+		TEST(test_falling),
+		TEST(test_nothing_known),
+		TEST(test_first_day),
+		TEST(test_explain),
+		TEST(test_all_hot),
+		TEST(test_all_local),
+		cmocka_unit_test(test_break_even),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

@@ -317,6 +317,8 @@ static int fetch_get(struct fetch *x, struct move_key *key, char *why,
 		n = fetch_try(x, key);
 	if (n == -ENOENT && fetch_outlived(x))
 		n = -ESTALE;
+	if (n == -ENOENT && key->guess) /* it is somewhere else, perhaps */
+		n = -EAGAIN;
 	if (n > 0)
 		atomic_store(&x->got, (size_t)n);
 	mates_learn(x->mv, atomic_load(&x->got), clock_boot_ns() - begun);

@@ -404,7 +404,7 @@ static int gc_some(struct move *mv, size_t tier, struct job *job, int64_t now)
 
 /* In which tiers is something condemned? Where nothing is nobody is asked for
  * the time. How many. */
-static int gc_tiers(struct move *mv, bool any[MOVE_TIERS_MAX])
+static int gc_tiers(struct move *mv, struct job *job, bool any[MOVE_TIERS_MAX])
 {
 	CLEANUP_FREE struct meta_pack *pack = calloc(GC_PAGE, sizeof(*pack));
 	uint64_t after = 0;
@@ -417,6 +417,11 @@ static int gc_tiers(struct move *mv, bool any[MOVE_TIERS_MAX])
 		for (i = 0; i < n; i++) {
 			tier = tier_find(mv, pack[i].tier);
 			after = pack[i].row;
+			if (tier < 0)
+				job_error(job,
+					  "object '%s' is not deleted: tier "
+					  "'%s' is not configured",
+					  pack[i].object, pack[i].tier);
 			if (tier < 0 || any[tier])
 				continue;
 			any[tier] = true;
@@ -460,7 +465,7 @@ int64_t gc_run(struct job *job, void *arg)
 
 	job_begin(job, 0, 0);
 	job_waiting(job, NULL);
-	rc = gc_tiers(mv, any);
+	rc = gc_tiers(mv, job, any);
 	if (rc > 0 && fence_generation(mv->s.fence, &gen, why) < 0) {
 		job_waiting(job, "%s", why);
 		return MIN(gc_interval(mv), GC_FENCED_NS);

@@ -55,6 +55,7 @@ struct move_key {
 	uint64_t used;
 	uint64_t study; /* that all of the pack is of, or 0 */
 	int tier;	/* index in struct move_stores; < 0: not configured */
+	bool guess;	/* the only one, by another name: was it renamed? */
 	char object[128];
 	struct pack_key key;
 };

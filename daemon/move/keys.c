@@ -77,10 +77,16 @@ static int keys_load(struct move *mv, uint64_t row, struct move_key *out)
 	out->study = pack.study;
 	snprintf(out->object, sizeof(out->object), "%s", pack.object);
 	out->tier = tier_find(mv, pack.tier);
+	out->guess = out->tier < 0 && mv->s.n_tiers == 1;
 	if (out->tier < 0)
 		log_warn("object '%s' lies in tier '%s', which is not "
-			 "configured",
-			 pack.object, pack.tier);
+			 "configured%s",
+			 pack.object, pack.tier,
+			 out->guess ? ": it is looked for in the only one that "
+				      "is"
+				    : "");
+	if (out->guess)
+		out->tier = 0;
 	return pack_key_derive(mv->kr, pack.generation, pack.salt, &id,
 			       &out->key);
 }

@@ -55,6 +55,29 @@ static void test_unknown(void **state)
 	assert_int_equal(start_move(), 0);
 }
 
+/* The only tier has another name than before: it is still there; but what is
+ * not to be found there is not called missing. */
+static void test_renamed(void **state)
+{
+	uint64_t ino = protected_file("old", 1, SIZE);
+	struct meta_pack p;
+
+	pack_of(ino, &p);
+	stop_move();
+	stores.tier[NEAR].name = "renamed";
+	stores.n_tiers = 1;
+	assert_int_equal(start_move(), 0);
+	expect_file(ino, 1, SIZE);
+	evict_file(ino);
+	assert_int_equal(store_del1(place[0], p.object), 0);
+	assert_int_equal(recall(ino, 0, SIZE), -ETIMEDOUT);
+	stop_move();
+	stores.tier[NEAR].name = "near";
+	stores.n_tiers = TIERS;
+	assert_int_equal(start_move(), 0);
+	assert_int_equal(recall(ino, 0, SIZE), -EIO);
+}
+
 static bool wait_objects(size_t at, size_t want)
 {
 	int i;
@@ -132,9 +155,8 @@ static void test_early(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TIERS_TEST(test_reads),
-		TIERS_TEST(test_unknown),
-		TIERS_TEST(test_gc),
+		TIERS_TEST(test_reads),	  TIERS_TEST(test_unknown),
+		TIERS_TEST(test_renamed), TIERS_TEST(test_gc),
 		TIERS_TEST(test_early),
 	};
 

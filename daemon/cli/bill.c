@@ -202,9 +202,6 @@ static enum bill_charge usage_charge(const char *usage)
 	} parts[] = {
 		{ "EarlyDelete", BILL_EARLY_DELETION },
 		{ "SmObjects", BILL_MINIMUM_SIZE },
-		{ "Overhead", BILL_MINIMUM_SIZE },
-		{ "Staging", BILL_MINIMUM_SIZE },
-		{ "Restored", BILL_RETRIEVAL },
 		{ "TimedStorage", BILL_STORAGE },
 		{ "LocalDisk", BILL_STORAGE },
 		{ "Requests-Standard", BILL_RETRIEVAL },
@@ -235,6 +232,12 @@ static bool bill_is_storage(const struct bill *b)
 	       strcmp(p, "Storage") == 0;
 }
 
+/* What archive classes keep beside them is billed as STANDARD storage. */
+static bool usage_beside(const char *usage)
+{
+	return strstr(usage, "Staging") || strstr(usage, "Restored");
+}
+
 static void bill_kind(const struct bill *b, struct bill_line *l)
 {
 	const char *given = bill_cell(b, COL_CLASS);
@@ -244,7 +247,9 @@ static void bill_kind(const struct bill *b, struct bill_line *l)
 	if (l->charge == BILL_TAX || l->charge == BILL_TRANSFER)
 		return; /* they are of no class */
 	snprintf(l->storage_class, sizeof(l->storage_class), "%s",
-		 *given ? given : usage_class(l->usage));
+		 usage_beside(l->usage) ? "STANDARD"
+		 : *given		? given
+					: usage_class(l->usage));
 }
 
 /* ---- lines ---------------------------------------------------------- */

@@ -163,9 +163,32 @@ static const char *line_bucket(const struct reconcile *r, const json_t *line)
 	return NULL; /* the local disk: on no provider's bill */
 }
 
+/*
+ * Providers bill what the ledger tells apart as storage: the overhead of
+ * objects in their class, and what is kept beside archives as STANDARD.
+ */
+static bool line_is(const json_t *line, const char *item)
+{
+	return strcmp(json_text(line, "item"), item) == 0;
+}
+
+static const char *line_class(const json_t *line)
+{
+	if (line_is(line, "egress"))
+		return "";
+	if (line_is(line, "overhead_standard") ||
+	    line_is(line, "restored_copy"))
+		return "STANDARD";
+	return json_text(line, "storage_class");
+}
+
 static enum bill_charge line_charge(const json_t *line)
 {
 	int i;
+
+	if (line_is(line, "overhead") || line_is(line, "overhead_standard") ||
+	    line_is(line, "restored_copy"))
+		return BILL_STORAGE;
 
 	for (i = 0; i < BILL_UNKNOWN; i++)
 		if (strcmp(bill_charge_name((enum bill_charge)i),
@@ -185,10 +208,7 @@ static int ledger_add(struct reconcile *r, const json_t *line)
 
 	if (!bucket)
 		return 0;
-	s = sum_of(r, bucket,
-		   charge == BILL_TRANSFER ? ""
-					   : json_text(line, "storage_class"),
-		   charge);
+	s = sum_of(r, bucket, line_class(line), charge);
 	if (!s || bill_number(n, &quantity) < 0)
 		return s ? -EPROTO : -ENOMEM;
 	s->in_ledger = true;

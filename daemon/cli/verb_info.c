@@ -150,6 +150,21 @@ static void info_pinned(struct cli *c, const json_t *f)
 		info_line(c, "pinned", (char *)b.data);
 }
 
+/* "move to cool (2. priors, policy imaging)" */
+static void info_rule(struct cli *c, const json_t *f)
+{
+	const json_t *r = json_object_get(f, "rule");
+	CLEANUP_BUF struct buf b = { 0 };
+
+	if (json_known(f, "rule") &&
+	    buf_addf(&b, "%s%s%s (%" PRIu64 ". %s, policy %s)",
+		     json_text(r, "do"), json_known(r, "to") ? " to " : "",
+		     json_text(r, "to"), json_u64(r, "index"),
+		     json_text(r, "for"), json_text(r, "policy")) == 0 &&
+	    buf_str(&b))
+		info_line(c, "rule", (char *)b.data);
+}
+
 /* "can be read in 12 h 0 min, for £0.41". */
 static void info_recall(struct cli *c, const json_t *f)
 {
@@ -191,6 +206,7 @@ static void info_show_file(struct cli *c, const json_t *f)
 	info_where(c, f);
 	info_study(c, f);
 	info_pinned(c, f);
+	info_rule(c, f);
 	info_recall(c, f);
 	if (json_array_size(extents))
 		table_print(c->out, col, ARRAY_SIZE(col), extents, NULL);

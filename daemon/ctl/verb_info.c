@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/hex.h"
+#include "tier/tier.h"
 #include "ctl/back.h"
 #include "ctl/files.h"
 
@@ -192,6 +193,22 @@ static json_t *info_recall(struct info *i)
 		"cost", json_object_get(cost, "cost"));
 }
 
+/* The rule of the trust's own policy; null: none matches, or there is none. */
+static json_t *info_rule(struct info *i)
+{
+	CLEANUP(tier_explained_done) struct tier_explained e = { .files = 0 };
+	const struct tier_explained_rule *r;
+
+	if (!i->c->w->policies || !S_ISREG(i->in.mode) ||
+	    tier_explain(i->c->w->policies, NULL, i->in.ino, &e, NULL) < 0 ||
+	    e.matched < 0)
+		return json_null();
+	r = &e.rule[e.matched];
+	return json_pack("{s:s, s:i, s:s, s:s, s:o}", "policy", e.policy,
+			 "index", e.matched + 1, "for", r->class_name, "do",
+			 tier_action_name(r->action), "to", proto_text(r->to));
+}
+
 static json_t *info_json(struct info *i)
 {
 	bool stored = i->pack.row != 0;
@@ -200,7 +217,7 @@ static json_t *info_json(struct info *i)
 	json_t *o = proto_path(i->path.data, i->path.len);
 	CLEANUP_JSON json_t *more = json_pack(
 		"{s:o, s:o, s:s, s:o, s:o, s:o, s:n, s:O, s:o, s:o, s:o, s:o,"
-		" s:o, s:n, s:n, s:n, s:o}",
+		" s:o, s:n, s:n, s:o, s:o}",
 		"inode", proto_count(i->in.ino), "size_bytes",
 		proto_count(i->f ? cache_size(i->f) : i->in.size), "state",
 		state, "tier", stored ? json_string(i->pack.tier) : json_null(),
@@ -215,7 +232,8 @@ static json_t *info_json(struct info *i)
 		info_text(i->study.uid), "patient_id",
 		info_text(i->study.patient), "modality",
 		info_text(i->study.modality), "pinned_until", info_pinned(i),
-		"hold", "quota_dir", "rule", "recall", info_recall(i));
+		"hold", "quota_dir", "rule", info_rule(i), "recall",
+		info_recall(i));
 
 	if (!o || !more || json_object_update(o, more) < 0) {
 		json_decref(o);

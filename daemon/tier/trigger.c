@@ -137,11 +137,15 @@ static bool watch_tick(void *arg, const struct meta_run *now)
 static void trigger_said(const struct meta_run *run, int rc,
 			 const struct err *err)
 {
-	if (rc < 0 && rc != -EBUSY && rc != -EINTR)
+	bool well = run->state == META_RUN_DONE ||
+		    run->state == META_RUN_CANCELLED;
+
+	if (rc < 0 && rc != -EBUSY && rc != -EINTR && rc != -EALREADY)
 		log_warn("policy run: %s",
 			 err->msg[0] ? err->msg : strerror(-rc));
 	else if (rc == 0 && run->state != META_RUN_RUNNING)
-		log_info("policy '%s', plan %s: %llu files, %llu bytes%s%s",
+		log_line(well ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
+			 "policy '%s', plan %s: %llu files, %llu bytes%s%s",
 			 run->policy, run->plan_name,
 			 (unsigned long long)run->files,
 			 (unsigned long long)run->bytes,

@@ -213,6 +213,12 @@ static void test_explain(void **state)
 			    "/old/c.tmp\n");
 	assert_has(run_out, "   2. for old: move to cool\n");
 	assert_has(run_out, "Rule 1 changes nothing now: to be kept as it is.");
+	assert_int_equal(mersey("info", a, NULL), 0);
+	assert_has(run_out, " rule: move to cool (2. old, policy imaging)\n");
+	json_decref(r);
+	assert_int_equal(mersey("info", a, "--json", NULL), 0);
+	r = result("info");
+	assert_int_equal(int_at(r, "files.0.rule.index"), 2);
 	assert_int_equal(mersey("tier", "explain", top, NULL), CLI_FAILED);
 	assert_has(run_msg, "is no file: rules are about files");
 }

@@ -225,23 +225,42 @@ static void test_left(void **state)
 	assert_int_equal(plan_state(), META_PLAN_DONE);
 }
 
-static void stop_now(void)
+static int stop_at;
+
+static bool stop_then(void *arg, const struct meta_run *now)
 {
-	tier->stopping = true;
+	if (++ticks == stop_at)
+		tier->stopping = true;
+	return true;
 }
 
-/* The process ends in the middle; the next one goes on by itself. */
+/* The process ends wherever it can be told to; the next one goes on by itself,
+ * and counts each file once. */
 static void test_restart(void **state)
 {
-	make_plan();
-	transfers.before = stop_now;
-	assert_int_equal(apply(), 0);
-	assert_int_equal(run.state, META_RUN_RUNNING);
-	transfers.before = NULL;
-	restart_tier();
-	assert_int_equal(wait_run(META_RUN_DONE), 0);
-	assert_int_equal(moved(), FILES);
-	assert_int_equal(run.files, FILES);
+	struct meta_run last = { .state = META_RUN_RUNNING };
+	size_t i;
+
+	ropts.tick = stop_then;
+	for (stop_at = 1; stop_at < 200; stop_at += 29) {
+		const char *to = stop_at % 2 ? "cool" : "near";
+
+		rule_set(1, 2, TIER_MOVE, to);
+		ticks = 0;
+		make_plan();
+		assert_int_equal(tplan.files, FILES);
+		assert_int_equal(apply(), 0);
+		last = run;
+		restart_tier();
+		assert_int_equal(wait_run(META_RUN_DONE), 0);
+		assert_int_equal(run.id, last.id);
+		assert_int_equal(run.files, FILES);
+		assert_int_equal(run.bytes, FILES * SIZE);
+		for (i = 0; i < FILES; i++)
+			assert_string_equal(tier_of(ino[i]), to);
+	}
+	/* the last one was never told */
+	assert_int_equal(last.state, META_RUN_DONE);
 }
 
 static void test_busy(void **state)

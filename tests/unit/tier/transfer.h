@@ -6,6 +6,7 @@
 #ifndef MERSEY_TESTS_TIER_TRANSFER_H
 #define MERSEY_TESTS_TIER_TRANSFER_H
 
+#include "base/hex.h"
 #include "base/io.h"
 #include "meta/tiering.h"
 #include "move/transfer.h"
@@ -34,8 +35,7 @@ __attribute__((nonnull)) static inline int fake_relocate(uint64_t row,
 	if (strcmp(p.tier, to) == 0)
 		return 0;
 	assert_int_equal(io_random(copy.id, sizeof(copy.id)), 0);
-	snprintf(copy.object, sizeof(copy.object), "copies/%llu-%llx",
-		 (unsigned long long)row, (unsigned long long)copy.id[0]);
+	hex_encode(copy.id, sizeof(copy.id), copy.object);
 	strcpy(copy.tier, to);
 	copy.length = p.length;
 	rc = meta_pack_intend(&t, &copy);

@@ -51,8 +51,9 @@ int meta_ledger_item_add(struct meta_txn *t, const struct meta_ledger_item *in)
 	return m_run_one(t, st);
 }
 
-static bool item_read(struct db_stmt *st, struct meta_ledger_item *out)
+static bool item_read(struct db_stmt *st, void *row)
 {
+	struct meta_ledger_item *out = row;
 	uint32_t kind;
 
 	memset(out, 0, sizeof(*out));
@@ -72,18 +73,12 @@ int meta_ledger_items(struct meta_txn *t, int32_t from, int32_t to, size_t skip,
 		      struct meta_ledger_item *out, size_t max)
 {
 	struct db_stmt *st = m_stmt(t, META_G_BILL, LIST, sql);
-	size_t n = 0;
-	int rc;
 
 	m_bind_int(st, 1, from);
 	m_bind_int(st, 2, to);
 	m_bind_u64(st, 3, max);
 	m_bind_u64(st, 4, skip);
-	while ((rc = m_step(t, st)) == 1 && n < max)
-		if (!item_read(st, &out[n++]))
-			return m_unclean(t, st);
-	db_reset(st);
-	return rc < 0 ? rc : (int)n;
+	return m_list(t, st, item_read, out, sizeof(*out), max);
 }
 
 int meta_reread_add(struct meta_txn *t, const struct meta_reread *in)

@@ -182,6 +182,16 @@ static inline int m_unclean(struct meta_txn *t, struct db_stmt *st)
 	return -EUCLEAN;
 }
 
+/* Reads a row into *out; false when there is what this code never writes. */
+typedef bool (*m_read_fn)(struct db_stmt *st, void *out);
+/* The rows of a statement, at most max elements of `size` bytes. Count or
+ * -errno. */
+int m_list(struct meta_txn *t, struct db_stmt *st, m_read_fn read, void *out,
+	   size_t size, size_t max);
+/* The same of the first column: ids. */
+int m_list_u64(struct meta_txn *t, struct db_stmt *st, uint64_t *out,
+	       size_t max);
+
 /* Bind parameter `i` (from 1); nothing happens when st is NULL. */
 void m_bind_u64(struct db_stmt *st, int i, uint64_t v);
 void m_bind_int(struct db_stmt *st, int i, int64_t v);
@@ -284,7 +294,7 @@ int meta_quota_file(const struct meta *m);
 int meta_xattr_clear(struct meta_txn *t, uint64_t ino);
 
 /* study.c: a row of id, uid, patient, date, modality. */
-bool meta_study_read(struct db_stmt *st, struct meta_study *out);
+bool meta_study_read(struct db_stmt *st, void *row);
 
 /* study.c: the file's bytes change, and with them what its header says. */
 int meta_instance_forget(struct meta_txn *t, uint64_t ino);

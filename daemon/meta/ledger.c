@@ -56,8 +56,10 @@ static void ledger_bind(struct db_stmt *st, const struct meta_ledger *l)
 	m_bind_u64(st, 16, l->objects_peak);
 }
 
-static bool ledger_read(struct db_stmt *st, struct meta_ledger *out)
+static bool ledger_read(struct db_stmt *st, void *row)
 {
+	struct meta_ledger *out = row;
+
 	memset(out, 0, sizeof(*out));
 	out->day = (int32_t)db_int(st, 0);
 	out->puts = (uint64_t)db_int(st, 4);
@@ -133,16 +135,10 @@ int meta_ledger_list(struct meta_txn *t, int32_t from, int32_t to, size_t skip,
 		     struct meta_ledger *out, size_t max)
 {
 	struct db_stmt *st = m_stmt(t, META_G_LEDGER, LIST, sql);
-	size_t n = 0;
-	int rc;
 
 	m_bind_int(st, 1, from);
 	m_bind_int(st, 2, to);
 	m_bind_u64(st, 3, max);
 	m_bind_u64(st, 4, skip);
-	while ((rc = m_step(t, st)) == 1 && n < max)
-		if (!ledger_read(st, &out[n++]))
-			return m_unclean(t, st);
-	db_reset(st);
-	return rc < 0 ? rc : (int)n;
+	return m_list(t, st, ledger_read, out, sizeof(*out), max);
 }

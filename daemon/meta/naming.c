@@ -64,14 +64,9 @@ int meta_naming_files(struct meta_txn *t, uint64_t pack, uint64_t after,
 		      uint64_t *ino, size_t max)
 {
 	struct db_stmt *st = m_stmt(t, META_G_NAMING, FILES, sql);
-	size_t n = 0;
-	int rc;
 
 	m_bind_u64(st, 1, pack);
 	m_bind_u64(st, 2, after);
 	m_bind_u64(st, 3, max);
-	while ((rc = m_step(t, st)) == 1 && n < max)
-		ino[n++] = (uint64_t)db_int(st, 0);
-	db_reset(st);
-	return rc < 0 ? rc : (int)n;
+	return m_list_u64(t, st, ino, max);
 }

@@ -129,8 +129,10 @@ int meta_pinned(struct meta_txn *t, uint64_t ino, int64_t now_ns)
 	return rc == -ENOENT ? 0 : rc < 0 ? rc : 1;
 }
 
-static bool pin_read(struct db_stmt *st, struct meta_pin *out)
+static bool pin_read(struct db_stmt *st, void *row)
 {
+	struct meta_pin *out = row;
+
 	memset(out, 0, sizeof(*out));
 	out->id = (uint64_t)db_int(st, 0);
 	out->ino = (uint64_t)db_int(st, 1);
@@ -146,32 +148,21 @@ int meta_pin_list(struct meta_txn *t, uint64_t after, struct meta_pin *out,
 		  size_t max)
 {
 	struct db_stmt *st = m_stmt(t, META_G_PIN, LIST, sql);
-	size_t n = 0;
-	int rc;
 
 	m_bind_u64(st, 1, after);
 	m_bind_u64(st, 2, max);
-	while ((rc = m_step(t, st)) == 1 && n < max)
-		if (!pin_read(st, &out[n++]))
-			return m_unclean(t, st);
-	db_reset(st);
-	return rc < 0 ? rc : (int)n;
+	return m_list(t, st, pin_read, out, sizeof(*out), max);
 }
 
 int meta_pin_files(struct meta_txn *t, uint64_t pin, uint64_t after,
 		   uint64_t *ino, size_t max)
 {
 	struct db_stmt *st = m_stmt(t, META_G_PIN, FILES, sql);
-	size_t n = 0;
-	int rc;
 
 	m_bind_u64(st, 1, pin);
 	m_bind_u64(st, 2, after);
 	m_bind_u64(st, 3, max);
-	while ((rc = m_step(t, st)) == 1 && n < max)
-		ino[n++] = (uint64_t)db_int(st, 0);
-	db_reset(st);
-	return rc < 0 ? rc : (int)n;
+	return m_list_u64(t, st, ino, max);
 }
 
 static int pin_file_delete(struct meta_txn *t, uint64_t pin, uint64_t ino)

@@ -67,8 +67,9 @@ static void plan_bind(struct db_stmt *st, const struct meta_plan *p)
 	m_bind_text(st, 11, p->per_month);
 }
 
-static bool plan_read(struct db_stmt *st, struct meta_plan *out)
+static bool plan_read(struct db_stmt *st, void *row)
 {
+	struct meta_plan *out = row;
 	uint32_t state;
 
 	memset(out, 0, sizeof(*out));
@@ -141,16 +142,10 @@ int meta_plan_list(struct meta_txn *t, uint64_t after, struct meta_plan *out,
 		   size_t max)
 {
 	struct db_stmt *st = m_stmt(t, META_G_PLAN, LIST, sql);
-	size_t n = 0;
-	int rc;
 
 	m_bind_u64(st, 1, after);
 	m_bind_u64(st, 2, max);
-	while ((rc = m_step(t, st)) == 1 && n < max)
-		if (!plan_read(st, &out[n++]))
-			return m_unclean(t, st);
-	db_reset(st);
-	return rc < 0 ? rc : (int)n;
+	return m_list(t, st, plan_read, out, sizeof(*out), max);
 }
 
 /* The items from the first one on, which are numbered in a row. */
@@ -186,8 +181,10 @@ int meta_plan_delete(struct meta_txn *t, uint64_t id, size_t max)
 
 /* ---- items ------------------------------------------------------------ */
 
-static bool item_read(struct db_stmt *st, struct meta_plan_item *out)
+static bool item_read(struct db_stmt *st, void *row)
 {
+	struct meta_plan_item *out = row;
+
 	memset(out, 0, sizeof(*out));
 	out->plan = (uint64_t)db_int(st, 0);
 	out->seq = (uint64_t)db_int(st, 1);
@@ -238,15 +235,9 @@ int meta_plan_items(struct meta_txn *t, uint64_t plan, uint64_t after,
 {
 	struct db_stmt *st =
 		m_stmt(t, META_G_PLAN, todo ? ITEMS_TODO : ITEMS, sql);
-	size_t n = 0;
-	int rc;
 
 	m_bind_u64(st, 1, plan);
 	m_bind_u64(st, 2, after);
 	m_bind_u64(st, 3, max);
-	while ((rc = m_step(t, st)) == 1 && n < max)
-		if (!item_read(st, &out[n++]))
-			return m_unclean(t, st);
-	db_reset(st);
-	return rc < 0 ? rc : (int)n;
+	return m_list(t, st, item_read, out, sizeof(*out), max);
 }

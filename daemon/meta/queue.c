@@ -61,15 +61,10 @@ static int queue_inos(struct meta_txn *t, int i, uint64_t after, uint64_t *ino,
 		      size_t max)
 {
 	struct db_stmt *st = m_stmt(t, META_G_QUEUE, i, sql);
-	size_t n = 0;
-	int rc;
 
 	m_bind_u64(st, 1, after);
 	m_bind_u64(st, 2, max);
-	while ((rc = m_step(t, st)) == 1 && n < max)
-		ino[n++] = (uint64_t)db_int(st, 0);
-	db_reset(st);
-	return rc < 0 ? rc : (int)n;
+	return m_list_u64(t, st, ino, max);
 }
 
 int meta_orphans(struct meta_txn *t, uint64_t after, uint64_t *ino, size_t max)

@@ -140,16 +140,11 @@ int meta_extent_packs(struct meta_txn *t, uint64_t ino, uint64_t after,
 		      uint64_t *row, size_t max)
 {
 	struct db_stmt *st = m_stmt(t, META_G_RELOCATE, PACKS, sql);
-	size_t n = 0;
-	int rc;
 
 	m_bind_u64(st, 1, ino);
 	m_bind_u64(st, 2, after);
 	m_bind_u64(st, 3, max);
-	while ((rc = m_step(t, st)) == 1 && n < max)
-		row[n++] = (uint64_t)db_int(st, 0);
-	db_reset(st);
-	return rc < 0 ? rc : (int)n;
+	return m_list_u64(t, st, row, max);
 }
 
 /* ---- what is alive ---------------------------------------------------- */

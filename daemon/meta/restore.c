@@ -33,8 +33,9 @@ static const char *const sql[] = {
 		 " ORDER BY p.tier, p.storage_class LIMIT ?2",
 };
 
-static bool restore_read(struct db_stmt *st, struct meta_restore *out)
+static bool restore_read(struct db_stmt *st, void *row)
 {
+	struct meta_restore *out = row;
 	uint32_t state;
 
 	memset(out, 0, sizeof(*out));
@@ -92,17 +93,11 @@ int meta_restore_list(struct meta_txn *t, enum meta_restore_state state,
 		      uint64_t after, struct meta_restore *out, size_t max)
 {
 	struct db_stmt *st = m_stmt(t, META_G_RESTORE, LIST, sql);
-	size_t n = 0;
-	int rc;
 
 	m_bind_int(st, 1, state);
 	m_bind_u64(st, 2, after);
 	m_bind_u64(st, 3, max);
-	while ((rc = m_step(t, st)) == 1 && n < max)
-		if (!restore_read(st, &out[n++]))
-			return m_unclean(t, st);
-	db_reset(st);
-	return rc < 0 ? rc : (int)n;
+	return m_list(t, st, restore_read, out, sizeof(*out), max);
 }
 
 int meta_restore_delete(struct meta_txn *t, uint64_t pack)

@@ -53,8 +53,9 @@ static bool run_words(struct db_stmt *st, struct meta_run *out)
 	       m_text(st, 15, out->error, sizeof(out->error));
 }
 
-static bool run_read(struct db_stmt *st, struct meta_run *out)
+static bool run_read(struct db_stmt *st, void *row)
 {
+	struct meta_run *out = row;
 	uint32_t state;
 
 	memset(out, 0, sizeof(*out));
@@ -96,14 +97,8 @@ int meta_run_list(struct meta_txn *t, uint64_t before, struct meta_run *out,
 		  size_t max)
 {
 	struct db_stmt *st = m_stmt(t, META_G_RUN, LIST, sql);
-	size_t n = 0;
-	int rc;
 
 	m_bind_int(st, 1, before ? (int64_t)before : INT64_MAX);
 	m_bind_u64(st, 2, max);
-	while ((rc = m_step(t, st)) == 1 && n < max)
-		if (!run_read(st, &out[n++]))
-			return m_unclean(t, st);
-	db_reset(st);
-	return rc < 0 ? rc : (int)n;
+	return m_list(t, st, run_read, out, sizeof(*out), max);
 }

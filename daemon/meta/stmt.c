@@ -66,6 +66,31 @@ int m_run_one(struct meta_txn *t, struct db_stmt *st)
 	return rc < 0 ? rc : 0;
 }
 
+int m_list(struct meta_txn *t, struct db_stmt *st, m_read_fn read, void *out,
+	   size_t size, size_t max)
+{
+	size_t n = 0;
+	int rc = 0;
+
+	while (n < max && (rc = m_step(t, st)) == 1)
+		if (!read(st, (char *)out + size * n++))
+			return m_unclean(t, st);
+	db_reset(st);
+	return rc < 0 ? rc : (int)n;
+}
+
+static bool stmt_u64(struct db_stmt *st, void *out)
+{
+	*(uint64_t *)out = (uint64_t)db_int(st, 0);
+	return true;
+}
+
+int m_list_u64(struct meta_txn *t, struct db_stmt *st, uint64_t *out,
+	       size_t max)
+{
+	return m_list(t, st, stmt_u64, out, sizeof(*out), max);
+}
+
 void m_bind_u64(struct db_stmt *st, int i, uint64_t v)
 {
 	m_bind_int(st, i, (int64_t)v);

@@ -47,8 +47,10 @@ static bool study_patient(struct db_stmt *st, int i, struct meta_study *out)
 	return true;
 }
 
-bool meta_study_read(struct db_stmt *st, struct meta_study *out)
+bool meta_study_read(struct db_stmt *st, void *row)
 {
+	struct meta_study *out = row;
+
 	*out = (struct meta_study){ .row = (uint64_t)db_int(st, 0) };
 	return m_text(st, 1, out->uid, sizeof(out->uid)) &&
 	       study_patient(st, 2, out) &&

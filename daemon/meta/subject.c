@@ -173,31 +173,20 @@ int meta_study_files(struct meta_txn *t, uint64_t study, uint64_t after,
 		     uint64_t *ino, size_t max)
 {
 	struct db_stmt *st = m_stmt(t, META_G_SUBJECT, STUDY_FILES, sql);
-	size_t n = 0;
-	int rc;
 
 	m_bind_u64(st, 1, study);
 	m_bind_u64(st, 2, after);
 	m_bind_u64(st, 3, max);
-	while ((rc = m_step(t, st)) == 1 && n < max)
-		ino[n++] = (uint64_t)db_int(st, 0);
-	db_reset(st);
-	return rc < 0 ? rc : (int)n;
+	return m_list_u64(t, st, ino, max);
 }
 
 int meta_patient_studies(struct meta_txn *t, const char *patient,
 			 uint64_t after, struct meta_study *out, size_t max)
 {
 	struct db_stmt *st = m_stmt(t, META_G_SUBJECT, PATIENT, sql);
-	size_t n = 0;
-	int rc;
 
 	m_bind_blob(st, 1, patient, strlen(patient));
 	m_bind_u64(st, 2, after);
 	m_bind_u64(st, 3, max);
-	while ((rc = m_step(t, st)) == 1 && n < max)
-		if (!meta_study_read(st, &out[n++]))
-			return m_unclean(t, st);
-	db_reset(st);
-	return rc < 0 ? rc : (int)n;
+	return m_list(t, st, meta_study_read, out, sizeof(*out), max);
 }

@@ -216,6 +216,8 @@ static bool is_tail(const char *glob, size_t n, const char *path)
 		return true; /* what is literal is seen by walking */
 	while (tail < n && !strchr("*?]", glob[n - 1 - tail]))
 		tail++;
+	if (tail && glob[n - tail] == '/')
+		tail--; /* goes with stars that stand for no directory */
 	return tail <= m && memcmp(glob + n - tail, path + m - tail, tail) == 0;
 }
 

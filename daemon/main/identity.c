@@ -122,7 +122,8 @@ static bool settles(const struct identity_place *p, int rc)
 	return rc == 0 || (is_first(p) && !goes_away(rc));
 }
 
-static void finish(struct identity_place *p, int rc, struct err *err)
+/* `said`: the log was told that it was not. */
+static void finish(struct identity_place *p, int rc, struct err *err, bool said)
 {
 	struct identity *id = p->id;
 
@@ -134,7 +135,7 @@ static void finish(struct identity_place *p, int rc, struct err *err)
 		let_in(p);
 	if (is_first(p))
 		settle(id, rc, err);
-	else
+	else if (said)
 		log_info("tier '%s': its bucket answers, and is this trust's "
 			 "own",
 			 p->place->tier->terms.name);
@@ -170,7 +171,7 @@ static int ask(struct job *job, struct identity_place *p)
 				       id->o.root, &err);
 
 		if (settles(p, rc)) {
-			finish(p, rc, &err);
+			finish(p, rc, &err, said != 0);
 			return rc;
 		}
 		if (rc != said)

@@ -124,6 +124,40 @@ def test_forecast_and_what_if(gateway, tmp_path):
     assert e.value.rc == 2 or "nonsense" in str(e.value)
 
 
+POLICIES = [
+    "policies:",
+    "  imaging:",
+    '    file_classes: {old: {path: "/old/**"}}',
+    "    rules: [{for: old, do: move, to: cool}]",
+]
+
+
+def charged(row):
+    return row["objects"] == 0 or Decimal(row["total"]["amount"]) > 0
+
+
+def test_two_tiers(tmp_path):
+    """What-if says what the plan says; when it was done, the bill has both buckets."""
+    tiers = [{"name": "cool", "bucket": "cool"}]
+    with running(trusts=("rem",), tiers=tiers, policies=POLICIES, trust_keys=["policy: imaging"]) as g:
+        (g.mount() / "old").mkdir()
+        for i in range(4):
+            (g.mount() / f"old/{i}").write_bytes(random_bytes(SIZE, i))
+        g.protect(g.mount() / "old")
+        w, p = g.cli("cost", "whatif"), g.cli("tier", "plan")
+        assert w["bytes"] == p["totals"]["bytes"] == 4 * SIZE
+        assert Decimal(w["saved_per_month"]["amount"]) == -Decimal(p["totals"]["per_month"]["amount"])
+        assert w["once"] == p["totals"]["once"]
+        g.cli("tier", "apply", p["plan"], "--yes")
+        wait_for("what moved was charged", lambda: all(charged(r) for r in g.cli("cost", "report")["rows"]))
+        out = tmp_path / "focus.csv"
+        assert g.screen("cost", "report", "--format", "focus", "--out", out)[0] == 0
+        rows = focus.check(out.read_bytes().decode())
+        assert {r["ResourceId"] for r in rows if r["ChargeCategory"] == "Usage"} == {g.bucket("rem"), g.bucket("rem", "cool")}
+        assert "policy" in {r["x_Cause"] for r in rows}
+        assert all(x["explained"] for x in g.cli("cost", "reconcile", out)["lines"])
+
+
 def total_of(g, path):
     return Decimal(g.cli("cost", "explain", path)["total"]["amount"])
 

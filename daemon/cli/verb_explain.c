@@ -31,13 +31,40 @@ static int cell_date(const json_t *row, struct buf *out)
 	return buf_addf(out, "%.10s", json_text(row, "at"));
 }
 
+/* Requests are priced by the thousand and told by number. */
+static bool by_thousand(const json_t *row)
+{
+	return strncmp(json_text(row, "unit"), "1000 ", 5) == 0;
+}
+
 /* "12.5 GiB-Months": three digits are enough for people. */
 static int cell_quantity(const json_t *row, struct buf *out)
 {
 	if (!json_known(row, "quantity")) /* the total */
 		return 0;
+	if (by_thousand(row))
+		return buf_addf(out, "%s request%s", json_text(row, "consumed"),
+				strcmp(json_text(row, "consumed"), "1") ? "s"
+									: "");
 	return buf_addf(out, "%.3g %s", atof(json_text(row, "quantity")),
 			json_text(row, "unit"));
+}
+
+/* "£0.0167": all its places, for a price is not rounded. */
+static int cell_price(const json_t *row, struct buf *out)
+{
+	const json_t *price = json_object_get(row, "price");
+	const char *amount = json_text(price, "amount");
+	size_t len = strlen(amount), point = strcspn(amount, ".");
+	char sign[MONEY_SIZE];
+
+	if (!len)
+		return 0;
+	while (len > point + 3 && amount[len - 1] == '0')
+		len--;
+	money_show(0, json_text(price, "currency"), sign);
+	return buf_addf(out, "%.*s%.*s%s", (int)strcspn(sign, "0"), sign,
+			(int)len, amount, by_thousand(row) ? " /1000" : "");
 }
 
 static int cell_item(const json_t *row, struct buf *out)
@@ -74,7 +101,7 @@ void verb_cost_explain_show(struct cli *c)
 		{ "TIER", false, NULL, "tier" },
 		{ "CHARGE", false, cell_item, NULL },
 		{ "QUANTITY", true, cell_quantity, NULL },
-		{ "PRICE", true, NULL, "price" },
+		{ "PRICE", true, cell_price, NULL },
 		{ "AMOUNT", true, NULL, "amount" },
 	};
 	CLEANUP_JSON json_t *total = json_object();

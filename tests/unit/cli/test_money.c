@@ -220,6 +220,8 @@ static void test_explain(void **state)
 	assert_int_equal(json_integer_value(at(r, "bytes")), 150000);
 	assert_int_equal(mersey("cost", "explain", path, NULL), 0);
 	assert_has(run_out, "\n  1 file, 146.5 KiB\nSINCE ");
+	assert_has(run_out, " 1 request  \xc2\xa3"
+			    "0.00 /1000  "); /* its pack has no frames */
 	assert_has(run_out, "\nFrom now on \xc2\xa3");
 	assert_int_equal(mersey("cost", "explain", "/nowhere", NULL),
 			 CLI_USAGE);

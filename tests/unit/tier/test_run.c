@@ -483,9 +483,10 @@ static void test_schedule(void **state)
 
 static void trigger_on(const struct tier_trigger *tr)
 {
+	tier_stop(tier); /* its job reads them */
 	triggers[0] = *tr;
 	policy.n_triggers = 1;
-	restart_tier();
+	start_tier();
 }
 
 /* The cache is too full, or bytes are unprotected for too long: a run begins

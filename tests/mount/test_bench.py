@@ -14,6 +14,7 @@ import dicom  # noqa: E402
 import hot  # noqa: E402
 import lab  # noqa: E402
 import meta  # noqa: E402
+import plan  # noqa: E402
 import scale  # noqa: E402
 import seal  # noqa: E402
 import server  # noqa: E402
@@ -132,6 +133,11 @@ def test_many_files(s3, quick):
     assert got["worker's peak memory"] > 0
     assert got["lookups during a full scan"] > 0
     assert got["a full scan of 2,300 files"] > 0
+
+
+def test_suite_plan(s3, quick):
+    got = values(run(plan.Plan, plan.Counts(files=1500, samples=40)))
+    assert len(got) == 5 and all(v > 0 for v in got.values())
 
 
 def row(*targets, **got):

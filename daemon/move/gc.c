@@ -238,19 +238,38 @@ static int gc_of_tier(struct move *mv, size_t tier, struct meta_pack *pack,
 	return left;
 }
 
+/* How much of its least time is left? */
+static int64_t gc_rest(const struct meta_pack *pack, int64_t now)
+{
+	return pack->keep_ns > 0 ? pack->stored_ns + pack->keep_ns - now : 0;
+}
+
+/*
+ * Did it never come? Of an upload that did not end, the row has the time of the
+ * intent; the store knows.
+ */
+static bool gc_never(struct store *s, const struct meta_pack *pack)
+{
+	struct store_info info;
+
+	return gc_rest(pack, clock_wall_ns()) > 0 &&
+	       pack->stored_ns == pack->created_ns &&
+	       store_head(s, pack->object, &info) == -ENOENT;
+}
+
 /* What its class bills of an object although it is deleted before its least
  * time: from now until then. */
 static int gc_early(struct meta_txn *t, const struct meta_pack *pack,
 		    int64_t now)
 {
-	int64_t rest = pack->stored_ns + pack->keep_ns - now;
+	int64_t rest = gc_rest(pack, now);
 	struct meta_ledger_item it = {
 		.day = (int32_t)(now / NSEC_PER_SEC / SEC_PER_DAY),
 		.kind = META_LEDGER_EARLY,
 	};
 	unsigned __int128 bytes;
 
-	if (pack->keep_ns <= 0 || rest < NSEC_PER_SEC)
+	if (rest < NSEC_PER_SEC)
 		return 0;
 	bytes = (unsigned __int128)MAX(pack->billed, pack->length) *
 		(uint64_t)(rest / NSEC_PER_SEC);
@@ -265,7 +284,8 @@ static int gc_early(struct meta_txn *t, const struct meta_pack *pack,
 }
 
 static int gc_rows(struct move *mv, struct job *job,
-		   const struct meta_pack *pack, const int *rc, int n)
+		   const struct meta_pack *pack, const bool *never,
+		   const int *rc, int n)
 {
 	int64_t now = clock_wall_ns();
 	META_TXN(t);
@@ -274,7 +294,7 @@ static int gc_rows(struct move *mv, struct job *job,
 	for (i = 0; one == 0 && i < n; i++) {
 		if (rc[i] < 0)
 			continue;
-		one = gc_early(&t, &pack[i], now);
+		one = never[i] ? 0 : gc_early(&t, &pack[i], now);
 		if (one == 0)
 			one = meta_pack_delete(&t, pack[i].row);
 		if (one == 0)
@@ -341,13 +361,16 @@ static int gc_delete(struct move *mv, const struct move_tier *tier,
 		     struct job *job, const struct meta_pack *pack, int n)
 {
 	struct store *s = gc_store(tier);
-	int rc[GC_PAGE] = { 0 }, first, row;
+	int rc[GC_PAGE] = { 0 }, first, row, i;
+	bool never[GC_PAGE];
 	struct store_caps caps;
 	char why[128];
 
 	first = meta_durable(mv->m, 0);
 	if (first < 0)
 		return first;
+	for (i = 0; i < n; i++)
+		never[i] = gc_never(s, &pack[i]);
 	store_caps(s, &caps);
 	first = caps.versions ? gc_versions(s, pack, n, rc, why)
 			      : gc_objects(s, pack, n, rc, why);
@@ -358,7 +381,7 @@ static int gc_delete(struct move *mv, const struct move_tier *tier,
 			  tier->name);
 	else if (first < 0)
 		job_error(job, "tier '%s': %s", tier->name, why);
-	row = gc_rows(mv, job, pack, rc, n);
+	row = gc_rows(mv, job, pack, never, rc, n);
 	return first < 0 ? first : row;
 }
 

@@ -152,12 +152,47 @@ static void test_early(void **state)
 	assert_int_equal(start_move(), 0);
 }
 
+/* An upload that never came is paid by nobody. */
+static void test_never_came(void **state)
+{
+	struct meta_ledger_item it[8];
+	int i;
+	META_TXN(t);
+
+	stop_move();
+	stores.tier[NEAR].minimum_ns = 90 * SEC_PER_DAY * NSEC_PER_SEC;
+	for (i = 0; i < 2; i++) {
+		struct meta_pack p = { .length = 1000, .id = { (uint8_t)i } };
+
+		mv = &(struct move){ .s = stores };
+		assert_int_equal(send_place(mv, &stores.tier[NEAR], &p), 0);
+		mv = NULL;
+		if (i == 1) /* this one came, but nobody was told */
+			assert_int_equal(
+				store_put(place[0], p.object, "x", 1, NULL), 0);
+		assert_int_equal(meta_begin(m, &t), 0);
+		assert_int_equal(meta_pack_intend(&t, &p), 0);
+		assert_int_equal(meta_commit(&t, NULL), 0);
+	}
+	mopts.delete_after_ns = 1;
+	assert_int_equal(start_move(), 0); /* condemns them */
+	assert_true(wait_objects(0, 0));
+	stop_move();
+	assert_int_equal(count_packs(META_PACK_CONDEMNED), 0);
+	assert_int_equal(meta_read(m, &t), 0);
+	assert_int_equal(meta_ledger_items(&t, 0, INT32_MAX, 0, it, 8), 1);
+	meta_abort(&t);
+	assert_int_equal(it[0].kind, META_LEDGER_EARLY);
+	assert_true(it[0].whole <= 90 * 24 * 1000);
+	assert_int_equal(start_move(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TIERS_TEST(test_reads),	  TIERS_TEST(test_unknown),
 		TIERS_TEST(test_renamed), TIERS_TEST(test_gc),
-		TIERS_TEST(test_early),
+		TIERS_TEST(test_early),	  TIERS_TEST(test_never_came),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

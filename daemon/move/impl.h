@@ -135,7 +135,8 @@ struct restore_want {
 	enum store_speed speed;
 	unsigned days;
 	enum store_cause cause;
-	bool absent; /* the store said so, whatever the rows say */
+	bool absent;	/* the store said so, whatever the rows say */
+	unsigned *made; /* counts new orders; NULL: nobody does */
 };
 
 struct protect_now {

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "base/log.h"
 #include "move/restore.h"
 
 #define RESTORE_SLICE_NS  (100 * 1000000LL)
@@ -191,6 +192,8 @@ int restore_want(struct meta_txn *t, struct move *mv,
 		r.until_ns = 0;
 	restore_row(&r, tier, w);
 	rc = meta_restore_put(t, &r);
+	if (rc == 0 && w->made)
+		++*w->made;
 	return rc < 0 ? rc : -EINPROGRESS;
 }
 
@@ -277,11 +280,13 @@ static int restore_study(struct meta_txn *t, struct move *mv,
 int restore_for(struct move *mv, uint64_t ino, uint64_t pack, bool absent,
 		enum store_cause cause)
 {
+	unsigned made = 0;
 	struct restore_want w = { .pack = pack,
 				  .speed = STORE_STANDARD,
 				  .days = RESTORE_READ_DAYS,
 				  .cause = cause,
-				  .absent = absent };
+				  .absent = absent,
+				  .made = &made };
 	META_TXN(t);
 	int rc = meta_begin(mv->m, &t);
 
@@ -293,6 +298,11 @@ int restore_for(struct move *mv, uint64_t ino, uint64_t pack, bool absent,
 		rc = restore_study(&t, mv, w);
 	if (rc == 0)
 		rc = meta_commit(&t, NULL);
+	if (rc == 0 && made > 0) /* no budget stops who reads */
+		log_info("audit: %s of inode %llu: %u objects of an archive "
+			 "class are ordered, with its study",
+			 store_cause_name(cause), (unsigned long long)ino,
+			 made);
 	if (rc == 0)
 		restore_wake(mv);
 	return rc;

@@ -273,6 +273,7 @@ static int act_pin(struct act *a)
 		return -ESTALE; /* the policy says no more how long */
 	for (i = 0; i < a->b->n && rc == 0; i++)
 		rc = run_go_on(a->r) ? pin_item(a, &a->b->item[i]) : -EINTR;
+	move_pinned(a->r->t->mv);
 	return rc;
 }
 

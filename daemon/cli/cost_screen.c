@@ -70,6 +70,22 @@ static int cell_transfer(const json_t *row, struct buf *out)
 			   "transfer", out);
 }
 
+static int cell_early(const json_t *row, struct buf *out)
+{
+	const json_t *charges = json_object_get(row, "charges");
+
+	return cell_charge(row, cost_money(charges, "early_deletion") != 0,
+			   "early_deletion", out);
+}
+
+static int cell_minimum(const json_t *row, struct buf *out)
+{
+	const json_t *charges = json_object_get(row, "charges");
+
+	return cell_charge(row, cost_money(charges, "minimum_size") != 0,
+			   "minimum_size", out);
+}
+
 /* ---- screen --------------------------------------------------------- */
 
 static void date_parts(const char *date, struct tm *tm)
@@ -128,10 +144,24 @@ static void upper(char *p)
 		*p = *p >= 'a' && *p <= 'z' ? (char)(*p - 'a' + 'A') : *p;
 }
 
+/* Is there any such charge in the report? */
+static bool charged(const struct cli *c, const char *key)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(c->result, "rows"), i, row)
+		if (cost_money(json_object_get(row, "charges"), key) != 0)
+			return true;
+	return false;
+}
+
+/* Charges that most trusts never have get a column where there are some: the
+ * cells of a row add up to its total. */
 static void show_table(struct cli *c)
 {
 	char by[32] = "BY THE END", name[32];
-	const struct table_col col[] = {
+	const struct table_col all[] = {
 		{ "TRUST", false, NULL, "trust" },
 		{ name, false, NULL, "name" },
 		{ "AVERAGE", true, cell_average, NULL },
@@ -139,10 +169,14 @@ static void show_table(struct cli *c)
 		{ "REQUESTS", true, cell_requests, NULL },
 		{ "RETRIEVAL", true, cell_retrieval, NULL },
 		{ "TRANSFER", true, cell_transfer, NULL },
+		{ "EARLY DELETION", true, cell_early, NULL },
+		{ "MINIMUM SIZE", true, cell_minimum, NULL },
 		{ "TOTAL", true, NULL, "total" },
 		{ by, true, NULL, "projected" },
 		{ "PER MONTH*", true, NULL, "per_month_at_this_size" },
 	};
+	struct table_col col[ARRAY_SIZE(all)];
+	size_t n = 0, i;
 	CLEANUP_JSON json_t *total = total_row(c);
 	struct tm tm;
 
@@ -151,8 +185,12 @@ static void show_table(struct cli *c)
 	date_parts(json_text(json_object_get(c->result, "period"), "to"), &tm);
 	strftime(by, sizeof(by), "BY %d %b", &tm);
 	upper(by);
-	table_print(c->out, col, ARRAY_SIZE(col),
-		    json_object_get(c->result, "rows"), total);
+	for (i = 0; i < ARRAY_SIZE(all); i++)
+		if ((all[i].cell != cell_early ||
+		     charged(c, "early_deletion")) &&
+		    (all[i].cell != cell_minimum || charged(c, "minimum_size")))
+			col[n++] = all[i];
+	table_print(c->out, col, n, json_object_get(c->result, "rows"), total);
 }
 
 int cost_compared(const json_t *list, const json_t *one, struct buf *out)

@@ -81,6 +81,7 @@ static void test_table(void **state)
 
 	assert_has(t, "TRUST  TIER");
 	assert_has(t, "BY 30 NOV");
+	assert_has(t, "EARLY DELETION"); /* there is some */
 	assert_has(t, "\nrem    local     1.82 TiB   \xc2\xa3"
 		      "10.00");
 	assert_has(t, "Everything in aws-eu-west-2 STANDARD instead: \xc2\xa3"

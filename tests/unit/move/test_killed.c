@@ -257,7 +257,7 @@ static void test_killed(void **state)
 
 			deaths += before;
 			if (left % 2)
-				collect();
+				delete_condemned();
 			check_all();
 			evict_all();
 			if (!before)
@@ -316,7 +316,7 @@ static void test_changed_meanwhile(void **state)
 		protect_it(file[victim].ino);
 		check_all();
 		if (i % 5 == 4) {
-			collect();
+			delete_condemned();
 			check_all();
 		}
 		evict_all();
@@ -359,10 +359,10 @@ static void test_read_meanwhile(void **state)
 		assert_null(on_get);
 		assert_true(formed > 0);
 		check_all();
-		collect();
+		delete_condemned();
 		evict_all();
 		assert_int_equal(move_all(NEAR, &out), 0);
-		collect();
+		delete_condemned();
 		evict_all();
 	}
 }

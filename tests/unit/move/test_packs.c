@@ -139,22 +139,6 @@ static void test_killed(void **state)
 
 /* ---- what names a version is kept ------------------------------------- */
 
-/* Deletes what was condemned. */
-static void delete_condemned(void)
-{
-	int i;
-
-	stop_move();
-	mopts.delete_after_ns = 1;
-	assert_int_equal(start_move(), 0);
-	for (i = 0; i < 1000 && count_packs(META_PACK_CONDEMNED) > 0; i++)
-		clock_sleep_ns(10000000);
-	assert_int_equal(count_packs(META_PACK_CONDEMNED), 0);
-	stop_move();
-	mopts.delete_after_ns = 3600 * NSEC_PER_SEC;
-	assert_int_equal(start_move(), 0);
-}
-
 static void check_totals(void)
 {
 	META_TXN(t);

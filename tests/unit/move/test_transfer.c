@@ -36,7 +36,7 @@ static void test_as_it_is(void **state)
 	assert_int_equal(out.use[COLD].copies, 1);
 	assert_int_equal(out.use[FAR].gets + out.use[COLD].puts, 0);
 	assert_true(all_in("cold"));
-	collect();
+	delete_condemned();
 	assert_int_equal(objects_in(0), 0);
 	assert_int_equal(objects_in(1), 1);
 	pack_of(file[3].ino, &p);
@@ -71,7 +71,7 @@ static void test_joined(void **state)
 	assert_int_equal(out.use[NEAR].objects_gone, 5);
 	assert_true(all_in("far"));
 	check_all();
-	collect();
+	delete_condemned();
 	assert_int_equal(objects_in(0), 0);
 	assert_int_equal(objects_in(1), 1);
 	check_all();
@@ -94,13 +94,13 @@ static void test_some_of_a_pack(void **state)
 	assert_int_equal(out.files, 2);
 	assert_int_equal(out.formed, 1);
 	assert_int_equal(out.use[NEAR].objects_gone, 0);
-	collect();
+	delete_condemned();
 	assert_int_equal(objects_in(0), 1);
 	check_all();
 	transfer_all(FAR, &out);
 	assert_int_equal(out.files, 4);
 	assert_int_equal(out.use[NEAR].objects_gone, 1);
-	collect();
+	delete_condemned();
 	assert_int_equal(objects_in(0), 0);
 	assert_true(all_in("far"));
 	check_all();
@@ -116,7 +116,7 @@ static void test_large(void **state)
 	evict_all();
 	transfer_all(FAR, &out);
 	assert_int_equal(out.copied, 7);
-	collect();
+	delete_condemned();
 	check_all();
 	assert_true(all_in("far"));
 	assert_int_equal(objects_in(0), 0);
@@ -130,7 +130,7 @@ static void test_large(void **state)
 	assert_true(out.formed > 7);
 	assert_int_equal(out.use[FAR].objects_gone, 7);
 	check_all();
-	collect();
+	delete_condemned();
 	assert_true(all_in("cold"));
 	check_all();
 	check_totals();
@@ -158,13 +158,13 @@ static void test_changed(void **state)
 	change_some(b);
 	bytes_cut(b, 3 * OBJECT + 5);
 	protect_it(b->ino);
-	collect();
+	delete_condemned();
 	check_all();
 	evict_all();
 	transfer_all(FAR, &out);
 	assert_true(all_in("far"));
 	check_all();
-	collect();
+	delete_condemned();
 	check_all();
 	assert_int_equal(objects_in(0), 0);
 	change_some(b); /* what is new is near, the rest stays */
@@ -173,7 +173,7 @@ static void test_changed(void **state)
 	evict_all();
 	transfer_all(COLD, &out);
 	assert_true(all_in("cold"));
-	collect();
+	delete_condemned();
 	check_all();
 	check_totals();
 	assert_int_equal(objects_in(0), 0);
@@ -191,12 +191,12 @@ static void test_names(void **state)
 	move_protect_now(mv, 0);
 	for (i = 0; i < 3; i++)
 		assert_true(wait_state(file[i].ino, META_LOCAL));
-	collect();
+	delete_condemned();
 	check_all();
 	transfer_all(FAR, &out);
 	assert_int_equal(out.files, 3);
 	assert_true(all_in("far"));
-	collect();
+	delete_condemned();
 	check_all();
 	assert_int_equal(objects_in(0), 0);
 	check_totals();
@@ -257,7 +257,7 @@ static void test_archive(void **state)
 	expect_state(META_REMOTE);
 	transfer_all(COLD, &out);
 	expect_state(META_ARCHIVED);
-	collect();
+	delete_condemned();
 	cold_is_archive();
 	assert_int_equal(move_to(NEAR, &guess, true), 0);
 	assert_int_equal(guess.use[COLD].restores, 8);
@@ -278,7 +278,7 @@ static void test_archive(void **state)
 	assert_int_equal(out.files, 4);
 	assert_true(all_in("near"));
 	expect_state(META_REMOTE);
-	collect();
+	delete_condemned();
 	assert_int_equal(objects_in(1), 0);
 	check_all();
 	check_totals();
@@ -314,7 +314,7 @@ static void test_compact(void **state)
 	move_protect_now(mv, 0);
 	for (i = 0; i < files; i++)
 		assert_true(wait_state(file[i].ino, META_LOCAL));
-	collect();
+	delete_condemned();
 	assert_int_equal(move_compact(mv, &in, &out), 0);
 	assert_int_equal(asked, 1);
 	assert_int_equal(out.formed, 0);
@@ -326,7 +326,7 @@ static void test_compact(void **state)
 	assert_memory_equal(&out, &said, sizeof(out));
 	assert_int_equal(out.files, 2);
 	check_all();
-	collect();
+	delete_condemned();
 	check_all();
 	check_totals();
 	asked = 0;
@@ -411,7 +411,7 @@ static void with_change(void (*change)(void), bool gone)
 	for (i = 0; i < files; i++)
 		protect_it(file[i].ino);
 	check_all();
-	collect();
+	delete_condemned();
 	check_all();
 	check_totals();
 }
@@ -500,7 +500,7 @@ static void test_faults(void **state)
 	assert_int_equal(out.failed + out.skipped, 0);
 	assert_int_equal(out.files, files);
 	assert_true(all_in("far"));
-	collect();
+	delete_condemned();
 	assert_int_equal(objects_in(0), 0);
 	check_all();
 	check_totals();

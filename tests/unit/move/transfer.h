@@ -161,22 +161,6 @@ static inline void transfer_all(size_t to, struct move_transferred *out)
 	assert_memory_equal(&guess, out, sizeof(guess));
 }
 
-/* What was condemned is deleted. */
-static inline void collect(void)
-{
-	int i;
-
-	stop_move();
-	mopts.delete_after_ns = 1;
-	assert_int_equal(start_move(), 0);
-	for (i = 0; i < 1000 && count_packs(META_PACK_CONDEMNED) > 0; i++)
-		clock_sleep_ns(10000000);
-	assert_int_equal(count_packs(META_PACK_CONDEMNED), 0);
-	stop_move();
-	mopts.delete_after_ns = 3600 * NSEC_PER_SEC;
-	assert_int_equal(start_move(), 0);
-}
-
 static inline int transfer_setup(void **state)
 {
 	if (tiers_setup(state) < 0)

@@ -263,4 +263,20 @@ static inline int count_packs(enum meta_pack_state state)
 	return meta_pack_list(&t, state, 0, INT64_MAX, p, 200);
 }
 
+/* Deletes what was condemned. */
+static inline void delete_condemned(void)
+{
+	int i;
+
+	stop_move();
+	mopts.delete_after_ns = 1;
+	assert_int_equal(start_move(), 0);
+	for (i = 0; i < 1000 && count_packs(META_PACK_CONDEMNED) > 0; i++)
+		clock_sleep_ns(10000000);
+	assert_int_equal(count_packs(META_PACK_CONDEMNED), 0);
+	stop_move();
+	mopts.delete_after_ns = 3600 * NSEC_PER_SEC;
+	assert_int_equal(start_move(), 0);
+}
+
 #endif

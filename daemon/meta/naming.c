@@ -11,8 +11,9 @@ static const char *const sql[] = {
 	[GET] = "SELECT pack FROM naming WHERE ino = ?1",
 	[SET] = "INSERT INTO naming (ino, pack) VALUES (?1, ?2)",
 	[CLEAR] = "DELETE FROM naming WHERE ino = ?1",
-	[FILES] = "SELECT ino FROM naming WHERE pack = ?1 AND ino > ?2"
-		  " ORDER BY ino LIMIT ?3",
+	/* in parentheses: clang suspects a comma that is missing */
+	[FILES] = ("SELECT ino FROM naming WHERE pack = ?1 AND ino > ?2"
+		   " ORDER BY ino LIMIT ?3"),
 };
 
 int meta_naming_get(struct meta_txn *t, uint64_t ino, uint64_t *pack)

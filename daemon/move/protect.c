@@ -550,6 +550,10 @@ static int protect_round(struct stream *st, struct job *job, struct wish *w,
 	pthread_mutex_unlock(&mv->build_lock);
 	w->n = 0;
 	*busy = ch.busy;
+	/* What was closed in between was chosen without its header, and is
+	 * not looked at again once it is protected. */
+	if (rc >= 0 && p.n > 0)
+		rc = study_read_headers(mv, job);
 	if (rc < 0 || p.n == 0)
 		return rc;
 	protect_wake_next(st, w->all);

@@ -6,7 +6,7 @@
 #define ARCHIVE_TEST(f) \
 	cmocka_unit_test_setup_teardown(f, archive_setup, archive_teardown)
 
-static json_t *askf(const char *fmt, ...)
+__attribute__((format(printf, 1, 2))) static json_t *askf(const char *fmt, ...)
 {
 	char line[4096];
 	va_list ap;
@@ -93,28 +93,33 @@ static void test_order(void **state)
 	assert_in_range(ready(again, "result.ready_at"), 47 * HOUR, 48 * HOUR);
 }
 
+static json_t *recall_by(int64_t ns, const char *more)
+{
+	return askf("{\"id\":1,\"verb\":\"recall\",\"args\":{" BOTH
+		    ",\"dry_run\":true,\"by\":\"%s\"%s}}",
+		    iso(ns), more);
+}
+
 /* By a time: the slowest speed that is fast enough; else it is at risk. */
 static void test_by(void **state)
 {
 	CLEANUP_JSON json_t *slow = NULL, *mid = NULL, *fast = NULL;
 	CLEANUP_JSON json_t *never = NULL, *said = NULL;
-	const char *fmt = "{\"id\":1,\"verb\":\"recall\",\"args\":{" BOTH
-			  ",\"dry_run\":true,\"by\":\"%s\"%s}}";
 
 	archived("a");
 	archived("b");
-	slow = askf(fmt, iso(72 * HOUR), "");
+	slow = recall_by(72 * HOUR, "");
 	assert_in_range(ready(slow, "result.ready_at"), 47 * HOUR, 48 * HOUR);
-	mid = askf(fmt, iso(24 * HOUR), "");
+	mid = recall_by(24 * HOUR, "");
 	assert_in_range(ready(mid, "result.ready_at"), 11 * HOUR, 12 * HOUR);
 	assert_int_equal(int_at(mid, "result.at_risk_files"), 0);
-	fast = askf(fmt, iso(HOUR), "");
+	fast = recall_by(HOUR, "");
 	assert_in_range(ready(fast, "result.ready_at"), 0, HOUR);
 	assert_int_equal(pounds(fast), 20);
-	never = askf(fmt, iso(HOUR / 60), "");
+	never = recall_by(HOUR / 60, "");
 	assert_int_equal(int_at(never, "result.at_risk_files"), 2);
 	assert_string_equal(text_at(never, "result.at_risk.0.path"), "a");
-	said = askf(fmt, iso(HOUR), ",\"speed\":\"standard\"");
+	said = recall_by(HOUR, ",\"speed\":\"standard\"");
 	assert_int_equal(int_at(said, "result.at_risk_files"), 2);
 }
 

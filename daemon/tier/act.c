@@ -280,20 +280,6 @@ static int act_pin(struct act *a)
 /* ---- what became of it
  * -------------------------------------------------------- */
 
-static bool item_done(const struct act *a, const struct subject *s)
-{
-	switch (a->b->action) {
-	case TIER_MOVE:
-		return subject_in(s, a->b->to);
-	case TIER_EVICT:
-		return s->cached_bytes == 0;
-	case TIER_RECALL:
-		return s->cached_bytes >= s->bytes;
-	default:
-		return s->pinned;
-	}
-}
-
 /* Sets state and reason; still 0 when it is to be tried again. */
 static int item_end(struct act *a, struct meta_plan_item *item)
 {
@@ -303,7 +289,7 @@ static int item_end(struct act *a, struct meta_plan_item *item)
 
 	if (rc < 0 && rc != -ENOENT)
 		return rc;
-	if (rc == 0 && item_done(a, &s)) {
+	if (rc == 0 && subject_there(&s, a->b->action, a->b->to)) {
 		item->state = 1;
 		return 0;
 	}

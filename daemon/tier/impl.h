@@ -110,6 +110,8 @@ int subject_load(struct subject *s, bool study, uint64_t id);
 int subject_source(const struct subject *s);
 /* All of it is in that tier. */
 bool subject_in(const struct subject *s, int tier);
+/* It is what an action would make of it. */
+bool subject_there(const struct subject *s, enum tier_action a, int target);
 /* As rules see it; points into *s. */
 void subject_view(struct subject *s, struct tier_subject *out);
 /* When a file was last touched, by all that is known. */
@@ -271,7 +273,7 @@ const char *item_changed(const struct meta_plan *p,
 			 const struct subject *s);
 /*
  * The next batch: 1, or 0 at the end. `left` is told what of it is out
- * of date, and is in the target already (reason NULL).
+ * of date, and what is done already (reason NULL).
  */
 int items_batch(struct items *i, struct batch *out,
 		int (*left)(void *arg, const struct meta_plan_item *i,

@@ -76,7 +76,7 @@ static const char *item_left(const struct items *i,
 
 	if (item->action == TIER_MOVE && to < 0)
 		return "its tier is gone";
-	if (item->action == TIER_MOVE && subject_in(s, to))
+	if (subject_there(s, (enum tier_action)item->action, to))
 		return "";
 	if (!why)
 		why = subject_left(s, (enum tier_action)item->action, to);

@@ -254,6 +254,20 @@ bool subject_in(const struct subject *s, int tier)
 	return tier >= 0 && s->files_in[tier] + s->empty == s->files;
 }
 
+bool subject_there(const struct subject *s, enum tier_action a, int target)
+{
+	switch (a) {
+	case TIER_MOVE:
+		return subject_in(s, target);
+	case TIER_EVICT:
+		return s->cached_bytes == 0;
+	case TIER_RECALL:
+		return s->cached_bytes >= s->bytes;
+	default:
+		return s->pinned;
+	}
+}
+
 static int subject_xattr(void *arg, const char *name, struct buf *out)
 {
 	struct subject *s = arg;

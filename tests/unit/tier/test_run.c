@@ -390,6 +390,22 @@ static void test_evict(void **state)
 	file_close(f, false);
 }
 
+/* What a run had evicted that was killed before it could say so. */
+static void test_evicted(void **state)
+{
+	size_t i;
+
+	rule_set(1, 2, TIER_EVICT, NULL);
+	make_plan();
+	for (i = 0; i < FILES / 2; i++)
+		evict_file(ino[i]);
+	assert_int_equal(apply(), 0);
+	assert_int_equal(run.state, META_RUN_DONE);
+	assert_int_equal(run.files, FILES);
+	assert_int_equal(n_skipped, 0);
+	assert_false(local_exists(ino[FILES - 1]));
+}
+
 static void test_recall(void **state)
 {
 	evict_file(ino[0]);
@@ -535,7 +551,8 @@ int main(void)
 		RUN_TEST(test_limits),	 RUN_TEST(test_rate),
 		RUN_TEST(test_budget),	 RUN_TEST(test_away),
 		RUN_TEST(test_errors),	 RUN_TEST(test_stop_on),
-		RUN_TEST(test_evict),	 RUN_TEST(test_recall),
+		RUN_TEST(test_evict),	 RUN_TEST(test_evicted),
+		RUN_TEST(test_recall),
 		RUN_TEST(test_pin),	 RUN_TEST(test_run),
 		RUN_TEST(test_compact),	 RUN_TEST(test_schedule),
 		RUN_TEST(test_triggers), RUN_TEST(test_oldest),

@@ -134,6 +134,7 @@ static int run_begin(struct run *r)
 		   money_parse(r->row.predicted, &r->predicted) < 0) {
 		return -EUCLEAN;
 	}
+	r->left += r->cost; /* which the month's sum has already */
 	r->began_ns = clock_boot_ns();
 	r->began_bytes = r->row.bytes;
 	r->row.state = META_RUN_RUNNING;
@@ -416,6 +417,23 @@ static bool planning_tick(void *arg, uint64_t files)
 	return !p->t->cancel && (!p->o->tick || p->o->tick(p->o->arg, &p->now));
 }
 
+/* Nothing is planned for a budget that is used up. */
+static int run_budget(struct tier *t, struct err *err)
+{
+	struct run r = { .t = t, .err = err };
+
+	return limit_budget(&r);
+}
+
+/* A plan that never began is of no use to anybody: nobody was told of it. */
+static void run_forget(struct tier *t, const char *name)
+{
+	struct meta_plan p;
+
+	if (store_find(t, name, &p) == 0 && p.state == META_PLAN_NEW)
+		store_delete(t, p.id);
+}
+
 int tier_run(struct tier *t, const struct tier_policy *p,
 	     const struct tier_run_opts *o, struct meta_run *out,
 	     struct err *err)
@@ -427,9 +445,14 @@ int tier_run(struct tier *t, const struct tier_policy *p,
 	if (rc < 0)
 		return rc;
 	memset(out, 0, sizeof(*out));
-	rc = tier_plan_make(t, p, planning_tick, &now, &plan, err);
+	rc = run_budget(t, err);
 	if (rc == 0)
+		rc = tier_plan_make(t, p, planning_tick, &now, &plan, err);
+	if (rc == 0) {
 		rc = run_named(t, plan.name, p, true, o, out, err);
+		if (rc < 0)
+			run_forget(t, plan.name);
+	}
 	tier_release(t);
 	return rc;
 }

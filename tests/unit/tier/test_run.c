@@ -333,6 +333,56 @@ static void test_budget(void **state)
 	assert_int_equal(run.state, META_RUN_DONE);
 }
 
+static void stop_second(void)
+{
+	if (transfers.calls == 2)
+		tier->stopping = true;
+}
+
+/* What a run had cost before it was interrupted is in the month's sum. */
+static void test_budget_again(void **state)
+{
+	make_old(make_dir(META_ROOT_INO, "deep"), "a", SIZE);
+	topts.has_budget = true;
+	topts.budget = 100 * MONEY_UNIT;
+	topts.spent = read_spent;
+	restart_tier();
+	spent = 0;
+	transfers.before = stop_second;
+	make_plan();
+	assert_int_equal(apply(), 0);
+	assert_int_equal(run.state, META_RUN_RUNNING);
+	assert_int_equal(run.files, FILES); /* at £2.40 */
+	transfers.before = NULL;
+	spent = 99 * MONEY_UNIT;
+	restart_tier();
+	assert_int_equal(wait_run(META_RUN_DONE), 0);
+	assert_int_equal(run.files, FILES + 1);
+}
+
+static int plans(void)
+{
+	struct meta_plan p[4];
+	META_TXN(t);
+
+	assert_int_equal(meta_look(m, &t), 0);
+	return meta_plan_list(&t, 0, p, ARRAY_SIZE(p));
+}
+
+/* One that begins by itself does so again and again: it leaves nothing. */
+static void test_budget_run(void **state)
+{
+	topts.has_budget = true;
+	topts.budget = spent = 100 * MONEY_UNIT;
+	topts.spent = read_spent;
+	restart_tier();
+	assert_int_equal(tier_run(tier, NULL, &ropts, &run, &err), -EDQUOT);
+	assert_int_equal(plans(), 0);
+	spent = 0;
+	assert_int_equal(tier_run(tier, NULL, &ropts, &run, &err), 0);
+	assert_int_equal(plans(), 1);
+}
+
 /* A store that is away is waited for; it is nobody's error. */
 static void test_away(void **state)
 {
@@ -549,7 +599,8 @@ int main(void)
 		RUN_TEST(test_cancel),	 RUN_TEST(test_left),
 		RUN_TEST(test_restart),	 RUN_TEST(test_busy),
 		RUN_TEST(test_limits),	 RUN_TEST(test_rate),
-		RUN_TEST(test_budget),	 RUN_TEST(test_away),
+		RUN_TEST(test_budget),	 RUN_TEST(test_budget_again),
+		RUN_TEST(test_budget_run), RUN_TEST(test_away),
 		RUN_TEST(test_errors),	 RUN_TEST(test_stop_on),
 		RUN_TEST(test_evict),	 RUN_TEST(test_evicted),
 		RUN_TEST(test_recall),

@@ -36,14 +36,13 @@ static const struct {
 	{ "pins", CTL_ADMIN | CTL_OPS, ctl_verb_pins },
 	{ "store_unlock", CTL_ADMIN | CTL_OPS, ctl_verb_store_unlock },
 	{ "store_test", CTL_ADMIN | CTL_OPS, ctl_verb_store_test },
-	{ "tier_list", CTL_ADMIN | CTL_OPS | CTL_FINANCE, ctl_verb_tier_list },
+	{ "tier_list", CTL_ADMIN | CTL_OPS, ctl_verb_tier_list },
 	{ "tier_plan", CTL_ADMIN | CTL_OPS, ctl_verb_tier_plan },
 	{ "tier_explain", CTL_ADMIN | CTL_OPS, ctl_verb_tier_explain },
 	{ "tier_apply", CTL_ADMIN | CTL_OPS, ctl_verb_tier_apply },
 	{ "tier_run", CTL_ADMIN | CTL_OPS, ctl_verb_tier_run },
 	{ "tier_cancel", CTL_ADMIN | CTL_OPS, ctl_verb_tier_cancel },
-	{ "tier_history", CTL_ADMIN | CTL_OPS | CTL_FINANCE,
-	  ctl_verb_tier_history },
+	{ "tier_history", CTL_ADMIN | CTL_OPS, ctl_verb_tier_history },
 };
 
 static int handle_access(struct ctl_call *c, const char *verb, unsigned roles)

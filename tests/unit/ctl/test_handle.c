@@ -93,7 +93,10 @@ static void test_who_may(void **state)
 		{ "quota_check", true, true },	 { "info", true, false },
 		{ "jobs", true, false },	 { "doctor", true, false },
 		{ "wait", true, false },	 { "evict", true, false },
-		{ "recall", true, false },
+		{ "recall", true, false },	 { "clinic", true, false },
+		{ "pin", true, false },		 { "pins", true, false },
+		{ "tier_list", true, false },	 { "tier_history", true, false },
+		{ "tier_apply", true, false },	 { "tier_run", true, false },
 	};
 	const gid_t many[] = { 5, 6, ops_gid };
 	const gid_t fin[] = { 5, finance_gid };

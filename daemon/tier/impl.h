@@ -265,8 +265,11 @@ struct items {
 	uint64_t after;
 	struct meta_plan_item *page;
 	size_t n, at;
+	size_t most; /* items of a batch; 0 = what fits */
 };
 void items_done(struct items *i);
+/* The last batch again, but half of it. */
+void items_half(struct items *i, const struct batch *last);
 /* Why an item of the plan cannot be done any more; NULL: it can. */
 const char *item_changed(const struct meta_plan *p,
 			 const struct meta_plan_item *i,

@@ -16,6 +16,13 @@ void items_done(struct items *i)
 	i->page = NULL;
 }
 
+void items_half(struct items *i, const struct batch *last)
+{
+	i->after = last->item[0].seq - 1;
+	i->most = last->n / 2;
+	i->n = i->at = 0;
+}
+
 const char *item_changed(const struct meta_plan *p,
 			 const struct meta_plan_item *i,
 			 const struct subject *s)
@@ -128,7 +135,8 @@ int items_batch(struct items *i, struct batch *out,
 		if (first)
 			batch_kind(i->t, out, item);
 		first = false;
-		if (!batch_takes(i->t, out, item))
+		if (!batch_takes(i->t, out, item) ||
+		    (i->most && out->n == i->most))
 			break;
 		rc = items_one(i, item, out, left, arg);
 		if (rc <= 0)

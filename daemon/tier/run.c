@@ -266,8 +266,9 @@ static int run_estimate(struct run *r, const struct batch *b, struct take *u,
 	return rc;
 }
 
-/* 1: something ends it, which stands in the row. */
-static int run_batch(struct run *r, const struct batch *b)
+/* 1: something ends it, which stands in the row. What is too much is tried by
+ * halves: a limit below a batch would let nothing through, run after run. */
+static int run_batch(struct run *r, struct items *items, const struct batch *b)
 {
 	struct take u;
 	money_t once;
@@ -277,6 +278,10 @@ static int run_batch(struct run *r, const struct batch *b)
 	if (rc < 0)
 		return rc;
 	why = limit_over(r, b, u.requests, once);
+	if (why && b->n > 1) {
+		items_half(items, b);
+		return 0;
+	}
 	if (!why) {
 		rc = limit_pace(r) ? act_batch(r, b, once) : -EINTR;
 		if (rc < 0)
@@ -302,7 +307,7 @@ static int run_pass(struct run *r)
 			return -EINTR;
 		rc = items_batch(&items, &b, run_left, r);
 		if (rc == 1 && b.n)
-			end = run_batch(r, &b);
+			end = run_batch(r, &items, &b);
 	}
 	return rc < 0 ? rc : end;
 }

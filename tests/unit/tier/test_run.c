@@ -274,19 +274,16 @@ static void test_busy(void **state)
 
 static void test_limits(void **state)
 {
-	policy.limits.files = FILES - 1;
+	policy.limits.bytes = SIZE - 1;
 	make_plan();
 	assert_non_null(
 		strstr(tplan.assumptions[tplan.n_assumptions - 1], "limits"));
 	assert_int_equal(apply(), 0);
 	assert_int_equal(run.state, META_RUN_STOPPED);
 	assert_string_equal(run.error,
-			    "stopped by the policy's limit of files");
+			    "stopped by the policy's limit of bytes");
 	assert_int_equal(moved(), 0);
-	policy.limits = (struct tier_limits){ .bytes = FILES * SIZE - 1 };
-	assert_int_equal(apply(), 0);
-	assert_int_equal(run.state, META_RUN_STOPPED);
-	policy.limits = (struct tier_limits){ .requests = FILES };
+	policy.limits = (struct tier_limits){ .requests = 1 };
 	assert_int_equal(apply(), 0);
 	assert_int_equal(run.state, META_RUN_STOPPED);
 	policy.limits =
@@ -294,6 +291,38 @@ static void test_limits(void **state)
 	assert_int_equal(apply(), 0);
 	assert_string_equal(run.error,
 			    "stopped by the policy's limit of money");
+	assert_int_equal(moved(), 0);
+}
+
+#define DEEP 7
+
+static void stops_at(const struct tier_limits *l, uint64_t files,
+		     enum meta_run_state state)
+{
+	policy.limits = *l;
+	assert_int_equal(apply(), 0);
+	assert_int_equal(run.state, state);
+	assert_int_equal(run.files, files);
+}
+
+/* A run does what a limit lets through, also of what would go together. */
+static void test_limits_below(void **state)
+{
+	uint64_t deep = make_dir(META_ROOT_INO, "deep");
+	char name[2] = "a";
+	int i;
+
+	for (i = 0; i < DEEP; i++, name[0]++)
+		make_old(deep, name, SIZE);
+	rule_set(1, 3, TIER_MOVE, "cool");
+	make_plan();
+	assert_int_equal(tplan.files, DEEP);
+	/* a request each when it is done, two before */
+	stops_at(&(struct tier_limits){ .requests = 3 }, 2, META_RUN_STOPPED);
+	stops_at(&(struct tier_limits){ .files = 2 }, 2, META_RUN_STOPPED);
+	stops_at(&(struct tier_limits){ .bytes = SIZE * 2 - 1 }, 1,
+		 META_RUN_STOPPED);
+	stops_at(&(struct tier_limits){ .files = 2 }, 2, META_RUN_DONE);
 }
 
 /* Between batches, here of two rules. */
@@ -598,7 +627,8 @@ int main(void)
 		RUN_TEST(test_refused),	 RUN_TEST(test_dearer),
 		RUN_TEST(test_cancel),	 RUN_TEST(test_left),
 		RUN_TEST(test_restart),	 RUN_TEST(test_busy),
-		RUN_TEST(test_limits),	 RUN_TEST(test_rate),
+		RUN_TEST(test_limits),	 RUN_TEST(test_limits_below),
+		RUN_TEST(test_rate),
 		RUN_TEST(test_budget),	 RUN_TEST(test_budget_again),
 		RUN_TEST(test_budget_run), RUN_TEST(test_away),
 		RUN_TEST(test_errors),	 RUN_TEST(test_stop_on),

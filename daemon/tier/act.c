@@ -27,7 +27,9 @@ struct act {
 	struct left_file *left;
 	size_t n, room;
 	struct move_transferred done;
-	int rc; /* of the action */
+	money_t paid;  /* of what came here */
+	uint64_t came; /* bytes of that */
+	int rc;	       /* of the action */
 };
 
 static void act_done(struct act *a)
@@ -108,6 +110,13 @@ static void act_sum(struct act *a, const struct move_transferred *u)
 	a->done.failed += u->failed;
 }
 
+/* How fast its tier brings things back. */
+static enum price_speed act_speed(const struct act *a)
+{
+	return a->b->from < 0 ? PRICE_STANDARD
+			      : price_speed(&a->r->t->o.tier[a->b->from]);
+}
+
 static int act_move(struct act *a)
 {
 	struct move_transfer in = {
@@ -116,11 +125,7 @@ static int act_move(struct act *a)
 		.n = a->b->inos,
 		.version = a->r->plan.version,
 		.opened_ns = a->r->plan.made_ns,
-		.speed = (unsigned)(a->b->from < 0
-					    ? PRICE_STANDARD
-					    : price_speed(
-						      &a->r->t->o.tier
-							       [a->b->from])),
+		.speed = (unsigned)act_speed(a),
 		.skipped = act_skipped,
 		.go_on = act_go_on,
 		.arg = a,
@@ -189,7 +194,8 @@ static int recall_order(struct act *a, uint64_t ino)
 		n = packs_page(a->r->t, ino, after, row);
 		for (i = 0; i < n; i++) {
 			after = row[i];
-			got = move_restore(a->r->t->mv, after, STORE_STANDARD,
+			got = move_restore(a->r->t->mv, after,
+					   (enum store_speed)act_speed(a),
 					   MOVE_RESTORE_DAYS,
 					   STORE_CAUSE_POLICY);
 			rc = got < 0 && rc != -EINPROGRESS ? got : rc;
@@ -214,10 +220,40 @@ static int recall_file(struct act *a, uint64_t ino)
 	return rc;
 }
 
+/* A study may lie in several tiers. */
+static bool any_archive(const struct tier *t)
+{
+	bool any = false;
+	size_t i;
+
+	for (i = 0; i < t->o.n_tiers; i++)
+		any |= t->o.tier[i].archive;
+	return any;
+}
+
+/* A store that is away is waited for. */
+static int recall_one(struct act *a, uint64_t ino, bool archive)
+{
+	int64_t pause = WAIT_MIN;
+	int rc;
+
+	for (;;) {
+		rc = archive ? recall_order(a, ino) : 0;
+		if (rc == 0)
+			rc = recall_file(a, ino);
+		if (!not_now(rc))
+			return rc;
+		snprintf(a->r->row.error, sizeof(a->r->row.error),
+			 "waits for a store: %s", strerror(-rc));
+		if (!run_sleep(a->r, pause))
+			return -EINTR;
+		pause = MIN(2 * pause, WAIT_MAX);
+	}
+}
+
 static int act_recall(struct act *a)
 {
-	bool archive = a->b->from >= 0 && a->r->t->o.tier[a->b->from].archive;
-	bool waits = false;
+	bool archive = any_archive(a->r->t), waits = false;
 	size_t i;
 	int rc = 0;
 
@@ -226,9 +262,7 @@ static int act_recall(struct act *a)
 
 		if (!run_go_on(a->r))
 			return -EINTR;
-		rc = archive ? recall_order(a, ino) : 0;
-		if (rc == 0)
-			rc = recall_file(a, ino);
+		rc = recall_one(a, ino, archive);
 		waits |= rc == -EINPROGRESS;
 		if (rc == -EINPROGRESS || rc == -ENOENT)
 			rc = 0;
@@ -262,6 +296,20 @@ static int pin_item(struct act *a, const struct meta_plan_item *item)
 	return rc < 0 ? rc : meta_commit(&x, NULL);
 }
 
+/* As the plan says: else who brings pinned files here orders them, faster. */
+static int pin_order(struct act *a)
+{
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < a->b->inos && rc == 0; i++) {
+		rc = run_go_on(a->r) ? recall_order(a, a->b->ino[i]) : -EINTR;
+		if (rc == -EINPROGRESS)
+			rc = 0;
+	}
+	return rc;
+}
+
 static int act_pin(struct act *a)
 {
 	const struct tier_policy *p = a->r->policy;
@@ -271,6 +319,8 @@ static int act_pin(struct act *a)
 	if (!p || a->b->rule >= p->n_rules ||
 	    p->rules[a->b->rule].action != TIER_PIN)
 		return -ESTALE; /* the policy says no more how long */
+	if (any_archive(a->r->t))
+		rc = pin_order(a);
 	for (i = 0; i < a->b->n && rc == 0; i++)
 		rc = run_go_on(a->r) ? pin_item(a, &a->b->item[i]) : -EINTR;
 	move_pinned(a->r->t->mv);
@@ -320,21 +370,58 @@ int act_end(struct run *r, struct meta_plan_item *item, size_t n)
 	return rc < 0 ? rc : meta_commit(&x, NULL);
 }
 
-static void act_count(struct act *a, const struct meta_plan_item *item,
-		      money_t once)
+/*
+ * A transfer says what it took. What is brought back is paid by what was going
+ * to be, also as long as it is only ordered: a run waits, and a limit must not.
+ */
+static bool act_brings(const struct act *a)
+{
+	return a->b->action == TIER_RECALL || a->b->action == TIER_PIN;
+}
+
+static void act_came(struct act *a, const struct meta_plan_item *item,
+		     money_t share)
 {
 	struct run *r = a->r;
 
+	r->row.files += item->files;
+	r->row.bytes += item->bytes;
+	r->predicted += share;
+	if (!act_brings(a))
+		return;
+	r->cost += share;
+	a->paid += share;
+	a->came += item->bytes;
+}
+
+static void act_count(struct act *a, const struct meta_plan_item *item,
+		      money_t once)
+{
+	uint64_t all = a->b->bytes;
+	struct run *r = a->r;
+
 	r->tried += item->state ? item->files : 0;
-	if (item->state == 1) {
-		r->row.files += item->files;
-		r->row.bytes += item->bytes;
-		r->predicted += a->b->bytes ? money_muldiv(once, item->bytes,
-							   a->b->bytes)
-					    : 0;
-	} else if (item->state == 2) {
+	if (item->state == 1)
+		act_came(a, item,
+			 all ? money_muldiv(once, item->bytes, all) : 0);
+	else if (item->state == 2)
 		r->row.skipped += item->files;
-	}
+}
+
+/* Requests, and what is still to come. */
+static void act_ordered(struct act *a, uint64_t requests, money_t once)
+{
+	uint64_t all = MAX(a->b->bytes, (uint64_t)1);
+	uint64_t sent = (uint64_t)((unsigned __int128)requests *
+				   MIN(a->came, all) / all);
+
+	if (!act_brings(a))
+		return;
+	a->r->requests += sent;
+	if (a->rc != -EINPROGRESS)
+		return;
+	a->r->ordered += once - a->paid;
+	a->r->orders += requests - sent;
 }
 
 static int act_ends(struct act *a, money_t once)
@@ -388,7 +475,8 @@ static void act_failed(struct act *a, uint64_t done)
 	r->failing = files && !done ? r->failing + 1 : 0;
 }
 
-int act_batch(struct run *r, const struct batch *b, money_t once)
+int act_batch(struct run *r, const struct batch *b, uint64_t requests,
+	      money_t once)
 {
 	struct act *a CLEANUP(guard_free) = calloc(1, sizeof(*a));
 	uint64_t before = r->row.files;
@@ -402,6 +490,7 @@ int act_batch(struct run *r, const struct batch *b, money_t once)
 	a->rc = act_one(a);
 	r->pending |= a->rc == -EINPROGRESS;
 	rc = act_ends(a, once);
+	act_ordered(a, requests, once);
 	act_failed(a, r->row.files - before);
 	act_done(a);
 	if (rc < 0)

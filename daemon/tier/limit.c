@@ -11,16 +11,17 @@ const char *limit_over(const struct run *r, const struct batch *b,
 {
 	static const struct tier_limits none;
 	const struct tier_limits *l = r->policy ? &r->policy->limits : &none;
+	money_t cost = r->cost + r->ordered + once;
 
 	if (l->bytes && r->row.bytes + b->bytes > l->bytes)
 		return "the policy's limit of bytes";
 	if (l->files && r->row.files + b->files > l->files)
 		return "the policy's limit of files";
-	if (l->requests && r->requests + requests > l->requests)
+	if (l->requests && r->requests + r->orders + requests > l->requests)
 		return "the policy's limit of requests";
-	if (l->has_money && r->cost + once > l->money)
+	if (l->has_money && cost > l->money)
 		return "the policy's limit of money";
-	if (r->t->o.has_budget && r->t->o.spent && r->cost + once > r->left)
+	if (r->t->o.has_budget && r->t->o.spent && cost > r->left)
 		return "the month's budget";
 	return NULL;
 }

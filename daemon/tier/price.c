@@ -256,7 +256,8 @@ static uint64_t packs_of(uint64_t bytes, uint64_t size)
 	return bytes && size ? (bytes + size - 1) / size : bytes != 0;
 }
 
-/* What a recall fetches: no rows say it yet, but bytes and packs do. */
+/* What a recall or a pin fetches: no rows say it yet, but bytes and packs do.
+ */
 static void estimate_recall(const struct tier *t, const struct batch *b,
 			    struct move_transferred *out)
 {
@@ -287,7 +288,7 @@ int price_estimate(struct tier *t, const struct batch *b, uint64_t version,
 	memset(out, 0, sizeof(*out));
 	if (rc == 0 && b->action == TIER_MOVE && b->n)
 		rc = move_transfer_estimate(t->mv, &in, u);
-	else if (rc == 0 && b->action == TIER_RECALL)
+	else if (rc == 0 && (b->action == TIER_RECALL || b->action == TIER_PIN))
 		estimate_recall(t, b, u);
 	if (rc == 0)
 		take_add(out, u);

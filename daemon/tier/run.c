@@ -283,7 +283,7 @@ static int run_batch(struct run *r, struct items *items, const struct batch *b)
 		return 0;
 	}
 	if (!why) {
-		rc = limit_pace(r) ? act_batch(r, b, once) : -EINTR;
+		rc = limit_pace(r) ? act_batch(r, b, u.requests, once) : -EINTR;
 		if (rc < 0)
 			return rc;
 		why = limit_errors(r);
@@ -302,6 +302,8 @@ static int run_pass(struct run *r)
 	int rc = 1, end = 0;
 
 	r->pending = false;
+	r->ordered = 0;
+	r->orders = 0;
 	while (rc == 1 && end == 0) {
 		if (!run_go_on(r))
 			return -EINTR;

@@ -16,6 +16,9 @@ struct run {
 	money_t cost, predicted;
 	money_t left; /* of the budget, when there is one */
 	uint64_t requests;
+	/* Of what was ordered in this pass and has not come yet. */
+	money_t ordered;
+	uint64_t orders;
 	uint64_t tried, failed; /* files */
 	int64_t began_ns;	/* boot; of this process's part */
 	uint64_t began_bytes;
@@ -36,9 +39,11 @@ void run_skipped(struct run *r, uint64_t ino, const char *reason);
 
 /*
  * Does a batch and writes what became of its items. 0, also when some of it
- * failed or waits; -EINTR, -errno of rows. `once`: what it was going to cost.
+ * failed or waits; -EINTR, -errno of rows. `requests` and `once`: what it was
+ * going to take.
  */
-int act_batch(struct run *r, const struct batch *b, money_t once);
+int act_batch(struct run *r, const struct batch *b, uint64_t requests,
+	      money_t once);
 /* Writes an item's end: 1 done, 2 skipped; and the run as it is. */
 int act_end(struct run *r, struct meta_plan_item *item, size_t n);
 

@@ -87,16 +87,26 @@ static void test_who_may(void **state)
 		const char *verb;
 		bool ops, finance;
 	} table[] = {
-		{ "status", true, true },	 { "cost", true, true },
-		{ "cost_forecast", true, true }, { "cost_whatif", true, true },
-		{ "cost_explain", true, false }, { "quota", true, true },
-		{ "quota_check", true, true },	 { "info", true, false },
-		{ "jobs", true, false },	 { "doctor", true, false },
-		{ "wait", true, false },	 { "evict", true, false },
-		{ "recall", true, false },	 { "clinic", true, false },
-		{ "pin", true, false },		 { "pins", true, false },
-		{ "tier_list", true, false },	 { "tier_history", true, false },
-		{ "tier_apply", true, false },	 { "tier_run", true, false },
+		{ "status", true, true },
+		{ "cost", true, true },
+		{ "cost_forecast", true, true },
+		{ "cost_whatif", true, true },
+		{ "cost_explain", true, false },
+		{ "quota", true, true },
+		{ "quota_check", true, true },
+		{ "info", true, false },
+		{ "jobs", true, false },
+		{ "doctor", true, false },
+		{ "wait", true, false },
+		{ "evict", true, false },
+		{ "recall", true, false },
+		{ "clinic", true, false },
+		{ "pin", true, false },
+		{ "pins", true, false },
+		{ "tier_list", true, false },
+		{ "tier_history", true, false },
+		{ "tier_apply", true, false },
+		{ "tier_run", true, false },
 	};
 	const gid_t many[] = { 5, 6, ops_gid };
 	const gid_t fin[] = { 5, finance_gid };

@@ -2,6 +2,7 @@
 /* Applying plans: exactly that, or not at all; and going on after any end. */
 #include "tests/unit/tier/util.h"
 
+#define HOUR  (3600 * NSEC_PER_SEC)
 #define FILES 120 /* one of them is less than 2 % */
 #define SIZE  4096
 
@@ -500,6 +501,93 @@ static void test_recall(void **state)
 	assert_true(local_exists(ino[1]));
 }
 
+static int orders(struct meta_restore r[DEEP])
+{
+	int i, n = 0;
+	META_TXN(t);
+
+	assert_int_equal(meta_look(m, &t), 0);
+	for (i = META_RESTORE_WANTED; i <= META_RESTORE_FAILED; i++)
+		n += meta_restore_list(&t, i, 0, &r[n], (size_t)(DEEP - n));
+	return n;
+}
+
+static struct tier_terms terms_were;
+static struct price_class frozen = {
+	.name = "FROZEN",
+	.recall = { [PRICE_STANDARD] = { .known = true,
+					 .gb = FIGURE(3000000),
+					 .takes_ns = 12 * HOUR },
+		    [PRICE_BULK] = { .known = true,
+				     .gb = FIGURE(1000000),
+				     .takes_ns = 48 * HOUR } },
+};
+
+/* The first tier becomes an archive class, and has DEEP old files. */
+static int frozen_setup(void **state)
+{
+	uint64_t deep;
+	char name[2] = "a";
+	int i, rc = tier_setup(state);
+
+	terms_were = terms[NEAR];
+	deep = make_dir(META_ROOT_INO, "deep");
+	for (i = 0; i < DEEP; i++, name[0]++)
+		make_old(deep, name, SIZE);
+	terms[NEAR].class = &frozen;
+	terms[NEAR].archive = true;
+	mv->s.tier[0].archive = true;
+	mv->s.tier[0].restore_ns[STORE_STANDARD] = 12 * HOUR;
+	mv->s.tier[0].restore_ns[STORE_BULK] = 48 * HOUR;
+	n_skipped = 0;
+	ropts.tick = NULL;
+	ropts.trigger = NULL;
+	return rc;
+}
+
+static int frozen_teardown(void **state)
+{
+	terms[NEAR] = terms_were;
+	return teardown(state);
+}
+
+/* At its cheapest speed, and within the limits although nothing has come. */
+static void test_recall_limits(void **state)
+{
+	struct meta_restore r[DEEP];
+
+	rule_set(1, 3, TIER_RECALL, NULL);
+	make_plan();
+	assert_int_equal(tplan.files, DEEP);
+	policy.limits = (struct tier_limits){ .has_money = true,
+					      .money = tplan.once / 2 };
+	assert_int_equal(apply(), 0);
+	assert_int_equal(run.state, META_RUN_STOPPED);
+	assert_int_equal(orders(r), DEEP / 2);
+	assert_int_equal(r[0].speed, STORE_BULK);
+	assert_string_equal(r[0].cause, "policy");
+}
+
+/* What is pinned is brought here: the plan says what that costs. */
+static void test_pin_cost(void **state)
+{
+	struct meta_restore r[DEEP];
+	money_t recall;
+
+	rule_set(1, 3, TIER_RECALL, NULL);
+	make_plan();
+	recall = tplan.once;
+	assert_true(recall > 0);
+	rule_set(1, 3, TIER_PIN, NULL);
+	make_plan();
+	assert_true(tplan.once == recall);
+	assert_int_equal(apply(), 0);
+	assert_int_equal(run.state, META_RUN_DONE);
+	assert_int_equal(orders(r), DEEP);
+	assert_int_equal(r[0].speed, STORE_BULK);
+	assert_true(strcmp(run.cost, run.predicted) == 0);
+}
+
 static void test_pin(void **state)
 {
 	int64_t until, now = clock_wall_ns();
@@ -618,25 +706,41 @@ static void test_oldest(void **state)
 	file_close(f, true);
 }
 
+#define FROZEN_TEST(f) \
+	cmocka_unit_test_setup_teardown(f, frozen_setup, frozen_teardown)
 #define RUN_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		RUN_TEST(test_done),	 RUN_TEST(test_changed),
-		RUN_TEST(test_refused),	 RUN_TEST(test_dearer),
-		RUN_TEST(test_cancel),	 RUN_TEST(test_left),
-		RUN_TEST(test_restart),	 RUN_TEST(test_busy),
-		RUN_TEST(test_limits),	 RUN_TEST(test_limits_below),
+		RUN_TEST(test_done),
+		RUN_TEST(test_changed),
+		RUN_TEST(test_refused),
+		RUN_TEST(test_dearer),
+		RUN_TEST(test_cancel),
+		RUN_TEST(test_left),
+		RUN_TEST(test_restart),
+		RUN_TEST(test_busy),
+		RUN_TEST(test_limits),
+		RUN_TEST(test_limits_below),
 		RUN_TEST(test_rate),
-		RUN_TEST(test_budget),	 RUN_TEST(test_budget_again),
-		RUN_TEST(test_budget_run), RUN_TEST(test_away),
-		RUN_TEST(test_errors),	 RUN_TEST(test_stop_on),
-		RUN_TEST(test_evict),	 RUN_TEST(test_evicted),
+		RUN_TEST(test_budget),
+		RUN_TEST(test_budget_again),
+		RUN_TEST(test_budget_run),
+		RUN_TEST(test_away),
+		RUN_TEST(test_errors),
+		RUN_TEST(test_stop_on),
+		RUN_TEST(test_evict),
+		RUN_TEST(test_evicted),
 		RUN_TEST(test_recall),
-		RUN_TEST(test_pin),	 RUN_TEST(test_run),
-		RUN_TEST(test_compact),	 RUN_TEST(test_schedule),
-		RUN_TEST(test_triggers), RUN_TEST(test_oldest),
+		FROZEN_TEST(test_recall_limits),
+		FROZEN_TEST(test_pin_cost),
+		RUN_TEST(test_pin),
+		RUN_TEST(test_run),
+		RUN_TEST(test_compact),
+		RUN_TEST(test_schedule),
+		RUN_TEST(test_triggers),
+		RUN_TEST(test_oldest),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

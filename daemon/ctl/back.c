@@ -244,7 +244,7 @@ int back_budget(struct back *b, money_t amount, const char *clinical)
 	money_t spent;
 	int rc;
 
-	if (!o || !o->has_budget || !o->spent || !b->orders)
+	if (!o || !o->has_budget || !o->spent || (!b->orders && amount <= 0))
 		return 0;
 	rc = o->spent(o->spent_arg, &spent);
 	if (rc < 0)

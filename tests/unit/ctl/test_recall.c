@@ -147,6 +147,25 @@ static void test_budget(void **state)
 	assert_int_equal(orders(r, 4), 2);
 }
 
+/* What can be read at once is not for nothing either. */
+static void test_budget_reads(void **state)
+{
+	CLEANUP_JSON json_t *a = NULL, *b = NULL;
+	const money_t was = fake_class.get_1000.amount;
+
+	archived("a");
+	archived("b");
+	memset(fake.takes_ns, 0, sizeof(fake.takes_ns));
+	fake_class.get_1000.amount = 1000 * MONEY_UNIT;
+	spent = 98 * MONEY_UNIT + 1;
+	a = call("recall", BOTH);
+	assert_string_equal(error_code(a), "over_budget");
+	spent--;
+	b = call("recall", BOTH);
+	assert_int_equal(int_at(b, "result.files"), 2);
+	fake_class.get_1000.amount = was;
+}
+
 /* ---- clinic lists ---------------------------------------------------- */
 
 #define CLINIC                                                             \
@@ -268,10 +287,11 @@ static void test_evict_pinned(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ARCHIVE_TEST(test_dry),	   ARCHIVE_TEST(test_order),
-		ARCHIVE_TEST(test_by),	   ARCHIVE_TEST(test_budget),
-		ARCHIVE_TEST(test_clinic), ARCHIVE_TEST(test_clinic_wrong),
-		ARCHIVE_TEST(test_pins),   ARCHIVE_TEST(test_evict_pinned),
+		ARCHIVE_TEST(test_dry),		 ARCHIVE_TEST(test_order),
+		ARCHIVE_TEST(test_by),		 ARCHIVE_TEST(test_budget),
+		ARCHIVE_TEST(test_budget_reads), ARCHIVE_TEST(test_clinic),
+		ARCHIVE_TEST(test_clinic_wrong), ARCHIVE_TEST(test_pins),
+		ARCHIVE_TEST(test_evict_pinned),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -304,6 +304,10 @@ static void clinic_risk(FILE *f, const json_t *r)
 		fprintf(f, "%s%s at ",
 			n > 1 ? ", " : ", at risk: ", (char *)id.data);
 		clinic_at(f, json_text(p, "appointment_at"));
+		if (!json_known(p, "ready_at")) {
+			fprintf(f, " (over)");
+			continue;
+		}
 		fprintf(f, " (ready ");
 		show_when(f, p, "ready_at");
 		fprintf(f, ")");

@@ -66,6 +66,12 @@ static int patient_add(struct patient *p, uint64_t ino, uint64_t bytes)
 	return 0;
 }
 
+/* Nobody waits for what comes after that. */
+static int64_t patient_over_ns(const struct patient *p)
+{
+	return p->at_ns + CLINIC_SLOT_NS;
+}
+
 static int clinic_file(struct clinic *k, struct patient *p, uint64_t ino)
 {
 	struct meta_inode in;
@@ -78,9 +84,11 @@ static int clinic_file(struct clinic *k, struct patient *p, uint64_t ino)
 	if (rc < 0 || in.size == 0 || in.state == META_DIRTY ||
 	    in.state == META_LOCAL)
 		return rc;
+	p->missing++;
+	if (patient_over_ns(p) <= k->back.now_ns)
+		return 0;
 	k->want.by_ns = p->at_ns;
 	rc = back_add(&k->back, ino, in.size, &k->want, &ready);
-	p->missing++;
 	p->ready_ns = MAX(p->ready_ns, ready);
 	if (rc == 1) {
 		k->archived++;
@@ -149,7 +157,7 @@ static int clinic_patient(struct clinic *k, struct patient *p)
 
 static int clinic_pin(struct clinic *k, const struct patient *p)
 {
-	struct meta_pin pin = { .until_ns = p->at_ns + CLINIC_SLOT_NS,
+	struct meta_pin pin = { .until_ns = patient_over_ns(p),
 				.made_ns = k->back.now_ns,
 				.uid = k->c->peer->uid,
 				.cause = "clinic-list" };
@@ -186,18 +194,26 @@ static const char *patient_state(const struct patient *p)
 {
 	if (!p->studies)
 		return "unknown";
-	if (p->ready_ns > p->at_ns)
-		return "at_risk";
-	return p->missing ? "coming" : "ready";
+	if (!p->missing)
+		return "ready";
+	return p->ready_ns > p->at_ns ? "at_risk" : "coming";
 }
 
-static json_t *patient_json(const struct patient *p)
+/* Will all of it be here? What is over is not fetched. */
+static bool patient_comes(const struct clinic *k, const struct patient *p)
+{
+	return p->studies &&
+	       (!p->missing || patient_over_ns(p) > k->back.now_ns);
+}
+
+static json_t *patient_json(const struct clinic *k, const struct patient *p)
 {
 	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:s}", "patient_id", p->id,
 			 "appointment_at", proto_time(p->at_ns), "studies",
 			 proto_count(p->studies), "bytes",
 			 proto_count(p->bytes), "ready_at",
-			 p->studies ? proto_time(p->ready_ns) : json_null(),
+			 patient_comes(k, p) ? proto_time(p->ready_ns)
+					     : json_null(),
 			 "state", patient_state(p));
 }
 
@@ -209,8 +225,8 @@ static int clinic_result(struct clinic *k, json_t *result)
 	if (!list)
 		return -ENOMEM;
 	for (i = 0; i < k->n; i++)
-		if (json_array_append_new(list, patient_json(&k->patient[i])) <
-		    0)
+		if (json_array_append_new(list,
+					  patient_json(k, &k->patient[i])) < 0)
 			return -ENOMEM;
 	if (proto_set(result, "patients", take(list)) < 0)
 		return -ENOMEM;
@@ -244,7 +260,7 @@ static int clinic_args(struct clinic *k)
 			&p->at_ns);
 		if (rc < 0) /* ctl_args_check() has seen them */
 			return rc;
-		last = MAX(last, p->at_ns + CLINIC_SLOT_NS);
+		last = MAX(last, patient_over_ns(p));
 	}
 	k->back.days =
 		(unsigned)MIN((last - k->back.now_ns) / day + 1, CLINIC_DAYS);

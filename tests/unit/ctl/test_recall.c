@@ -213,6 +213,29 @@ static void test_clinic(void **state)
 			21 * HOUR);
 }
 
+/* Whose slot is over gets nothing any more, least of all as fast as it goes;
+ * and what is here was not too late. */
+static void test_clinic_over(void **state)
+{
+	CLEANUP_JSON json_t *a = NULL;
+	uint64_t p1 = archived("a"), here;
+	struct meta_restore r[4];
+
+	here = new_file_in(META_ROOT_INO, "c", S_IFREG | 0644);
+	write_file(here, here, 1000);
+	assert_int_equal(cache_flush(c), 0);
+	of_patient(p1, "1.1", "P1");
+	of_patient(here, "1.3", "P3");
+	a = askf(CLINIC, "false", iso(-2 * HOUR), iso(-HOUR / 2),
+		 iso(-HOUR / 2), iso(-HOUR / 2));
+	assert_string_equal(text_at(a, "result.patients.0.state"), "at_risk");
+	assert_true(json_is_null(at(a, "result.patients.0.ready_at")));
+	assert_string_equal(text_at(a, "result.patients.2.state"), "ready");
+	assert_int_equal(int_at(a, "result.archived_files"), 0);
+	assert_int_equal(pounds(a), 0);
+	assert_int_equal(orders(r, 4), 0);
+}
+
 static void test_clinic_wrong(void **state)
 {
 	CLEANUP_JSON json_t *none = NULL, *shape = NULL, *speed = NULL;
@@ -287,10 +310,15 @@ static void test_evict_pinned(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ARCHIVE_TEST(test_dry),		 ARCHIVE_TEST(test_order),
-		ARCHIVE_TEST(test_by),		 ARCHIVE_TEST(test_budget),
-		ARCHIVE_TEST(test_budget_reads), ARCHIVE_TEST(test_clinic),
-		ARCHIVE_TEST(test_clinic_wrong), ARCHIVE_TEST(test_pins),
+		ARCHIVE_TEST(test_dry),
+		ARCHIVE_TEST(test_order),
+		ARCHIVE_TEST(test_by),
+		ARCHIVE_TEST(test_budget),
+		ARCHIVE_TEST(test_budget_reads),
+		ARCHIVE_TEST(test_clinic),
+		ARCHIVE_TEST(test_clinic_over),
+		ARCHIVE_TEST(test_clinic_wrong),
+		ARCHIVE_TEST(test_pins),
 		ARCHIVE_TEST(test_evict_pinned),
 	};
 

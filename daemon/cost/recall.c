@@ -42,6 +42,8 @@ static int recall_price(const struct cost_opts *o, const struct cost_recall *r,
 	money_t total;
 	int rc;
 
+	if (!r->restores && !r->gets && !r->bytes)
+		return 0; /* nothing comes from there */
 	if (t && t->prices)
 		c = price_table_class(t->prices, t->storage_class);
 	if (!c) {

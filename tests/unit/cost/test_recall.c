@@ -83,6 +83,9 @@ static void test_doubts(void **state)
 	r.tier = "own";
 	assert_int_equal(cost_recall(&opts, &r, 1, &out, NULL), 0);
 	assert_false(out.priced);
+	r = (struct cost_recall){ .tier = "own", .days = 7 };
+	assert_int_equal(cost_recall(&opts, &r, 1, &out, NULL), 0);
+	assert_true(out.priced && out.amount == 0); /* nothing of it */
 	exchange.n_rates = 0;
 	assert_int_equal(cost_recall(&opts, &bulk, 1, &out, &err), -ENOENT);
 	assert_non_null(strstr(err.msg, "no rate from USD to GBP"));

@@ -246,6 +246,8 @@ static int run_left(void *arg, const struct meta_plan_item *i,
 		r->row.skipped += i->files;
 		for (k = 0; k < s->n; k++)
 			run_skipped(r, s->ino[k], reason);
+		if (!s->n) /* deleted; of a study no file is known then */
+			run_skipped(r, i->study ? 0 : i->subject, reason);
 	} else {
 		r->row.files += i->files;
 		r->row.bytes += i->bytes;

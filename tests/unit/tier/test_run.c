@@ -132,14 +132,21 @@ static void test_done(void **state)
 /* Written, deleted: left, and said. */
 static void test_changed(void **state)
 {
+	uint64_t top = make_old(META_ROOT_INO, "top", SIZE);
+
+	rule_set(2, 1, TIER_KEEP, NULL); /* all that is recent */
+	rule_set(3, 5, TIER_MOVE, "cool");
 	make_plan();
+	assert_int_equal(tplan.files, FILES + 1);
 	change(ino[7], 10);
+	unlink_file(top, "top");
 	assert_int_equal(apply(), 0);
 	assert_int_equal(run.state, META_RUN_DONE);
 	assert_int_equal(run.files, FILES - 1);
-	assert_int_equal(run.skipped, 1);
-	assert_int_equal(n_skipped, 1);
+	assert_int_equal(run.skipped, 2);
+	assert_int_equal(n_skipped, 2);
 	assert_string_equal(skipped[0], "old/7: changed since the plan");
+	assert_string_equal(skipped[1], "(deleted): deleted");
 }
 
 /* More than 2 % is another plan. */

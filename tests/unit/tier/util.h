@@ -78,6 +78,7 @@ static struct tier_class file_classes[] = {
 	{ .name = (char[]){ "old" }, .path = { word_old, 1 } },
 	{ .name = (char[]){ "deep" }, .path = { word_deep, 1 } },
 	{ .name = (char[]){ "hot" }, .path = { word_hot, 1 } },
+	{ .name = (char[]){ "all" }, .size = { TIER_GE, 0 } },
 };
 static struct tier_rule rules[8];
 static struct tier_trigger triggers[2];

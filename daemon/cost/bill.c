@@ -332,7 +332,7 @@ static int ledger_span(struct cost_bill *b, int32_t from, int32_t to,
 {
 	size_t skip = 0;
 	META_TXN(t);
-	int n = meta_read(b->meta, &t);
+	int n = meta_look(b->meta, &t);
 
 	if (n < 0)
 		return n;

@@ -216,7 +216,7 @@ static int scan_page(struct meta *m, const struct present_scan *s,
 		     uint64_t *after)
 {
 	META_TXN(t);
-	int rc = meta_read(m, &t);
+	int rc = meta_look(m, &t);
 	int n, i;
 
 	if (rc < 0)

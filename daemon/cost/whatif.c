@@ -251,7 +251,7 @@ static int whatif_early_page(struct whatif *w, struct cost_bill *b,
 			     struct meta_pack *page, uint64_t *after)
 {
 	META_TXN(t);
-	int rc = meta_read(w->meta, &t);
+	int rc = meta_look(w->meta, &t);
 	int n, i;
 
 	if (rc < 0)

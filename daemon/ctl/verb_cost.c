@@ -7,6 +7,9 @@
 #include "base/clock.h"
 #include "base/units.h"
 
+/* Each of its months is priced, also those to come. */
+#define PERIOD_DAYS_MAX 3660
+
 struct report_json {
 	const struct ctl_worker *w;
 	const struct cost_report *r;
@@ -422,6 +425,9 @@ static int cost_period(struct ctl_call *c, int32_t *from, int32_t *to)
 	    units_parse_date(t, to) < 0)
 		return fail(&c->err, -EINVAL,
 			    "from and to must be dates (2026-11-24)");
+	if (*to > *from && *to - *from >= PERIOD_DAYS_MAX)
+		return fail(&c->err, -EINVAL,
+			    "a report is of at most ten years");
 	*to += 1;
 	return 0;
 }

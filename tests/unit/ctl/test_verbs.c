@@ -545,6 +545,18 @@ static void test_cost(void **state)
 			    text_at(a, "result.period.to"));
 }
 
+static void test_cost_period(void **state)
+{
+	CLEANUP_JSON json_t *ten = NULL, *more = NULL;
+
+	ten = ask("{\"id\":1,\"verb\":\"cost\",\"args\":"
+		  "{\"from\":\"2026-01-01\",\"to\":\"2035-12-31\"}}");
+	assert_string_equal(text_at(ten, "result.period.to"), "2035-12-31");
+	more = ask("{\"id\":1,\"verb\":\"cost\",\"args\":"
+		   "{\"from\":\"2026-01-01\",\"to\":\"9999-12-31\"}}");
+	assert_string_equal(text_at(more, "error.errno"), "EINVAL");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -567,6 +579,7 @@ int main(void)
 		WORKER_TEST(test_doctor),
 		WORKER_TEST(test_data_path),
 		WORKER_TEST(test_cost),
+		WORKER_TEST(test_cost_period),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

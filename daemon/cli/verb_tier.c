@@ -108,11 +108,18 @@ static int apply_call(struct cli *c, const struct config_trust *t, bool dry,
 		r);
 }
 
+/* What only a trust says that has the plan. */
+static bool apply_refused(int rc)
+{
+	return rc == -EKEYEXPIRED || rc == -EDQUOT || rc == -EALREADY;
+}
+
 /* Plans have no trust in their names: who has it? -ENOENT: nobody. */
 static int apply_find(struct cli *c, const struct config_trust **out,
 		      json_t **r)
 {
 	const struct config_trust *t[CLI_TRUSTS_MAX];
+	struct err why = ERR_INIT; /* what the first of them said */
 	size_t n = 0, i;
 	int rc = cli_select(c, false, t, &n), bad = -ENOENT;
 
@@ -124,14 +131,19 @@ static int apply_find(struct cli *c, const struct config_trust **out,
 			*out = t[i];
 			return 0;
 		}
+		if (apply_refused(rc))
+			return rc;
 		/* one that is not served hides no plan of another */
-		if (bad == -ENOENT)
+		if (bad == -ENOENT) {
 			bad = rc;
+			why = c->err;
+		}
 	}
 	if (bad == -ENOENT) {
 		fail(&c->err, bad, "there is no plan '%s'", c->arg[0]);
 		return fail_hint(&c->err, bad, "mersey tier plan");
 	}
+	c->err = why;
 	return bad;
 }
 

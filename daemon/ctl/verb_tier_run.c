@@ -142,11 +142,11 @@ static int apply_result(struct running *r, bool dry, json_t *predicted,
 	return running_list(r, result);
 }
 
-/* Reads what is left of the plan, for progress, or as the answer. */
+/* What is left of the plan, and would not be refused. */
 static int apply_look(struct running *r, const char *plan, money_t *once)
 {
 	CLEANUP(tier_plan_done) struct tier_plan p = { .n_moves = 0 };
-	int rc = tier_plan_read(r->c->w->policies, plan, &p, &r->c->err);
+	int rc = tier_apply_look(r->c->w->policies, plan, &p, &r->c->err);
 
 	if (rc < 0)
 		return rc;

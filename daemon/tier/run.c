@@ -215,18 +215,17 @@ static int check_cost(struct run *r, const struct tier_plan *now,
 	return rc;
 }
 
-static int run_check(struct run *r)
+static int run_check(struct run *r, struct tier_plan *now)
 {
-	struct tier_plan now CLEANUP(tier_plan_done) = { .n_moves = 0 };
 	money_t before;
 	struct left l;
 	int rc = run_before(r, &before);
 
 	if (rc == 0)
-		rc = plan_left(r->t, &r->plan, r->policy, &now, &l, r->err);
+		rc = plan_left(r->t, &r->plan, r->policy, now, &l, r->err);
 	if (rc == 0)
 		rc = check_bytes(r, &l);
-	return rc < 0 ? rc : check_cost(r, &now, before);
+	return rc < 0 ? rc : check_cost(r, now, before);
 }
 
 /* ---- the run
@@ -359,12 +358,9 @@ static int run_ended(struct run *r, int rc)
 
 static int run_plan(struct run *r, bool checked)
 {
-	int rc;
+	struct tier_plan now CLEANUP(tier_plan_done) = { .n_moves = 0 };
+	int rc = checked ? 0 : run_check(r, &now);
 
-	if (r->plan.state == META_PLAN_DONE)
-		return fail(r->err, -EALREADY, "plan %s was done already",
-			    r->plan.name);
-	rc = checked ? 0 : run_check(r);
 	if (rc == 0)
 		rc = limit_budget(r);
 	if (rc < 0) {
@@ -378,21 +374,50 @@ static int run_plan(struct run *r, bool checked)
 	return run_ended(r, run_passes(r));
 }
 
+/* The plan of that name, which is not done. */
+static int run_find(struct run *r, const char *name)
+{
+	int rc = store_find(r->t, name, &r->plan);
+
+	if (rc == -ENOENT) {
+		fail(r->err, rc, "there is no plan '%s'", name);
+		return fail_hint(r->err, rc, "mersey tier plan");
+	}
+	if (rc == 0 && r->plan.state == META_PLAN_DONE)
+		return fail(r->err, -EALREADY, "plan %s was done already",
+			    r->plan.name);
+	if (rc == 0)
+		r->policy = tier_policy_find(r->t, r->plan.policy);
+	return rc;
+}
+
+int tier_apply_look(struct tier *t, const char *plan, struct tier_plan *out,
+		    struct err *err)
+{
+	struct run r = { .t = t, .err = err };
+	int rc = run_find(&r, plan);
+
+	memset(out, 0, sizeof(*out));
+	if (rc == 0)
+		rc = run_check(&r, out);
+	if (rc == 0)
+		rc = limit_budget(&r);
+	if (rc < 0)
+		tier_plan_done(out);
+	return rc;
+}
+
 static int run_named(struct tier *t, const char *name,
 		     const struct tier_policy *policy, bool checked,
 		     const struct tier_run_opts *o, struct meta_run *out,
 		     struct err *err)
 {
 	struct run r = { .t = t, .o = o, .err = err };
-	int rc = store_find(t, name, &r.plan);
+	int rc = run_find(&r, name);
 
-	if (rc == -ENOENT) {
-		fail(err, rc, "there is no plan '%s'", name);
-		return fail_hint(err, rc, "mersey tier plan");
-	}
 	if (rc < 0)
 		return rc;
-	r.policy = policy ? policy : tier_policy_find(t, r.plan.policy);
+	r.policy = policy ? policy : r.policy;
 	rc = run_plan(&r, checked);
 	*out = r.row;
 	if (r.detached && t->job)

@@ -175,6 +175,10 @@ struct tier_run_opts {
 	bool (*tick)(void *arg, const struct meta_run *now);
 	void *arg;
 };
+/* What tier_apply() would answer now, and what is left of the plan; nothing is
+ * changed. */
+int tier_apply_look(struct tier *t, const char *plan, struct tier_plan *out,
+		    struct err *err);
 int tier_apply(struct tier *t, const char *plan, const struct tier_run_opts *o,
 	       struct meta_run *out, struct err *err);
 /* Plans and applies within the policy's limits. */

@@ -269,6 +269,10 @@ static void test_changed(void **state)
 	f = file_open(big + 2, true);
 	write_at(f, 1, 0, 10);
 	file_close(f, true);
+	assert_int_equal(mersey("tier", "apply", json_text(r, "plan"),
+				"--dry-run", NULL),
+			 CLI_REFUSED);
+	assert_has(run_msg, "is out of date");
 	assert_int_equal(
 		mersey("tier", "apply", json_text(r, "plan"), "--yes", NULL),
 		CLI_REFUSED);

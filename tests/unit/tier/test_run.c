@@ -52,6 +52,16 @@ static int teardown(void **state)
 	return tier_teardown(state);
 }
 
+/* What a look says of the plan that was made last. */
+static int look(void)
+{
+	struct tier_plan now;
+	int rc = tier_apply_look(tier, tplan.name, &now, &err);
+
+	tier_plan_done(&now);
+	return rc;
+}
+
 static void make_plan(void)
 {
 	tier_plan_done(&tplan);
@@ -120,6 +130,7 @@ static void test_done(void **state)
 	assert_string_equal(run.by, "uid 1000");
 	assert_int_equal(moved(), FILES);
 	assert_int_equal(plan_state(), META_PLAN_DONE);
+	assert_int_equal(look(), -EALREADY);
 	assert_int_equal(apply(), -EALREADY);
 	assert_int_equal(tier_apply(tier, "0", &ropts, &run, &err), -ENOENT);
 	assert_true(last_run(&run));
@@ -155,7 +166,9 @@ static void test_refused(void **state)
 	make_plan();
 	change(ino[7], 10);
 	change(ino[8], 10);
+	assert_int_equal(look(), 0);
 	change(ino[9], 10);
+	assert_int_equal(look(), -EKEYEXPIRED);
 	assert_int_equal(apply(), -EKEYEXPIRED);
 	assert_non_null(strstr(err.msg, "what there is to do differs"));
 	assert_string_equal(err.hint, "mersey tier plan");
@@ -359,6 +372,7 @@ static void test_budget(void **state)
 	restart_tier();
 	make_plan();
 	spent = 100 * MONEY_UNIT;
+	assert_int_equal(look(), -EDQUOT);
 	assert_int_equal(apply(), -EDQUOT);
 	assert_non_null(strstr(err.msg, "budget of £100.00 is used up"));
 	spent = 100 * MONEY_UNIT - PENNY;

@@ -658,6 +658,19 @@ static void test_compact(void **state)
 	assert_int_equal(tier_claim(tier, &err), 0);
 	assert_int_equal(tier_compact(tier), 0); /* not beside a run */
 	tier_release(tier);
+	u->use[0].bytes_gone = u->use[0].billed_gone = 2 << 20;
+	topts.has_budget = true;
+	topts.budget = 100 * MONEY_UNIT;
+	topts.spent = read_spent;
+	restart_tier();
+	spent = 100 * MONEY_UNIT;
+	assert_int_equal(tier_compact(tier), 0);
+	spent = 100 * MONEY_UNIT - 1; /* less than it costs */
+	assert_int_equal(tier_compact(tier), 0);
+	assert_int_equal(transfers.compacted, 1);
+	spent = 0;
+	assert_int_equal(tier_compact(tier), 0);
+	assert_int_equal(transfers.compacted, 2);
 }
 
 /* Schedules are in local time, and every day of the week comes. */

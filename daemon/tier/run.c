@@ -267,6 +267,28 @@ static int run_estimate(struct run *r, const struct batch *b, struct take *u,
 	return rc;
 }
 
+/*
+ * Does it. What was ordered of an archive class is not to be ordered when the
+ * batch comes again, so that belongs to what this time was predicted to cost.
+ */
+static int run_act(struct run *r, const struct batch *b, const struct take *u,
+		   money_t once)
+{
+	money_t before = r->predicted, again;
+	bool pending = r->pending;
+	struct take left;
+	int rc;
+
+	r->pending = false;
+	rc = act_batch(r, b, u->requests, once);
+	if (rc == 0 && r->pending)
+		rc = run_estimate(r, b, &left, &again);
+	if (rc == 0 && r->pending)
+		r->predicted = before + once - again;
+	r->pending |= pending;
+	return rc;
+}
+
 /* 1: something ends it, which stands in the row. What is too much is tried by
  * halves: a limit below a batch would let nothing through, run after run. */
 static int run_batch(struct run *r, struct items *items, const struct batch *b)
@@ -284,7 +306,7 @@ static int run_batch(struct run *r, struct items *items, const struct batch *b)
 		return 0;
 	}
 	if (!why) {
-		rc = limit_pace(r) ? act_batch(r, b, u.requests, once) : -EINTR;
+		rc = limit_pace(r) ? run_act(r, b, &u, once) : -EINTR;
 		if (rc < 0)
 			return rc;
 		why = limit_errors(r);

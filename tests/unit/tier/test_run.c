@@ -447,6 +447,19 @@ static void test_away(void **state)
 	assert_true(transfers.calls >= 3);
 }
 
+/* An order is predicted once, also when its files move later. */
+static void test_predicted(void **state)
+{
+	char once[MONEY_SIZE];
+
+	transfers.pending = 1;
+	make_plan();
+	money_exact(tplan.once, once);
+	assert_int_equal(apply(), 0);
+	assert_int_equal(run.state, META_RUN_DONE);
+	assert_string_equal(run.predicted, once);
+}
+
 static void test_errors(void **state)
 {
 	transfers.broken = make_old(old_dir, "broken", SIZE);
@@ -747,33 +760,20 @@ static void test_oldest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		RUN_TEST(test_done),
-		RUN_TEST(test_changed),
-		RUN_TEST(test_refused),
-		RUN_TEST(test_dearer),
-		RUN_TEST(test_cancel),
-		RUN_TEST(test_left),
-		RUN_TEST(test_restart),
-		RUN_TEST(test_busy),
-		RUN_TEST(test_limits),
-		RUN_TEST(test_limits_below),
-		RUN_TEST(test_rate),
-		RUN_TEST(test_budget),
-		RUN_TEST(test_budget_again),
-		RUN_TEST(test_budget_run),
-		RUN_TEST(test_away),
-		RUN_TEST(test_errors),
-		RUN_TEST(test_stop_on),
-		RUN_TEST(test_evict),
-		RUN_TEST(test_evicted),
-		RUN_TEST(test_recall),
-		FROZEN_TEST(test_recall_limits),
-		FROZEN_TEST(test_pin_cost),
-		RUN_TEST(test_pin),
-		RUN_TEST(test_run),
-		RUN_TEST(test_compact),
-		RUN_TEST(test_schedule),
-		RUN_TEST(test_triggers),
+		RUN_TEST(test_done),	     RUN_TEST(test_changed),
+		RUN_TEST(test_refused),	     RUN_TEST(test_dearer),
+		RUN_TEST(test_cancel),	     RUN_TEST(test_left),
+		RUN_TEST(test_restart),	     RUN_TEST(test_busy),
+		RUN_TEST(test_limits),	     RUN_TEST(test_limits_below),
+		RUN_TEST(test_rate),	     RUN_TEST(test_budget),
+		RUN_TEST(test_budget_again), RUN_TEST(test_budget_run),
+		RUN_TEST(test_away),	     RUN_TEST(test_predicted),
+		RUN_TEST(test_errors),	     RUN_TEST(test_stop_on),
+		RUN_TEST(test_evict),	     RUN_TEST(test_evicted),
+		RUN_TEST(test_recall),	     FROZEN_TEST(test_recall_limits),
+		FROZEN_TEST(test_pin_cost),  RUN_TEST(test_pin),
+		RUN_TEST(test_run),	     RUN_TEST(test_compact),
+		RUN_TEST(test_schedule),     RUN_TEST(test_triggers),
 		RUN_TEST(test_oldest),
 	};
 

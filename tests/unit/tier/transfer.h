@@ -104,6 +104,8 @@ int move_transfer_estimate(struct move *mv_, const struct move_transfer *in,
 	size_t i;
 
 	memset(out, 0, sizeof(*out));
+	if (transfers.pending > 0) /* what is not ordered yet */
+		out->use[0].puts = 100;
 	for (i = 0; i < in->n; i++) {
 		struct meta_inode row;
 

@@ -101,9 +101,11 @@ void cost_bill_init(struct cost_bill *b, struct meta *m,
 				 .to = to,
 				 .doubts = doubts,
 				 .err = err };
-	strcpy(b->disk_class.name, COST_LOCAL_CLASS);
+	snprintf(b->disk_class.name, sizeof(b->disk_class.name), "%s",
+		 COST_LOCAL_CLASS);
 	b->disk_class.storage_gb_month = o->disk_tb_month;
-	strcpy(b->disk_table.name, "local disk");
+	snprintf(b->disk_table.name, sizeof(b->disk_table.name), "%s",
+		 "local disk");
 	memcpy(b->disk_table.currency, o->exchange->currency,
 	       sizeof(b->disk_table.currency));
 }

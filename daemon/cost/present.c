@@ -140,7 +140,7 @@ static int scan_group(struct meta_txn *t, const struct present_scan *s,
 	int rc = row ? meta_study_get(t, row, &study) : -ENOENT;
 
 	if (rc < 0) {
-		strcpy(group, NO_STUDY);
+		snprintf(group, 64, "%s", NO_STUDY);
 		return rc == -ENOENT ? 0 : rc;
 	}
 	if (s->by == COST_BY_MODALITY)

@@ -97,7 +97,7 @@ static int relocate_swap(struct meta_txn *t, const struct meta_pack *p,
 int meta_pack_relocate(struct meta_txn *t, uint64_t row, uint64_t to,
 		       int64_t now_ns)
 {
-	struct meta_pack p, q;
+	struct meta_pack p, q = { 0 };
 	int rc = meta_pack_get(t, row, &p);
 
 	if (rc == -ENOENT)

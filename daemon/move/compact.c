@@ -86,7 +86,7 @@ static int inos_named(struct meta_txn *t, struct inos *s, uint64_t row)
 static int inos_pack(struct move *mv, struct inos *s, uint64_t row)
 {
 	uint64_t from = 0, extents = 0;
-	struct meta_pack p;
+	struct meta_pack p = { 0 };
 	META_TXN(t);
 	int rc = meta_look(mv->m, &t), n;
 

@@ -311,7 +311,7 @@ static int gc_rows(struct move *mv, struct job *job,
 static int gc_version(struct store *s, const struct meta_pack *pack)
 {
 	const char *version = pack->version;
-	struct store_info info;
+	struct store_info info = { 0 };
 	int rc;
 
 	if (!*version) {

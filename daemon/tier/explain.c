@@ -75,8 +75,8 @@ int tier_explain(struct tier *t, const struct tier_policy *p, uint64_t ino,
 
 	memset(out, 0, sizeof(*out));
 	p = p ? p : t->o.policy;
-	if (rc == 0 && !p)
-		rc = fail(err, -ENOTSUP, "this trust has no policy");
+	if (!p)
+		return fail(err, -ENOTSUP, "this trust has no policy");
 	if (rc == 0)
 		rc = subject_load(&s, f->study != 0, f->study ? f->study : ino);
 	if (rc < 0)

@@ -89,13 +89,15 @@ static void entry_item(const struct planner *p, const struct batch *b,
 		.bytes = e->bytes,
 	};
 	if (b->action == TIER_MOVE)
-		strcpy(out->target, tier[b->to].name);
+		snprintf(out->target, sizeof(out->target), "%s",
+			 tier[b->to].name);
 	else if (b->action != TIER_EVICT)
-		strcpy(out->target, LOCAL);
+		snprintf(out->target, sizeof(out->target), "%s", LOCAL);
 	if (b->action == TIER_EVICT)
-		strcpy(out->source, LOCAL);
+		snprintf(out->source, sizeof(out->source), "%s", LOCAL);
 	else if (b->from >= 0)
-		strcpy(out->source, tier[b->from].name);
+		snprintf(out->source, sizeof(out->source), "%s",
+			 tier[b->from].name);
 }
 
 static int plan_entry(struct planner *p, struct batch *b, const struct entry *e)
@@ -322,10 +324,10 @@ static int plan_make(struct tier *t, const struct tier_policy *policy,
 	pl.sums = (struct sums){ .t = t, .policy = p, .out = out, .err = err };
 	pl.row.made_ns = out->made_ns = clock_wall_ns();
 	snprintf(pl.row.policy, sizeof(pl.row.policy), "%s", p->name);
-	strcpy(out->policy, pl.row.policy);
+	snprintf(out->policy, sizeof(out->policy), "%s", pl.row.policy);
 	if (stored)
 		rc = store_plan(t, &pl.row);
-	strcpy(out->name, pl.row.name);
+	snprintf(out->name, sizeof(out->name), "%s", pl.row.name);
 	if (rc == 0)
 		rc = plan_scan(&pl, tick, arg);
 	if (rc == 0 && stored)

@@ -194,8 +194,8 @@ int plan_left(struct tier *t, const struct meta_plan *p,
 		tier_plan_done(out);
 		return rc;
 	}
-	strcpy(out->name, p->name);
-	strcpy(out->policy, p->policy);
+	snprintf(out->name, sizeof(out->name), "%s", p->name);
+	snprintf(out->policy, sizeof(out->policy), "%s", p->policy);
 	out->made_ns = p->made_ns;
 	return 0;
 }

@@ -122,14 +122,16 @@ static int run_begin(struct run *r)
 	if (add) {
 		r->row.plan = r->plan.id;
 		r->row.started_ns = clock_wall_ns();
-		strcpy(r->row.plan_name, r->plan.name);
-		strcpy(r->row.policy, r->plan.policy);
+		snprintf(r->row.plan_name, sizeof(r->row.plan_name), "%s",
+			 r->plan.name);
+		snprintf(r->row.policy, sizeof(r->row.policy), "%s",
+			 r->plan.policy);
 		snprintf(r->row.trigger, sizeof(r->row.trigger), "%s",
 			 r->o->trigger ? r->o->trigger : "apply");
 		snprintf(r->row.by, sizeof(r->row.by), "%s",
 			 r->o->by ? r->o->by : "merseyd");
-		strcpy(r->row.cost, "0");
-		strcpy(r->row.predicted, "0");
+		snprintf(r->row.cost, sizeof(r->row.cost), "%s", "0");
+		snprintf(r->row.predicted, sizeof(r->row.predicted), "%s", "0");
 	} else if (money_parse(r->row.cost, &r->cost) < 0 ||
 		   money_parse(r->row.predicted, &r->predicted) < 0) {
 		return -EUCLEAN;

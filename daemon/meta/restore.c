@@ -11,15 +11,15 @@
 enum { PUT, GET, LIST, DELETE, FOLLOW, HELD };
 #define RESTORE_COLS                                              \
 	"pack, state, speed, days, ordered_ns, due_ns, until_ns," \
-	" retry_ns, cause, error"
+	" retry_ns, taken, cause, error"
 static const char *const sql[] = {
 	[PUT] = "INSERT INTO restore (" RESTORE_COLS ") VALUES (?1, ?2, ?3,"
-		" ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (pack) DO UPDATE"
+		" ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (pack) DO UPDATE"
 		" SET state = excluded.state, speed = excluded.speed,"
 		" days = excluded.days, ordered_ns = excluded.ordered_ns,"
 		" due_ns = excluded.due_ns, until_ns = excluded.until_ns,"
-		" retry_ns = excluded.retry_ns, cause = excluded.cause,"
-		" error = excluded.error",
+		" retry_ns = excluded.retry_ns, taken = excluded.taken,"
+		" cause = excluded.cause, error = excluded.error",
 	[GET] = "SELECT " RESTORE_COLS " FROM restore WHERE pack = ?1",
 	[LIST] = "SELECT " RESTORE_COLS " FROM restore WHERE state = ?1"
 		 " AND pack > ?2 ORDER BY pack LIMIT ?3",
@@ -44,11 +44,12 @@ static bool restore_read(struct db_stmt *st, void *row)
 	out->due_ns = db_int(st, 5);
 	out->until_ns = db_int(st, 6);
 	out->retry_ns = db_int(st, 7);
+	out->taken = db_int(st, 8) != 0;
 	if (!m_u32(st, 1, META_RESTORE_FAILED, &state) ||
 	    !m_u32(st, 2, SPEED_MAX, &out->speed) ||
 	    !m_u32(st, 3, UINT32_MAX, &out->days) ||
-	    !m_text(st, 8, out->cause, sizeof(out->cause)) ||
-	    !m_text(st, 9, out->error, sizeof(out->error)))
+	    !m_text(st, 9, out->cause, sizeof(out->cause)) ||
+	    !m_text(st, 10, out->error, sizeof(out->error)))
 		return false;
 	out->state = (enum meta_restore_state)state;
 	return true;
@@ -68,8 +69,9 @@ int meta_restore_put(struct meta_txn *t, const struct meta_restore *in)
 	m_bind_int(st, 6, in->due_ns);
 	m_bind_int(st, 7, in->until_ns);
 	m_bind_int(st, 8, in->retry_ns);
-	m_bind_text(st, 9, in->cause);
-	m_bind_text(st, 10, in->error);
+	m_bind_int(st, 9, in->taken);
+	m_bind_text(st, 10, in->cause);
+	m_bind_text(st, 11, in->error);
 	return m_run_one(t, st);
 }
 

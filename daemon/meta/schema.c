@@ -226,6 +226,7 @@ static const char meta_v7[] =
 	" due_ns INTEGER NOT NULL,"
 	" until_ns INTEGER NOT NULL,"
 	" retry_ns INTEGER NOT NULL,"
+	" taken INTEGER NOT NULL,"
 	" cause TEXT NOT NULL,"
 	" error TEXT NOT NULL);"
 	"CREATE INDEX restore_state ON restore (state, pack);"

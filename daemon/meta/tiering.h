@@ -108,6 +108,7 @@ struct meta_restore {
 	int64_t ordered_ns, due_ns; /* wall; due: by the class's terms */
 	int64_t until_ns;	    /* of the copy; 0 = not known */
 	int64_t retry_ns;
+	bool taken;	/* the store said yes to it, and that was billed */
 	char cause[16]; /* "read", "recall", "policy" */
 	char error[128];
 };

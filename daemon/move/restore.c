@@ -144,11 +144,12 @@ static void restore_row(struct meta_restore *r, const struct move_tier *tier,
 			const struct restore_want *w)
 {
 	enum store_speed speed = restore_speed(tier, w->speed);
-	bool refused = r->state == META_RESTORE_FAILED && !r->due_ns;
 	int64_t now = clock_wall_ns();
 
-	/* It is another order, with a bill of its own; else it is only late. */
-	if (refused || restore_rank(speed) > restore_rank(r->speed))
+	/* The same that it has taken on and not brought is no new one. */
+	r->taken = r->taken && r->state != META_RESTORE_READY &&
+		   restore_rank(speed) <= restore_rank(r->speed);
+	if (!r->taken)
 		r->error[0] = '\0';
 	r->pack = w->pack;
 	r->state = META_RESTORE_WANTED;

@@ -198,14 +198,16 @@ static int restoring_ordered(struct restoring *g, struct meta_restore *r,
 	const struct move_tier *tier = restore_tier(g->mv, p->tier);
 	META_TXN(t);
 	int rc = meta_begin(g->mv->m, &t);
+	bool taken = r->taken;
 
 	r->state = META_RESTORE_ORDERED;
+	r->taken = true;
 	r->ordered_ns = g->now;
 	r->due_ns = g->now + restore_takes(tier, r->speed);
 	r->retry_ns = g->now + restoring_pause(r);
 	if (rc == 0)
 		rc = meta_restore_put(&t, r);
-	if (rc == 0 && !r->error[0]) /* else it is late, and was billed */
+	if (rc == 0 && !taken) /* else it was billed then */
 		rc = restoring_bill(&t, r, p, g->now);
 	return rc < 0 ? rc : meta_commit(&t, NULL);
 }
@@ -228,7 +230,7 @@ static int restoring_ask(struct restoring *g, struct meta_restore *r)
 		r->due_ns = 0; /* it was not taken on */
 		return restoring_fail(g, r, &p, move_why(rc, why, sizeof(why)));
 	}
-	if (!r->due_ns)
+	if (!r->taken)
 		r->error[0] = '\0';
 	rc = restoring_ordered(g, r, &p);
 	if (rc == 0)
@@ -293,9 +295,11 @@ static int restoring_look(struct restoring *g, struct meta_restore *r)
 		return restoring_fail(g, r, &p, move_why(rc, why, sizeof(why)));
 	if (info.archive == STORE_READY)
 		return restoring_ready(g, r, &info);
-	if (info.archive == STORE_ARCHIVED)
+	if (info.archive == STORE_ARCHIVED) {
+		r->taken = false;
 		return restoring_fail(g, r, &p,
 				      "the store does not know of the order");
+	}
 	return restoring_late(g, r, &p);
 }
 

@@ -451,6 +451,36 @@ static void test_billed(void **state)
 	assert_int_equal(billed(META_LEDGER_RESTORES + STORE_BULK), 0);
 }
 
+/* So is one that was refused first, and one that takes its place. */
+static void test_billed_late(void **state)
+{
+	uint64_t ino = protected_file("a", 1, SIZE), pack = pack_row(ino);
+
+	terms.error = -EACCES;
+	store_mem_terms(mem, &terms);
+	assert_int_equal(try_read(ino), -ETIMEDOUT);
+	assert_true(wait_order(pack, META_RESTORE_FAILED));
+	assert_int_equal(billed(META_LEDGER_RESTORES + STORE_STANDARD), 0);
+	terms.error = 0;
+	terms.never = true;
+	store_mem_terms(mem, &terms);
+	pass(HOUR);
+	assert_true(wait_order(pack, META_RESTORE_ORDERED));
+	assert_int_equal(billed(META_LEDGER_RESTORES + STORE_STANDARD), 1);
+	pass(20 * HOUR); /* it has taken that on, and does not bring it */
+	assert_true(wait_order(pack, META_RESTORE_FAILED));
+	pass(HOUR);
+	assert_true(wait_order(pack, META_RESTORE_ORDERED));
+	assert_int_equal(billed(META_LEDGER_RESTORES + STORE_STANDARD), 1);
+	assert_int_equal(
+		move_restore(mv, pack, STORE_EXPEDITED, 1, STORE_CAUSE_READ),
+		-EINPROGRESS);
+	while (store_mem_orders(mem) < 3)
+		clock_sleep_ns(1000000);
+	assert_true(wait_order(pack, META_RESTORE_ORDERED));
+	assert_int_equal(billed(META_LEDGER_RESTORES + STORE_EXPEDITED), 1);
+}
+
 /* A store's own rule may have moved an object behind our back. */
 static void test_behind_our_back(void **state)
 {
@@ -504,13 +534,21 @@ static void test_pinned(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		COLD_TEST(test_read),	  COLD_TEST(test_waits),
-		COLD_TEST(test_hangs_up), COLD_TEST(test_open),
-		COLD_TEST(test_large),	  COLD_TEST(test_faster),
-		COLD_TEST(test_expires),  COLD_TEST(test_gone_early),
-		COLD_TEST(test_restart),  COLD_TEST(test_away),
-		COLD_TEST(test_refused),  COLD_TEST(test_never),
-		COLD_TEST(test_billed),	  COLD_TEST(test_behind_our_back),
+		COLD_TEST(test_read),
+		COLD_TEST(test_waits),
+		COLD_TEST(test_hangs_up),
+		COLD_TEST(test_open),
+		COLD_TEST(test_large),
+		COLD_TEST(test_faster),
+		COLD_TEST(test_expires),
+		COLD_TEST(test_gone_early),
+		COLD_TEST(test_restart),
+		COLD_TEST(test_away),
+		COLD_TEST(test_refused),
+		COLD_TEST(test_never),
+		COLD_TEST(test_billed),
+		COLD_TEST(test_billed_late),
+		COLD_TEST(test_behind_our_back),
 		COLD_TEST(test_pinned),
 	};
 

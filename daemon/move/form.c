@@ -104,7 +104,11 @@ static int source_fetch(struct forming *fm, size_t i, size_t end, size_t len)
 		n = source_get(fm, fr, len);
 	if (n == (ssize_t)len)
 		return 0;
-	if (n < 0 && (work_later((int)n) || n == -ENOMEDIUM))
+	if (n == -ENOMEDIUM) { /* the copy that was restored is over */
+		rc = transfer_absent(fm->w, work_pack(fm->w, fr->e->pack));
+		return rc < 0 ? rc : -ENOMEDIUM;
+	}
+	if (n < 0 && work_later((int)n))
 		return (int)n;
 	source_bad(fm, i, end,
 		   n < 0 ? move_why((int)n, why, sizeof(why)) : "is too short");
@@ -284,8 +288,11 @@ static int form_window(struct forming *fm, size_t i, size_t end, size_t len)
 	int rc = source_fetch(fm, i, end, len);
 
 	sealing_take(fm->w->mv);
-	if (rc == 0 && !source_good(fm, i, end))
+	if (rc == 0 && !source_good(fm, i, end)) {
+		sealing_give(fm->w->mv);
 		rc = source_again(fm, i, end, len);
+		sealing_take(fm->w->mv);
+	}
 	rc = MIN(rc, 0);
 	for (; rc == 0 && i < end; i++) {
 		rc = form_members(fm, i);
@@ -341,7 +348,8 @@ static int form_send(struct forming *fm)
 	if (pack_writer_frames(fm->pw) == 0)
 		fm->p->frameless = pack->row;
 	form_count_put(w, len);
-	return send_object(work_to(w), STORE_CAUSE_POLICY, pack, data);
+	return transfer_stored(
+		w, send_object(work_to(w), STORE_CAUSE_POLICY, pack, data));
 }
 
 /* Seals and sends a lot as one pack. -ESTALE: nobody needs it any more. */
@@ -543,10 +551,7 @@ int form_all(struct work *w)
 		if (rc == -ESTALE)
 			rc = form_stale(at + i, next - i);
 	}
-	if (rc == -ENOMEDIUM) { /* the copy that was restored is over */
-		w->waits = true;
-		rc = 0;
-	}
+	rc = rc == -ENOMEDIUM ? 0 : rc; /* ordered anew */
 	if (rc == 0 && w->estimate)
 		rc = estimate_gone(w);
 	pack_writers_rest();

@@ -160,6 +160,7 @@ struct move {
 	struct pack_keyring *kr;
 	struct move_stores s; /* n_tiers > 0 */
 	bool one_tier;
+	_Atomic bool away[MOVE_TIERS_MAX]; /* could not store there lately */
 	_Atomic bool stopping;
 	struct move_keys keys;
 	struct fetcher fetcher;
@@ -396,10 +397,14 @@ int64_t restore_takes(const struct move_tier *tier, enum store_speed speed);
 /* Can a pack be read, as far as is known? 0; -EINPROGRESS: it is ordered;
  * -ENOMEDIUM: it must be, or -errno. */
 int restore_check(struct move *mv, uint64_t pack);
+/* The same for who waits: an order counts in each tier. */
+int restore_arrived(struct move *mv, uint64_t pack);
 /* Inside a write transaction: makes an order if there is none that does. 0:
  * it can be read, -EINPROGRESS, or -errno. */
 int restore_want(struct meta_txn *t, struct move *mv,
 		 const struct restore_want *w);
+/* The same in a transaction of its own. */
+int restore_order(struct move *mv, const struct restore_want *w);
 /* Orders a pack for who reads a file, with the rest of the file and of its
  * study. 0 or -errno. */
 int restore_for(struct move *mv, uint64_t ino, uint64_t pack, bool absent,

@@ -3,13 +3,15 @@
  * A pack as it is to another place: the same sealed bytes (S17 allows it), so
  * its row stays, with its key and all that names it, and gets another object.
  *
- *  1 intent   a row of the new object, durable: what a kill leaves is condemned
+ *  1 bytes    between places: GET, and a look at the digest
+ *  2 intent   a row of the new object, durable: what a kill leaves is condemned
  *             by the next start
- *  2 object   COPY inside a place, or GET, a look at the digest, and PUT;
- * always a new key, so nothing is overwritten (S22) 3 swap     one transaction:
- * the pack is there, the intent's row has the old object and is condemned 4 gc
- * deletes it after its grace, by its version's name where the bucket keeps
- * versions (S25)
+ *  3 object   COPY inside a place, or PUT; always a new key, so nothing is
+ *             overwritten (S22)
+ *  4 swap     one transaction: the pack is there, the intent's row has the old
+ *             object and is condemned
+ *  5 gc       deletes it after its grace, by its version's name where the
+ *             bucket keeps versions (S25)
  *
  * So in a bucket with versions nothing is left behind under the old key, and a
  * change of class needs neither a tag nor a lifecycle rule, which would act
@@ -82,17 +84,13 @@ static int relocate_get_again(struct store *s, const struct work_pack *p,
 	return rc == -EIO ? relocate_get(s, p, data) : rc;
 }
 
-static int relocate_send(const struct work *w, const struct work_pack *p,
-			 struct meta_pack *to)
+static int relocate_fetch(const struct work *w, const struct work_pack *p,
+			  uint8_t **data)
 {
-	CLEANUP_FREE uint8_t *data = malloc(p->at.length);
-	int rc;
-
-	if (!data)
-		return -ENOMEM;
-	rc = relocate_get_again(tier_store(&w->mv->s.tier[p->tier]), p, data);
-	return rc < 0 ? rc
-		      : send_object(work_to(w), STORE_CAUSE_POLICY, to, data);
+	*data = malloc(p->at.length);
+	return *data ? relocate_get_again(tier_store(&w->mv->s.tier[p->tier]),
+					  p, *data)
+		     : -ENOMEM;
 }
 
 /* ---- rows ------------------------------------------------------------- */
@@ -212,12 +210,18 @@ static void relocate_count(struct work *w, struct work_pack *p, bool inside)
 static int relocate_do(struct work *w, const struct work_pack *p, bool inside,
 		       size_t *at)
 {
-	struct meta_pack to;
-	int rc = relocate_intend(w, p, &to), undo;
+	CLEANUP_FREE uint8_t *data = NULL;
+	struct meta_pack to = { 0 };
+	/* What cannot be had leaves no intent, which might be billed. */
+	int rc = inside ? 0 : relocate_fetch(w, p, &data), undo;
 
 	if (rc == 0)
-		rc = inside ? relocate_copy(w, p, &to)
-			    : relocate_send(w, p, &to);
+		rc = relocate_intend(w, p, &to);
+	if (rc == 0)
+		rc = transfer_stored(w, inside ? relocate_copy(w, p, &to)
+					       : send_object(work_to(w),
+							     STORE_CAUSE_POLICY,
+							     &to, data));
 	if (rc == 0)
 		rc = relocate_commit(w, p, &to, at);
 	if (rc == 0 || to.row == 0)
@@ -240,10 +244,8 @@ static int relocate_one(struct work *w, struct work_pack *p, size_t *at)
 		relocate_count(w, p, inside);
 		return 0;
 	}
-	if (rc == -ENOMEDIUM) { /* the copy that was restored is over */
-		p->waits = w->waits = true;
-		return 0;
-	}
+	if (rc == -ENOMEDIUM) /* the copy that was restored is over */
+		return transfer_absent(w, p);
 	if (rc == -ESTALE) { /* nobody's any more */
 		p->failed = true;
 		return 0;

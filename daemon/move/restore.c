@@ -127,8 +127,7 @@ int restore_check(struct move *mv, uint64_t pack)
 	return rc <= 0 ? rc : restore_look(&t, true, pack);
 }
 
-/* The same for who waits: an order counts in each tier. */
-static int restore_arrived(struct move *mv, uint64_t pack)
+int restore_arrived(struct move *mv, uint64_t pack)
 {
 	META_TXN(t);
 	int rc = meta_read(mv->m, &t);
@@ -219,23 +218,29 @@ static void restore_wake(struct move *mv)
 	move_wake(mv, &mv->restore);
 }
 
-int move_restore(struct move *mv, uint64_t pack, enum store_speed speed,
-		 unsigned days, enum store_cause cause)
+int restore_order(struct move *mv, const struct restore_want *w)
 {
-	struct restore_want w = {
-		.pack = pack, .speed = speed, .days = days, .cause = cause
-	};
 	META_TXN(t);
 	int rc = meta_begin(mv->m, &t), end;
 
 	if (rc == 0)
-		rc = restore_want(&t, mv, &w);
+		rc = restore_want(&t, mv, w);
 	if (rc < 0 && rc != -EINPROGRESS)
 		return rc;
 	end = meta_commit(&t, NULL);
 	if (end == 0 && rc == -EINPROGRESS)
 		restore_wake(mv);
 	return end < 0 ? end : rc;
+}
+
+int move_restore(struct move *mv, uint64_t pack, enum store_speed speed,
+		 unsigned days, enum store_cause cause)
+{
+	const struct restore_want w = {
+		.pack = pack, .speed = speed, .days = days, .cause = cause
+	};
+
+	return restore_order(mv, &w);
 }
 
 /* The other packs of the file: else its next part would be ordered when this

@@ -22,7 +22,8 @@ static int restore_needed(const struct work *w, const struct work_pack *p)
 		rc = meta_restore_get(&t, p->at.row, &r);
 	if (rc < 0)
 		return rc == -ENOENT ? 1 : rc;
-	return r.state == META_RESTORE_FAILED ||
+	/* What failed is asked for again by itself. */
+	return (r.state == META_RESTORE_FAILED && w->estimate && !r.taken) ||
 	       (r.state == META_RESTORE_READY && r.until_ns &&
 		r.until_ns < clock_wall_ns() + RESTORE_LASTS);
 }
@@ -47,13 +48,23 @@ static int restore_pack(struct work *w, struct work_pack *p)
 	return MIN(rc, 0);
 }
 
+/* Of a tier that is no archive: a store's own rule may have moved an object
+ * behind our back, and then it was ordered. */
+static int restore_found(struct work *w, struct work_pack *p)
+{
+	int rc = w->estimate ? 0 : restore_arrived(w->mv, p->at.row);
+
+	p->waits = rc == -EINPROGRESS;
+	w->waits |= p->waits;
+	return rc == -EINPROGRESS || rc == -ENOMEDIUM ? 0 : rc;
+}
+
 /* Has the pack bytes that are to be read? What only names files goes as it
  * is, or not at all. */
-static bool restore_wanted(const struct work *w, const struct work_pack *p)
+static bool restore_wanted(const struct work_pack *p)
 {
-	return p->tier >= 0 && w->mv->s.tier[p->tier].archive &&
-	       (p->fate == WORK_COPIED ||
-		(p->fate == WORK_FORMED && p->live > 0));
+	return p->tier >= 0 && (p->fate == WORK_COPIED ||
+				(p->fate == WORK_FORMED && p->live > 0));
 }
 
 static int restore_all(struct work *w)
@@ -61,10 +72,32 @@ static int restore_all(struct work *w)
 	size_t i;
 	int rc = 0;
 
-	for (i = 0; rc == 0 && i < w->packs; i++)
-		if (restore_wanted(w, &w->pack[i]))
-			rc = restore_pack(w, &w->pack[i]);
+	for (i = 0; rc == 0 && i < w->packs; i++) {
+		struct work_pack *p = &w->pack[i];
+
+		if (restore_wanted(p))
+			rc = w->mv->s.tier[p->tier].archive
+				     ? restore_pack(w, p)
+				     : restore_found(w, p);
+	}
 	return rc;
+}
+
+int transfer_absent(struct work *w, struct work_pack *p)
+{
+	const struct restore_want want = {
+		.pack = p->at.row,
+		.speed = (enum store_speed)w->in->speed,
+		.days = MOVE_RESTORE_DAYS,
+		.cause = STORE_CAUSE_POLICY,
+		.absent = true,
+	};
+	int rc = restore_order(w->mv, &want);
+
+	p->waits = w->waits = true;
+	w->out->use[p->tier].restores++;
+	w->out->use[p->tier].restored_bytes += p->at.length;
+	return rc == -EINPROGRESS ? 0 : rc;
 }
 
 /* ---- what was done ---------------------------------------------------- */
@@ -101,6 +134,33 @@ static void transfer_end(struct work *w)
 	}
 }
 
+/* ---- a target that is away ---------------------------------------------- */
+
+int transfer_stored(const struct work *w, int rc)
+{
+	if (store_is_transient(rc))
+		atomic_store(&w->mv->away[w->in->to], true);
+	return rc;
+}
+
+/* Where nothing could be stored lately is asked first: what is fetched for it
+ * is billed. */
+static int transfer_target(const struct work *w)
+{
+	_Atomic bool *away = &w->mv->away[w->in->to];
+	struct store_info info;
+	int rc;
+
+	if (w->estimate || !atomic_load(away))
+		return 0;
+	rc = store_head(work_to(w)->cause[STORE_CAUSE_POLICY], PACK_MARKER_NAME,
+			&info);
+	if (store_is_transient(rc))
+		return rc;
+	atomic_store(away, false);
+	return 0;
+}
+
 static int transfer_walk(struct work *w)
 {
 	int rc = work_load(w);
@@ -109,6 +169,8 @@ static int transfer_walk(struct work *w)
 		return rc;
 	w->loaded = true;
 	rc = work_fates(w);
+	if (rc == 0)
+		rc = transfer_target(w);
 	if (rc == 0)
 		rc = restore_all(w);
 	if (rc == 0)

@@ -80,6 +80,11 @@ struct work {
 
 /* ---- transfer.c ------------------------------------------------------- */
 
+/* The store has no copy of the pack, whatever rows say: it is ordered. 0 or
+ * -errno. */
+int transfer_absent(struct work *w, struct work_pack *p);
+/* What storing an object in the target came to; returns it. */
+int transfer_stored(const struct work *w, int rc);
 /* Does the work, or counts it; what is there is freed by work_done(). 0,
  * -EINPROGRESS or -errno, as move_transfer(). */
 int transfer_work(struct work *w);

@@ -285,6 +285,117 @@ static void test_archive(void **state)
 	clock_shift(-(i + 1) * HOUR, -(i + 1) * HOUR);
 }
 
+static int keep_moving(size_t to, struct move_transferred *out)
+{
+	int i, rc = -EINPROGRESS;
+
+	for (i = 0; i < 200 && rc == -EINPROGRESS; i++) {
+		clock_shift(HOUR, HOUR);
+		move_wake(mv, &mv->restore);
+		clock_sleep_ns(20000000);
+		rc = move_to(to, out, false);
+	}
+	clock_shift(-i * HOUR, -i * HOUR);
+	return rc;
+}
+
+/* What the store archived by a rule of its own is ordered once, and waited
+ * for without being asked for. */
+static void test_behind_our_back(void **state)
+{
+	struct move_transferred out;
+	struct move_use before[TIERS];
+	size_t i;
+
+	stores.tier[FAR].storage_class = "DEEP_ARCHIVE";
+	cold_is_archive();
+	add_pack("f", 3, 60 * KIB); /* copied */
+	assert_int_equal(move_to(FAR, &out, false), 0);
+	assert_true(all_in("far"));
+	for (i = 0; i < 2; i++)
+		assert_int_equal(move_to(NEAR, &out, false), -EINPROGRESS);
+	for (i = 0; i < TIERS; i++)
+		metered(i, &before[i]);
+	for (i = 0; i < 5; i++)
+		assert_int_equal(move_to(NEAR, &out, false), -EINPROGRESS);
+	expect_metered(before, &out);
+	assert_int_equal(keep_moving(NEAR, &out), 0);
+	assert_int_equal(store_mem_orders(place_mem[1]), 1);
+	assert_true(all_in("near"));
+	delete_condemned();
+	check_all();
+}
+
+static uint64_t asked_to_copy(void)
+{
+	struct move_use u;
+
+	metered(FAR, &u);
+	return u.copies;
+}
+
+/* So is a copy that the store has forgotten before its time. */
+static void forgotten(size_t to)
+{
+	struct move_use before, now;
+	struct move_transferred out;
+	uint64_t copies;
+	struct meta_restore r;
+	struct meta_pack p;
+	size_t i;
+	META_TXN(t);
+
+	pack_of(file[0].ino, &p);
+	r = (struct meta_restore){ .pack = p.row,
+				   .state = META_RESTORE_READY,
+				   .days = 3,
+				   .until_ns = clock_wall_ns() + 48 * HOUR,
+				   .cause = "policy" };
+	assert_int_equal(meta_begin(m, &t), 0);
+	assert_int_equal(meta_restore_put(&t, &r), 0);
+	assert_int_equal(meta_commit(&t, NULL), 0);
+	metered(COLD, &before);
+	copies = asked_to_copy();
+	for (i = 0; i < 5; i++)
+		assert_int_equal(move_to(to, &out, false), -EINPROGRESS);
+	metered(COLD, &now);
+	assert_int_equal(now.gets - before.gets + asked_to_copy() - copies, 1);
+	assert_int_equal(keep_moving(to, &out), 0);
+	assert_int_equal(store_mem_orders(place_mem[1]), 1);
+}
+
+static void test_forgotten(void **state)
+{
+	struct move_transferred out;
+
+	cold_is_archive();
+	add_pack("f", 3, 60 * KIB);
+	assert_int_equal(move_to(COLD, &out, false), 0);
+	forgotten(FAR); /* by a copy */
+	assert_true(all_in("far"));
+	delete_condemned();
+	check_all();
+}
+
+static void test_forgotten_formed(void **state)
+{
+	struct move_transferred out;
+	size_t i;
+
+	cold_is_archive();
+	add_pack("f", 3, 60 * KIB);
+	assert_int_equal(move_to(COLD, &out, false), 0);
+	delete_condemned();
+	cold_is_archive();
+	files--; /* some of a pack */
+	evict_all();
+	forgotten(NEAR);
+	assert_true(all_in("near"));
+	for (i = 0; i < files; i++)
+		bytes_check(&file[i]);
+	bytes_done(&file[files]);
+}
+
 /* ---- half-dead packs -------------------------------------------------- */
 
 static struct move_transferred said; /* to pays() */
@@ -506,6 +617,33 @@ static void test_faults(void **state)
 	check_totals();
 }
 
+/* While a store is away nothing is fetched for it over and over, and nothing
+ * that cannot be fetched is intended. */
+static void test_away(void **state)
+{
+	struct move_transferred out;
+	struct move_use before, now;
+	size_t i;
+
+	add_pack("f", 4, 60 * KIB);
+	place_plan[0].down = true;
+	for (i = 0; i < 5; i++)
+		assert_int_equal(move_to(FAR, &out, false), -ECONNREFUSED);
+	assert_int_equal(count_packs(META_PACK_CONDEMNED), 0);
+	place_plan[0].down = false;
+	place_plan[1].down = true;
+	metered(NEAR, &before);
+	for (i = 0; i < 5; i++)
+		assert_int_equal(move_to(FAR, &out, false), -ECONNREFUSED);
+	metered(NEAR, &now);
+	assert_int_equal(now.gets, before.gets + 1);
+	assert_int_equal(count_packs(META_PACK_CONDEMNED), 1);
+	place_plan[1].down = false;
+	assert_int_equal(move_to(FAR, &out, false), 0);
+	assert_true(all_in("far"));
+	check_all();
+}
+
 /* A source object that is not what was stored takes nothing with it. */
 static void test_damaged(void **state)
 {
@@ -547,6 +685,9 @@ int main(void)
 		TRANSFER_TEST(test_changed),
 		TRANSFER_TEST(test_names),
 		TRANSFER_TEST(test_archive),
+		TRANSFER_TEST(test_behind_our_back),
+		TRANSFER_TEST(test_forgotten),
+		TRANSFER_TEST(test_forgotten_formed),
 		TRANSFER_TEST(test_compact),
 		TRANSFER_TEST(test_compact_archive),
 		TRANSFER_TEST(test_written_meanwhile),
@@ -555,6 +696,7 @@ int main(void)
 		TRANSFER_TEST(test_touched_meanwhile),
 		TRANSFER_TEST(test_left),
 		TRANSFER_TEST(test_faults),
+		TRANSFER_TEST(test_away),
 		TRANSFER_TEST(test_damaged),
 	};
 

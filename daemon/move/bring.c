@@ -22,7 +22,8 @@ struct bring {
 	struct job *job;
 	uint64_t archived; /* files that wait for their packs */
 	uint64_t failed;
-	int away; /* what a store that is away said */
+	int away;	/* what a store that is away said */
+	unsigned tiers; /* those, by index */
 };
 
 static int bring_expire(struct bring *g)
@@ -52,10 +53,19 @@ static unsigned bring_days(const struct meta_pin *p)
 	return (unsigned)MIN(MAX(left, 1), BRING_DAYS_MAX);
 }
 
-/* Can all of a file be read? What cannot is ordered. 0, -EINPROGRESS, or
- * -errno. */
+static unsigned bring_tier(struct bring *g, struct meta_txn *t, uint64_t pack)
+{
+	struct meta_pack p;
+	int tier = meta_pack_get(t, pack, &p);
+
+	tier = tier < 0 ? tier : tier_find(g->mv, p.tier);
+	return tier < 0 ? 0 : 1U << tier;
+}
+
+/* Can all of a file be read? What cannot is ordered. *tiers: where it lies. 0,
+ * -EINPROGRESS, or -errno. */
 static int bring_packs(struct bring *g, const struct meta_pin *pin,
-		       uint64_t ino)
+		       uint64_t ino, unsigned *tiers)
 {
 	struct restore_want w = { .speed = STORE_STANDARD,
 				  .days = bring_days(pin),
@@ -71,6 +81,7 @@ static int bring_packs(struct bring *g, const struct meta_pin *pin,
 		n = meta_extent_packs(&t, ino, after, pack, BRING_PAGE);
 		for (i = 0; i < n; i++) {
 			w.pack = after = pack[i];
+			*tiers |= bring_tier(g, &t, after);
 			one = restore_want_once(&t, g->mv, &w);
 			if (one < 0 && one != -EINPROGRESS)
 				return one;
@@ -96,6 +107,7 @@ static int bring_fetch(struct bring *g, uint64_t ino)
 static int bring_file(struct bring *g, const struct meta_pin *pin, uint64_t ino)
 {
 	struct meta_inode row;
+	unsigned tiers = 0;
 	int rc = meta_inode_find(g->mv->m, ino, &row);
 
 	if (rc < 0)
@@ -103,18 +115,21 @@ static int bring_file(struct bring *g, const struct meta_pin *pin, uint64_t ino)
 	if (!S_ISREG(row.mode) || row.size == 0 || row.nlink == 0 ||
 	    row.state == META_DIRTY || row.state == META_LOCAL)
 		return 0;
-	rc = bring_packs(g, pin, ino);
+	rc = bring_packs(g, pin, ino, &tiers);
 	if (rc == -EINPROGRESS) {
 		g->archived++;
 		return 0;
 	}
-	if (rc == 0 && g->away == 0)
+	if (rc == 0 && (g->tiers & tiers)) /* it keeps no other from coming */
+		return 0;
+	if (rc == 0)
 		rc = bring_fetch(g, ino);
 	if (rc == 0)
 		job_add(g->job, 1, row.size);
-	if (rc == -ETIMEDOUT)
+	if (rc == -ETIMEDOUT) {
 		g->away = rc;
-	else if (rc == -EIO) /* told by the fetch */
+		g->tiers |= tiers;
+	} else if (rc == -EIO) /* told by the fetch */
 		g->failed++;
 	return rc == -ETIMEDOUT || rc == -EIO || rc == -ENOENT ? 0 : rc;
 }

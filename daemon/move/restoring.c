@@ -34,9 +34,10 @@
 struct restoring {
 	struct move *mv;
 	struct job *job;
-	int64_t now;  /* wall */
-	int64_t next; /* wall: when something is to be done */
-	int failed;   /* what a store that is away said */
+	int64_t now;		   /* wall */
+	int64_t next;		   /* wall: when something is to be done */
+	int failed;		   /* what a store that is away said */
+	bool away[MOVE_TIERS_MAX]; /* it keeps no other from its orders */
 	struct move_restores sum;
 };
 
@@ -147,6 +148,11 @@ static int restoring_fail(struct restoring *g, struct meta_restore *r,
 	return restoring_put(g, r);
 }
 
+static bool *restoring_tier(struct restoring *g, const struct meta_pack *p)
+{
+	return &g->away[MAX(tier_find(g->mv, p->tier), 0)];
+}
+
 /* A store that cannot be asked now says nothing about an object. */
 static bool restoring_away(struct restoring *g, const struct meta_pack *p,
 			   int rc)
@@ -158,6 +164,7 @@ static bool restoring_away(struct restoring *g, const struct meta_pack *p,
 	job_error(g->job, "tier '%s': %s", p->tier,
 		  move_why(rc, why, sizeof(why)));
 	g->failed = rc;
+	*restoring_tier(g, p) = true;
 	return true;
 }
 
@@ -220,7 +227,7 @@ static int restoring_ask(struct restoring *g, struct meta_restore *r)
 
 	if (rc == -ENOENT || (rc == 0 && p.state != META_PACK_STORED))
 		return restoring_forget(g, r);
-	if (rc < 0)
+	if (rc < 0 || *restoring_tier(g, &p))
 		return rc;
 	rc = store_restore(restoring_store(g->mv, r, &p), p.object, r->days,
 			   r->speed);
@@ -284,6 +291,8 @@ static int restoring_look(struct restoring *g, struct meta_restore *r)
 
 	if (rc < 0)
 		return rc == -ENOENT ? restoring_forget(g, r) : rc;
+	if (*restoring_tier(g, &p))
+		return 0;
 	rc = store_head(restoring_store(g->mv, r, &p), p.object, &info);
 	if (restoring_away(g, &p, rc))
 		return 0;
@@ -343,7 +352,7 @@ static int restoring_one(struct restoring *g, struct meta_restore *r)
 
 	if (r->state == META_RESTORE_READY)
 		rc = restoring_over(g, r);
-	else if (due && g->failed == 0)
+	else if (due)
 		rc = r->state == META_RESTORE_ORDERED ? restoring_look(g, r)
 						      : restoring_ask(g, r);
 	if (rc == 0 && r->pack && r->state != META_RESTORE_READY)
@@ -424,7 +433,7 @@ static int restoring_hot_one(struct restoring *g, uint64_t pack)
 	if (rc == 0)
 		rc = meta_restore_get(&t, pack, &r);
 	meta_abort(&t);
-	if (rc == 0 && r.state == META_RESTORE_ORDERED && g->failed == 0)
+	if (rc == 0 && r.state == META_RESTORE_ORDERED)
 		rc = restoring_look(g, &r);
 	return rc == -ENOENT ? 0 : rc;
 }

@@ -187,12 +187,101 @@ static void test_never_came(void **state)
 	assert_int_equal(start_move(), 0);
 }
 
+static bool wait_ordered(uint64_t row)
+{
+	struct meta_restore r;
+	int i, rc;
+
+	for (i = 0; i < 1000; i++) {
+		META_TXN(t);
+
+		assert_int_equal(meta_read(m, &t), 0);
+		rc = meta_restore_get(&t, row, &r);
+		meta_abort(&t);
+		if (rc == 0 && r.state == META_RESTORE_ORDERED)
+			return true;
+		clock_sleep_ns(10000000);
+	}
+	return false;
+}
+
+static uint64_t row_of(uint64_t ino)
+{
+	struct meta_pack p;
+
+	pack_of(ino, &p);
+	return p.row;
+}
+
+/* One that is away keeps no order of another from being asked for. */
+static void test_orders(void **state)
+{
+	static const struct store_mem_archive terms = { .takes_ns = { 1, 1,
+								      1 } };
+	uint64_t a, b;
+	int i;
+
+	stop_move();
+	for (i = 0; i < 2; i++) {
+		store_mem_terms(place_mem[i], &terms);
+		stores.tier[i].storage_class = "DEEP_ARCHIVE";
+		stores.tier[i].archive = true;
+		memcpy(stores.tier[i].restore_ns,
+		       (int64_t[3]){ NSEC_PER_SEC * 3600, 0, 0 },
+		       3 * sizeof(int64_t));
+	}
+	assert_int_equal(start_move(), 0);
+	a = row_of(protected_file("a", 1, SIZE));
+	first_is(FAR);
+	b = row_of(protected_file("b", 2, SIZE));
+	__atomic_store_n(&place_plan[0].down, true, __ATOMIC_RELAXED);
+	assert_int_equal(
+		move_restore(mv, a, STORE_STANDARD, 1, STORE_CAUSE_RECALL),
+		-EINPROGRESS);
+	assert_int_equal(
+		move_restore(mv, b, STORE_STANDARD, 1, STORE_CAUSE_RECALL),
+		-EINPROGRESS);
+	assert_true(wait_ordered(b));
+	__atomic_store_n(&place_plan[0].down, false, __ATOMIC_RELAXED);
+	move_wake(mv, &mv->restore);
+	assert_true(wait_ordered(a));
+	first_is(FAR);
+}
+
+/* Nor a pinned file. */
+static void test_pinned(void **state)
+{
+	uint64_t a = protected_file("a", 1, SIZE), b;
+	struct meta_pin p = { .cause = "pin", .made_ns = clock_wall_ns() };
+	META_TXN(t);
+
+	first_is(FAR);
+	b = protected_file("b", 2, SIZE);
+	evict_file(a);
+	evict_file(b);
+	__atomic_store_n(&place_plan[0].down, true, __ATOMIC_RELAXED);
+	assert_int_equal(meta_begin(m, &t), 0);
+	p.ino = a;
+	assert_int_equal(meta_pin_add(&t, &p), 0);
+	assert_int_equal(meta_pin_file(&t, p.id, a), 0);
+	assert_int_equal(meta_pin_file(&t, p.id, b), 0);
+	assert_int_equal(meta_commit(&t, NULL), 0);
+	move_pinned(mv);
+	assert_true(wait_state(b, META_LOCAL));
+	assert_int_equal(state_of(a), META_REMOTE);
+	__atomic_store_n(&place_plan[0].down, false, __ATOMIC_RELAXED);
+	move_pinned(mv);
+	assert_true(wait_state(a, META_LOCAL));
+	first_is(FAR);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TIERS_TEST(test_reads),	  TIERS_TEST(test_unknown),
 		TIERS_TEST(test_renamed), TIERS_TEST(test_gc),
 		TIERS_TEST(test_early),	  TIERS_TEST(test_never_came),
+		TIERS_TEST(test_orders),  TIERS_TEST(test_pinned),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

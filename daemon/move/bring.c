@@ -115,6 +115,10 @@ static int bring_file(struct bring *g, const struct meta_pin *pin, uint64_t ino)
 	if (!S_ISREG(row.mode) || row.size == 0 || row.nlink == 0 ||
 	    row.state == META_DIRTY || row.state == META_LOCAL)
 		return 0;
+	if (atomic_load(&g->mv->full)) { /* it would not stay, but be billed */
+		g->away = -ENOSPC;
+		return 0;
+	}
 	rc = bring_packs(g, pin, ino, &tiers);
 	if (rc == -EINPROGRESS) {
 		g->archived++;

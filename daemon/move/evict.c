@@ -5,9 +5,9 @@
  * so a page of each is looked at and no more. When what is protected is not
  * enough, protect is asked to hurry.
  *
- * Open files stay (cache_evict_many). There are no pins yet: what is pinned
- * is to be passed over in heads_next(), and what costs more to bring back than
- * its bytes say, as from an archive class, is dear in evict_dear().
+ * Open files stay, and pinned ones (cache_evict_many). What costs more to
+ * bring back than its bytes say, as from an archive class, is to be dear in
+ * evict_dear().
  */
 #include "move/impl.h"
 

@@ -3,6 +3,7 @@
  * Eviction with a real cache, database and bucket: what the rule of
  * cache/value.h (its traces: tests/unit/cache/test_value.c) makes of them.
  */
+#include "meta/tiering.h"
 #include "tests/unit/move/util.h"
 
 #define SHARE	(4 * MIB)
@@ -207,13 +208,47 @@ static void test_dear(void **state)
 	assert_int_equal(count_here(set_ino, WORKING), 0);
 }
 
+/* More is pinned than the cache holds: what does not fit is not fetched again
+ * and again. */
+static void test_pinned(void **state)
+{
+	struct meta_pin p = { .cause = "pin", .made_ns = clock_wall_ns() };
+	META_TXN(t);
+	uint64_t n;
+	int i;
+
+	(void)state;
+	make_many(scan_ino, 96, "scan"); /* one and a half caches */
+	stop_move();
+	mopts.read_wait_ns = NSEC_PER_SEC;
+	assert_int_equal(start_move(), 0);
+	assert_int_equal(meta_begin(m, &t), 0);
+	p.ino = scan_ino[0];
+	assert_int_equal(meta_pin_add(&t, &p), 0);
+	for (i = 0; i < 96; i++)
+		assert_int_equal(meta_pin_file(&t, p.id, scan_ino[i]), 0);
+	assert_int_equal(meta_commit(&t, NULL), 0);
+	move_pinned(mv);
+	for (i = 0; i < 3000 && !atomic_load(&mv->full); i++) {
+		move_evict_now(mv);
+		clock_sleep_ns(10000000);
+	}
+	assert_true(atomic_load(&mv->full));
+	clock_sleep_ns(3 * NSEC_PER_SEC); /* who waits gives up */
+	n = gets();
+	for (i = 0; i < 4; i++) {
+		move_pinned(mv);
+		clock_sleep_ns(NSEC_PER_SEC);
+	}
+	assert_int_equal(gets(), n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		EVICT_TEST(test_scan),
-		EVICT_TEST(test_ghost),
-		EVICT_TEST(test_fetched),
-		EVICT_TEST(test_dear),
+		EVICT_TEST(test_scan),	  EVICT_TEST(test_ghost),
+		EVICT_TEST(test_fetched), EVICT_TEST(test_dear),
+		EVICT_TEST(test_pinned),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -305,6 +305,18 @@ static bool fetch_outlived(struct fetch *x)
 	return rc == -ENOENT || (rc == 0 && p.state == META_PACK_CONDEMNED);
 }
 
+/* Do rows name the pack for what is to come? Else they say where it is. */
+static bool fetch_named(const struct fetch *x)
+{
+	uint64_t ino = x->part[x->own < x->parts ? x->own : 0].ino, row = 0;
+	META_TXN(t);
+	int rc = meta_read(x->mv->m, &t);
+
+	if (rc == 0)
+		rc = meta_extent_packs(&t, ino, x->pack - 1, &row, 1);
+	return rc < 0 || row == x->pack;
+}
+
 static int fetch_get(struct fetch *x, struct move_key *key, char *why,
 		     size_t size, const char **what)
 {
@@ -384,6 +396,8 @@ void fetch_run(struct fetch *x, struct opener *o)
 	if (fetch_over(x))
 		return;
 	rc = keys_get(x->mv, x->pack, &key);
+	if (rc == -EUCLEAN && !fetch_named(x))
+		rc = -ESTALE; /* it waited for longer than a grace */
 	if (rc == 0)
 		rc = fetch_get(x, &key, why, sizeof(why), &what);
 	if (!fetch_parts(x, &key, o, rc == -ENOKEY ? -EIO : rc, what, false))

@@ -97,6 +97,10 @@ static int source_fetch(struct forming *fm, size_t i, size_t end, size_t len)
 
 	move_key_wipe(&fm->key);
 	rc = keys_get(fm->w->mv, fr->e->pack, &fm->key);
+	if (rc == -EUCLEAN) {
+		source_bad(fm, i, end, "is not known any more");
+		return 1;
+	}
 	if (rc < 0)
 		return rc;
 	n = source_get(fm, fr, len);

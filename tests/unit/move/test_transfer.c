@@ -644,6 +644,56 @@ static void test_away(void **state)
 	check_all();
 }
 
+static bool pack_gone(uint64_t row)
+{
+	struct meta_pack p;
+	META_TXN(t);
+
+	assert_int_equal(meta_read(m, &t), 0);
+	return meta_pack_get(&t, row, &p) == -ENOENT;
+}
+
+/* A fetch that waits for so long that the pack's row is gone as well says
+ * nothing of the file. */
+static void test_row_gone(void **state)
+{
+	struct move_transferred out;
+	struct meta_inode row;
+	struct fetch *x = NULL;
+	struct place at;
+	struct want w;
+	uint64_t len;
+	int i;
+
+	add_pack("f", 1, 60 * KIB); /* two that are joined */
+	add_pack("g", 1, 60 * KIB);
+	evict_all();
+	assert_int_equal(meta_inode_find(m, file[0].ino, &row), 0);
+	w = (struct want){ .ino = row.ino,
+			   .version = row.content_version,
+			   .size = row.size,
+			   .len = row.size,
+			   .cause = STORE_CAUSE_READ };
+	assert_int_equal(plan_fetch(mv, &w, &x, &len), 1);
+	assert_int_equal(move_to(FAR, &out, false), 0);
+	assert_int_equal(out.formed, 1);
+	mv->o.delete_after_ns = 1;
+	for (i = 0; i < 1000 && !pack_gone(x->pack); i++) {
+		move_wake(mv, &mv->gc);
+		clock_sleep_ns(10000000);
+	}
+	assert_true(pack_gone(x->pack));
+	keys_forget(mv, x->pack);
+	assert_int_equal(fetcher_add(mv, x, &at), 0);
+	pthread_mutex_lock(&mv->fetcher.lock);
+	while (!at.p->done)
+		pthread_cond_wait(&at.x->changed, &mv->fetcher.lock);
+	pthread_mutex_unlock(&mv->fetcher.lock);
+	assert_int_equal(at.p->rc, -ESTALE);
+	fetcher_leave(mv, &at);
+	check_all();
+}
+
 /* A source object that is not what was stored takes nothing with it. */
 static void test_damaged(void **state)
 {
@@ -697,6 +747,7 @@ int main(void)
 		TRANSFER_TEST(test_left),
 		TRANSFER_TEST(test_faults),
 		TRANSFER_TEST(test_away),
+		TRANSFER_TEST(test_row_gone),
 		TRANSFER_TEST(test_damaged),
 	};
 

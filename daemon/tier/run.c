@@ -165,12 +165,15 @@ static int refuse(struct run *r, const char *what, const char *was,
 	return fail_hint(r->err, -EKEYEXPIRED, "mersey tier plan");
 }
 
+/* 2 % of the plan: of one that is nearly done, little is left, and a few files
+ * of that are no other world. */
 static int check_bytes(struct run *r, const struct left *l)
 {
 	unsigned __int128 off = l->planned - MIN(l->valid, l->planned);
+	unsigned __int128 whole = MAX(l->planned, r->plan.bytes);
 	char was[32], is[32];
 
-	if (off * 100 <= (unsigned __int128)l->planned * RUN_REFUSED)
+	if (off * 100 <= whole * RUN_REFUSED)
 		return 0;
 	snprintf(was, sizeof(was), "%llu bytes",
 		 (unsigned long long)l->planned);

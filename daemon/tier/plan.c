@@ -257,9 +257,20 @@ static int plan_subject(void *arg, struct subject *s)
 }
 
 /* Each rule's tier is one of the trust's. */
-static int plan_check(const struct tier *t, const struct tier_policy *p,
-		      struct err *err)
+/* A run finds its policy by the name: that of a file is gone by then, and with
+ * it how long its pins are to last. */
+static bool plan_forgets(const struct planner *pl)
 {
+	const struct tier *t = pl->t;
+
+	return pl->stored && pl->policy != t->o.policy &&
+	       tier_policy_find(t, pl->policy->name) != pl->policy;
+}
+
+static int plan_check(const struct planner *pl, struct err *err)
+{
+	const struct tier_policy *p = pl->policy;
+	const struct tier *t = pl->t;
 	size_t i;
 
 	for (i = 0; i < p->n_rules; i++) {
@@ -269,6 +280,11 @@ static int plan_check(const struct tier *t, const struct tier_policy *p,
 			return fail(err, -EINVAL,
 				    "policy '%s': this trust has no tier '%s'",
 				    p->name, r->to);
+		if (r->action == TIER_PIN && plan_forgets(pl))
+			return fail(err, -EINVAL,
+				    "policy '%s' is not in the config, and "
+				    "pins: a plan of it could not be done",
+				    p->name);
 	}
 	return 0;
 }
@@ -318,7 +334,7 @@ static int plan_make(struct tier *t, const struct tier_policy *policy,
 	memset(out, 0, sizeof(*out));
 	if (!p)
 		return fail(err, -ENOTSUP, "this trust has no policy");
-	rc = plan_check(t, p, err);
+	rc = plan_check(&pl, err);
 	if (rc < 0)
 		return rc;
 	pl.sums = (struct sums){ .t = t, .policy = p, .out = out, .err = err };

@@ -188,6 +188,23 @@ static void test_actions(void **state)
 	assert_true(p.moves[1].once == 0);
 }
 
+/* A policy of a file is not there any more when its plan is done. */
+static void test_file(void **state)
+{
+	struct tier_plan p CLEANUP(tier_plan_done) = { .n_moves = 0 };
+	struct tier_policy file = *tier_opts_of(tier)->policy;
+	struct err err = ERR_INIT;
+
+	file.name = (char *)"try.yaml";
+	make_old(old_dir, "a", 100000);
+	assert_int_equal(tier_plan_make(tier, &file, NULL, NULL, &p, &err), 0);
+	tier_plan_done(&p);
+	rule_set(1, 2, TIER_PIN, NULL);
+	assert_int_equal(tier_plan_make(tier, &file, NULL, NULL, &p, &err),
+			 -EINVAL);
+	assert_non_null(strstr(err.msg, "pins"));
+}
+
 /* What was read back at that age is expected again, at the new prices. */
 static void test_expected(void **state)
 {
@@ -292,11 +309,12 @@ static void test_expire(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		PLAN_TEST(test_moves),	  PLAN_TEST(test_stored),
-		PLAN_TEST(test_ask),	  PLAN_TEST(test_left),
-		PLAN_TEST(test_study),	  PLAN_TEST(test_actions),
-		PLAN_TEST(test_expected), PLAN_TEST(test_unconfirmed),
-		PLAN_TEST(test_given_up), PLAN_TEST(test_expire),
+		PLAN_TEST(test_moves),	     PLAN_TEST(test_stored),
+		PLAN_TEST(test_ask),	     PLAN_TEST(test_left),
+		PLAN_TEST(test_study),	     PLAN_TEST(test_actions),
+		PLAN_TEST(test_file),	     PLAN_TEST(test_expected),
+		PLAN_TEST(test_unconfirmed), PLAN_TEST(test_given_up),
+		PLAN_TEST(test_expire),
 	};
 
 	return RUN_TESTS(tests, NULL, NULL);

@@ -16,9 +16,12 @@
 #define LOOK_NS	  (NSEC_PER_SEC / 4)
 #define AGAIN_MIN NSEC_PER_SEC
 #define AGAIN_MAX (60 * NSEC_PER_SEC)
-#define RUNS_PAGE 16
-#define RUNS_MAX  256 /* that are searched for those of a plan */
-#define SLACK	  (MONEY_UNIT / 1000000) /* of sums of rounded parts */
+/* The slowest restores take two days; what has not come then is not waited for
+ * while others cannot run. */
+#define RUN_WAIT_NS (7 * SEC_PER_DAY * NSEC_PER_SEC)
+#define RUNS_PAGE   16
+#define RUNS_MAX    256 /* that are searched for those of a plan */
+#define SLACK	    (MONEY_UNIT / 1000000) /* of sums of rounded parts */
 
 bool run_go_on(struct run *r)
 {
@@ -352,6 +355,12 @@ static int run_passes(struct run *r)
 		rc = run_pass(r);
 		if (rc || !r->pending)
 			return rc;
+		if (clock_wall_ns() - r->row.started_ns > RUN_WAIT_NS) {
+			snprintf(r->row.error, sizeof(r->row.error),
+				 "bytes from an archive class have not come in "
+				 "7 days");
+			return 1;
+		}
 		snprintf(r->row.error, sizeof(r->row.error),
 			 "waits for bytes from an archive class");
 		if (!run_sleep(r, pause))

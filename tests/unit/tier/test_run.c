@@ -460,6 +460,27 @@ static void test_predicted(void **state)
 	assert_string_equal(run.predicted, once);
 }
 
+static bool days_pass(void *arg, const struct meta_run *now)
+{
+	clock_shift(SEC_PER_DAY * NSEC_PER_SEC, 0);
+	return true;
+}
+
+/* What never comes from an archive is not waited for for ever. */
+static void test_never_comes(void **state)
+{
+	int64_t before = clock_wall_ns(), boot = clock_boot_ns();
+
+	transfers.pending = 1000;
+	make_plan();
+	ropts.tick = days_pass;
+	assert_int_equal(apply(), 0);
+	ropts.tick = NULL;
+	assert_int_equal(run.state, META_RUN_STOPPED);
+	assert_non_null(strstr(run.error, "7 days"));
+	clock_shift(before + clock_boot_ns() - boot - clock_wall_ns(), 0);
+}
+
 static void test_errors(void **state)
 {
 	transfers.broken = make_old(old_dir, "broken", SIZE);
@@ -760,20 +781,35 @@ static void test_oldest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		RUN_TEST(test_done),	     RUN_TEST(test_changed),
-		RUN_TEST(test_refused),	     RUN_TEST(test_dearer),
-		RUN_TEST(test_cancel),	     RUN_TEST(test_left),
-		RUN_TEST(test_restart),	     RUN_TEST(test_busy),
-		RUN_TEST(test_limits),	     RUN_TEST(test_limits_below),
-		RUN_TEST(test_rate),	     RUN_TEST(test_budget),
-		RUN_TEST(test_budget_again), RUN_TEST(test_budget_run),
-		RUN_TEST(test_away),	     RUN_TEST(test_predicted),
-		RUN_TEST(test_errors),	     RUN_TEST(test_stop_on),
-		RUN_TEST(test_evict),	     RUN_TEST(test_evicted),
-		RUN_TEST(test_recall),	     FROZEN_TEST(test_recall_limits),
-		FROZEN_TEST(test_pin_cost),  RUN_TEST(test_pin),
-		RUN_TEST(test_run),	     RUN_TEST(test_compact),
-		RUN_TEST(test_schedule),     RUN_TEST(test_triggers),
+		RUN_TEST(test_done),
+		RUN_TEST(test_changed),
+		RUN_TEST(test_refused),
+		RUN_TEST(test_dearer),
+		RUN_TEST(test_cancel),
+		RUN_TEST(test_left),
+		RUN_TEST(test_restart),
+		RUN_TEST(test_busy),
+		RUN_TEST(test_limits),
+		RUN_TEST(test_limits_below),
+		RUN_TEST(test_rate),
+		RUN_TEST(test_budget),
+		RUN_TEST(test_budget_again),
+		RUN_TEST(test_budget_run),
+		RUN_TEST(test_away),
+		RUN_TEST(test_predicted),
+		RUN_TEST(test_errors),
+		RUN_TEST(test_never_comes),
+		RUN_TEST(test_stop_on),
+		RUN_TEST(test_evict),
+		RUN_TEST(test_evicted),
+		RUN_TEST(test_recall),
+		FROZEN_TEST(test_recall_limits),
+		FROZEN_TEST(test_pin_cost),
+		RUN_TEST(test_pin),
+		RUN_TEST(test_run),
+		RUN_TEST(test_compact),
+		RUN_TEST(test_schedule),
+		RUN_TEST(test_triggers),
 		RUN_TEST(test_oldest),
 	};
 

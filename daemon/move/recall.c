@@ -289,7 +289,9 @@ static int recall_archived(struct recall *r, int why)
 	int64_t now = clock_boot_ns();
 	int rc = 0;
 
-	if (why == -ENOMEDIUM)
+	/* An order that a policy made goes slowly: who reads is no policy. */
+	if (why == -ENOMEDIUM ||
+	    (r->cause == STORE_CAUSE_READ && !r->archive_ns))
 		rc = restore_for(r->mv, cache_ino(r->f), r->archived,
 				 take(r->absent), r->cause);
 	if (rc < 0)

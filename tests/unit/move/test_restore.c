@@ -155,6 +155,27 @@ static void test_read(void **state)
 	expect_file(ino, 1, SIZE);
 }
 
+/* A policy is in no hurry; a program that reads is. */
+static void test_read_ordered(void **state)
+{
+	uint64_t ino = protected_file("a", 1, SIZE), pack = pack_row(ino);
+	struct meta_restore r;
+
+	assert_int_equal(
+		move_restore(mv, pack, STORE_BULK, 1, STORE_CAUSE_POLICY),
+		-EINPROGRESS);
+	assert_true(wait_order(pack, META_RESTORE_ORDERED));
+	assert_int_equal(order_of(pack, &r), 0);
+	assert_int_equal(r.speed, STORE_BULK);
+	assert_int_equal(try_read(ino), -ETIMEDOUT);
+	assert_true(wait_order(pack, META_RESTORE_ORDERED));
+	assert_int_equal(order_of(pack, &r), 0);
+	assert_int_equal(r.speed, STORE_STANDARD);
+	pass(13 * HOUR);
+	assert_true(wait_order(pack, META_RESTORE_READY));
+	expect_file(ino, 1, SIZE);
+}
+
 struct reader {
 	uint64_t ino;
 	bool hangup;
@@ -534,21 +555,14 @@ static void test_pinned(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		COLD_TEST(test_read),
-		COLD_TEST(test_waits),
-		COLD_TEST(test_hangs_up),
-		COLD_TEST(test_open),
-		COLD_TEST(test_large),
-		COLD_TEST(test_faster),
-		COLD_TEST(test_expires),
-		COLD_TEST(test_gone_early),
-		COLD_TEST(test_restart),
-		COLD_TEST(test_away),
-		COLD_TEST(test_refused),
-		COLD_TEST(test_never),
-		COLD_TEST(test_billed),
-		COLD_TEST(test_billed_late),
-		COLD_TEST(test_behind_our_back),
+		COLD_TEST(test_read),	     COLD_TEST(test_read_ordered),
+		COLD_TEST(test_waits),	     COLD_TEST(test_hangs_up),
+		COLD_TEST(test_open),	     COLD_TEST(test_large),
+		COLD_TEST(test_faster),	     COLD_TEST(test_expires),
+		COLD_TEST(test_gone_early),  COLD_TEST(test_restart),
+		COLD_TEST(test_away),	     COLD_TEST(test_refused),
+		COLD_TEST(test_never),	     COLD_TEST(test_billed),
+		COLD_TEST(test_billed_late), COLD_TEST(test_behind_our_back),
 		COLD_TEST(test_pinned),
 	};
 

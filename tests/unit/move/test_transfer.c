@@ -668,6 +668,9 @@ static void test_row_gone(void **state)
 	add_pack("f", 1, 60 * KIB); /* two that are joined */
 	add_pack("g", 1, 60 * KIB);
 	evict_all();
+	stop_move();
+	mopts.delete_after_ns = 1; /* until the next start by a setup */
+	assert_int_equal(start_move(), 0);
 	assert_int_equal(meta_inode_find(m, file[0].ino, &row), 0);
 	w = (struct want){ .ino = row.ino,
 			   .version = row.content_version,
@@ -677,7 +680,6 @@ static void test_row_gone(void **state)
 	assert_int_equal(plan_fetch(mv, &w, &x, &len), 1);
 	assert_int_equal(move_to(FAR, &out, false), 0);
 	assert_int_equal(out.formed, 1);
-	mv->o.delete_after_ns = 1;
 	for (i = 0; i < 1000 && !pack_gone(x->pack); i++) {
 		move_wake(mv, &mv->gc);
 		clock_sleep_ns(10000000);

@@ -118,7 +118,10 @@ static void watch_cache(const struct ctl_look *s)
 		   sign(stuck && room >= 0 && room < limit,
 			!stuck || room < 0 || room >= limit + limit / 4),
 		   "at the present rate the cache takes writes for %s more",
-		   units_format_duration(MAX(room, 0) * NSEC_PER_SEC, left));
+		   units_format_duration(MIN(MAX(room, INT64_C(0)),
+					     INT64_MAX / NSEC_PER_SEC) *
+						 NSEC_PER_SEC,
+					 left));
 	alarms_set(s->w->alarms, ALARM_DISK_RESERVE, NULL,
 		   sign(s->u.disk_free < s->w->disk_reserve / 2,
 			s->u.disk_free >= s->w->disk_reserve / 4 * 3),

@@ -397,6 +397,9 @@ int64_t restore_takes(const struct move_tier *tier, enum store_speed speed);
 /* Can a pack be read, as far as is known? 0; -EINPROGRESS: it is ordered;
  * -ENOMEDIUM: it must be, or -errno. */
 int restore_check(struct move *mv, uint64_t pack);
+/* Is there anything that could be asked to restore a pack? Else who said that
+ * it must be is not to be believed. */
+bool restore_possible(struct move *mv, uint64_t pack);
 /* The same for who waits: an order counts in each tier. */
 int restore_arrived(struct move *mv, uint64_t pack);
 /* Inside a write transaction: makes an order if there is none that does. 0:

@@ -229,6 +229,8 @@ static int recall_take_first(struct recall *r)
 	pthread_mutex_unlock(&r->mv->fetcher.lock);
 	if (rc == -EIO && recall_there(r, at.p))
 		rc = 0; /* it was a frame of others that is bad */
+	if (rc == -ENOMEDIUM && !restore_possible(r->mv, at.x->pack))
+		rc = -EAGAIN;
 	if (rc == -ENOMEDIUM) {
 		r->archived = at.x->pack;
 		r->absent = true;

@@ -127,6 +127,22 @@ int restore_check(struct move *mv, uint64_t pack)
 	return rc <= 0 ? rc : restore_look(&t, true, pack);
 }
 
+bool restore_possible(struct move *mv, uint64_t pack)
+{
+	const struct move_tier *tier = NULL;
+	struct store_caps caps = { 0 };
+	struct meta_pack p;
+	META_TXN(t);
+
+	if (meta_read(mv->m, &t) == 0 && meta_pack_get(&t, pack, &p) == 0)
+		tier = restore_tier(mv, p.tier);
+	meta_abort(&t);
+	if (!tier || tier->archive)
+		return tier;
+	store_caps(tier->cause[STORE_CAUSE_READ], &caps);
+	return caps.restore;
+}
+
 int restore_arrived(struct move *mv, uint64_t pack)
 {
 	META_TXN(t);

@@ -75,7 +75,7 @@ FAULTS = {
 DAMAGE = frozenset({"cut_body", "truncate", "corrupt", "too_long", "too_short", "wrong_range"})
 
 # What the ledger calls an operation.
-LEDGER = {"put": "puts", "copy": "puts", "upload": "puts", "restore": "puts", "get": "gets", "config": "gets",
+LEDGER = {"put": "puts", "copy": "puts", "upload": "puts", "restore": "restores", "get": "gets", "config": "gets",
           "head": "heads", "list": "lists", "delete": "deletes", "batch": "deletes"}  # fmt: skip
 CONFIG_QUERIES = frozenset({"location", "versioning", "object-lock", "uploads"})
 ARCHIVE_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})

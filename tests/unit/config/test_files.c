@@ -187,13 +187,13 @@ static void test_price_errors(void **state)
 	     "content, while parsing a flow node that began in line 2\n");
 }
 
+#define STEP(above, value) \
+	"{above: " above ", price: {value: \"" value "\", confirmed: true}}"
+
 static void test_price_steps(void **state)
 {
 	CLEANUP(config_free_guard) struct config *c = NULL;
 	const struct price_class *s;
-
-#define STEP(above, value) \
-	"{above: " above ", price: {value: \"" value "\", confirmed: true}}"
 	put("s.yaml", 0644,
 	    "{name: s, currency: USD, as_of: 2026-11-01, source: list,\n"
 	    "egress_steps: [" STEP("0B", "0") ", " STEP(
@@ -222,6 +222,10 @@ static void test_price_steps(void **state)
 	assert_int_equal(s->n_steps, 1);
 	assert_string_equal(s->steps[0].gb.as_of, "2026-11-01");
 	assert_int_equal(config_prices_find(c, "s")->n_egress_steps, 2);
+}
+
+static void test_price_steps_wrong(void **state)
+{
 	put("d.yaml", 0644,
 	    "{name: d, currency: USD, as_of: 2026-11-01, source: list,\n"
 	    "egress_steps: [" STEP(
@@ -255,8 +259,9 @@ static void test_price_steps(void **state)
 	     "one begins no higher than the one before it\n"
 	     "DIR/d.yaml:6:9 classes.A.steps[1].above: steps must ascend: this "
 	     "one begins no higher than the one before it\n");
-#undef STEP
 }
+
+#undef STEP
 
 /* ---- secrets ---------------------------------------------------------- */
 
@@ -378,6 +383,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_price_files, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_price_steps, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_price_steps_wrong, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_price_errors, setup,
 						teardown),

@@ -189,14 +189,6 @@ int cost_report(struct meta *m, const struct cost_opts *o, enum cost_by by,
 		struct cost_report *out, struct err *err);
 void cost_report_done(struct cost_report *r);
 
-/*
- * What causes cost in [from, to), for budgets: "policy", "recall". Early
- * deletion, restores and requests of theirs; not the storage.
- */
-int cost_spent(struct meta *m, const struct cost_opts *o, int32_t from,
-	       int32_t to, const char *const *cause, size_t n, money_t *out,
-	       struct err *err);
-
 /* ---- forecast ---------------------------------------------------------- */
 
 #define COST_FORECAST_DAYS 90 /* of history, at most */

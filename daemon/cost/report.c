@@ -457,26 +457,3 @@ void cost_report_done(struct cost_report *r)
 	free(r->rows);
 	memset(r, 0, sizeof(*r));
 }
-
-int cost_spent(struct meta *m, const struct cost_opts *o, int32_t from,
-	       int32_t to, const char *const *cause, size_t n, money_t *out,
-	       struct err *err)
-{
-	CLEANUP(cost_bill_done) struct cost_bill b;
-	CLEANUP(cost_words_done) struct cost_words doubts = { 0 };
-	money_t sum = 0;
-	size_t i, k;
-	int rc;
-
-	cost_bill_init(&b, m, o, from, to, &doubts, err);
-	rc = cost_bill_ledger(&b);
-	if (rc == 0)
-		rc = cost_bill_price(&b);
-	for (i = 0; i < b.n_lines && rc == 0; i++)
-		for (k = 0; k < n; k++)
-			if (strcmp(b.lines[i].cause, cause[k]) == 0)
-				sum += b.lines[i].amount;
-	if (rc == 0)
-		*out = sum;
-	return rc;
-}
